@@ -1,0 +1,14 @@
+//! Building blocks: data in, callbacks out. None of them fetches anything.
+
+pub mod confirm;
+pub mod data_table;
+pub mod error_summary;
+pub mod field;
+pub mod icon;
+pub mod live_status;
+pub mod load;
+pub mod mode_fields;
+pub mod progress;
+pub mod state_badge;
+pub mod step_rail;
+pub mod when;

@@ -1,0 +1,181 @@
+//! Server functions of the wizard: one per step's form, and the reading of a draft.
+//!
+//! Each form sends which button was pressed; only Next and Finish insist that the step is complete.
+
+#![expect(
+    missing_docs,
+    reason = "the macro makes structs of the arguments, which the functions' own documents describe"
+)]
+
+use leptos::{prelude::*, server_fn::codec::GetUrl};
+use model::{Destination, DraftId, ReplicaId, view::DraftView};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Answer;
+
+/// The button that sent a step's form.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Press {
+    /// To the next step, if this one is complete.
+    #[default]
+    Next,
+    /// To the step before.
+    Back,
+    /// The draft goes.
+    Cancel,
+    /// Keep the choice and show this step again, narrowed by the filter.
+    Filter,
+    /// Choose every replica that can be chosen, of those that the filter shows.
+    All,
+    /// Choose none.
+    Clear,
+    /// Measure the difference without writing.
+    DryRun,
+    /// Start the sessions.
+    Finish,
+}
+
+/// A draft with everything that its steps show.
+#[server(endpoint = "console/draft", input = GetUrl)]
+pub async fn read_draft(id: DraftId) -> Answer<DraftView> {
+    let (service, _) = crate::api::caller();
+    crate::api::answer(service.draft_view(&id).await)
+}
+
+/// Step Replica.
+#[server(endpoint = "console/draft/replicas")]
+pub async fn save_replicas(
+    id: DraftId,
+    #[server(default)] replicas: Vec<ReplicaId>,
+    #[server(default)] filter: String,
+    #[server(default)] press: Press,
+) -> Answer<()> {
+    on_server::save_replicas(id, replicas, &filter, press).await
+}
+
+/// Step Destination.
+#[server(endpoint = "console/draft/destination")]
+pub async fn save_destination(
+    id: DraftId,
+    destination: Option<Destination>,
+    #[server(default)] press: Press,
+) -> Answer<()> {
+    let (service, actor) = crate::api::caller();
+    let saved = service
+        .draft_set_destination(&actor, &id, destination)
+        .await;
+    on_server::leave(&id, model::view::WizardStep::Destination, press, saved).await
+}
+
+/// Step Failback mode. The fields are those of [`model::view::ModeInput`].
+#[server(endpoint = "console/draft/mode")]
+pub async fn save_mode(
+    id: DraftId,
+    #[server(default)] mode: String,
+    #[server(default)] at: String,
+    #[server(default)] zone: String,
+    #[server(default)] not_later_minutes: String,
+    #[server(default)] which: String,
+    #[server(default)] press: Press,
+) -> Answer<()> {
+    let (service, actor) = crate::api::caller();
+    let input = model::view::ModeInput {
+        mode,
+        at,
+        zone,
+        not_later_minutes,
+        which,
+    };
+    let saved = service.draft_set_mode(&actor, &id, input).await;
+    on_server::leave(&id, model::view::WizardStep::FailbackMode, press, saved).await
+}
+
+/// Step Summary: dry run and Finish as well.
+#[server(endpoint = "console/draft/summary")]
+pub async fn save_summary(
+    id: DraftId,
+    #[server(default)] power_on: bool,
+    #[server(default)] reason: String,
+    #[server(default)] drift_seen: Vec<String>,
+    #[server(default)] press: Press,
+) -> Answer<()> {
+    let (service, actor) = crate::api::caller();
+    let saved = service
+        .draft_set_summary(&actor, &id, power_on, reason, drift_seen)
+        .await;
+    on_server::leave(&id, model::view::WizardStep::Summary, press, saved).await
+}
+
+/// Where the presses lead.
+#[cfg(feature = "ssr")]
+mod on_server {
+    use model::{ApiError, DraftId, ReplicaId, view::WizardStep};
+
+    use super::Press;
+    use crate::{
+        api::{answer, caller, lead_to},
+        error::Answer,
+        pages::failback::view_model,
+    };
+
+    pub(super) async fn save_replicas(
+        id: DraftId,
+        mut replicas: Vec<ReplicaId>,
+        filter: &str,
+        press: Press,
+    ) -> Answer<()> {
+        let (service, actor) = caller();
+        match press {
+            Press::All => {
+                let draft = answer(service.draft_view(&id).await)?;
+                replicas = view_model::with_all_shown(&draft.replicas, replicas, filter);
+            }
+            Press::Clear => replicas.clear(),
+            Press::Next
+            | Press::Back
+            | Press::Cancel
+            | Press::Filter
+            | Press::DryRun
+            | Press::Finish => {}
+        }
+        let saved = service.draft_set_replicas(&actor, &id, replicas).await;
+        if matches!(press, Press::All | Press::Clear | Press::Filter) {
+            lead_to(&view_model::replica_step_href(&id, filter));
+            return Ok(());
+        }
+        leave(&id, WizardStep::Replica, press, saved).await
+    }
+
+    /// Goes where the press leads. What a step lacks matters only on the way forward.
+    pub(super) async fn leave(
+        id: &DraftId,
+        step: WizardStep,
+        press: Press,
+        saved: Result<(), ApiError>,
+    ) -> Answer<()> {
+        let (service, actor) = caller();
+        let target = match press {
+            Press::Next => {
+                answer(saved)?;
+                view_model::step_href(id, view_model::step_after(step))
+            }
+            Press::Back => view_model::step_href(id, view_model::step_before(step)),
+            Press::Cancel => {
+                answer(service.draft_discard(&actor, id).await)?;
+                "/".to_owned()
+            }
+            Press::DryRun => {
+                answer(service.dry_run(&actor, id).await)?;
+                view_model::step_href(id, step)
+            }
+            Press::Finish => {
+                answer(saved)?;
+                view_model::after_finish(&answer(service.finish(&actor, id).await)?)
+            }
+            Press::Filter | Press::All | Press::Clear => view_model::step_href(id, step),
+        };
+        lead_to(&target);
+        Ok(())
+    }
+}

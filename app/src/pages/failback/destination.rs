@@ -1,0 +1,88 @@
+//! Step Destination: the three options with what travels, what each needs, and why not.
+
+use leptos::prelude::*;
+use model::{
+    Destination,
+    view::{DestinationOption, DraftView, WizardStep},
+};
+
+use super::{Question, StepButtons, api::SaveDestination};
+use crate::components::{
+    error_summary::{ErrorSummary, field_id, form_error},
+    field::{FieldNote, note_id},
+};
+
+/// The step.
+#[component]
+pub(super) fn DestinationStep(draft: DraftView) -> impl IntoView {
+    let save = ServerAction::<SaveDestination>::new();
+    let error = form_error(save);
+    let chosen = draft.destination;
+    let cards = draft
+        .destinations
+        .into_iter()
+        .map(|option| {
+            let checked = chosen == Some(option.destination);
+            card(option, checked)
+        })
+        .collect_view();
+    view! {
+        <Question step=WizardStep::Destination/>
+        <ErrorSummary error/>
+        <ActionForm action=save>
+            <input type="hidden" name="id" value=draft.id.to_string()/>
+            <fieldset
+                class="cards"
+                id=field_id("destination")
+                tabindex="-1"
+                aria-describedby=note_id("destination")
+            >
+                <legend class="visually-hidden">"Destination"</legend>
+                {cards}
+                <FieldNote name="destination" error/>
+            </fieldset>
+            <h3>"Proxies"</h3>
+            <p>
+                "Automatic: before each VM the best pair of proxies is taken for every disk, and "
+                "the session says which and why."
+            </p>
+            <StepButtons step=WizardStep::Destination pending=save.pending()/>
+        </ActionForm>
+    }
+}
+
+fn card(option: DestinationOption, checked: bool) -> impl IntoView {
+    let value = form_value(option.destination);
+    let id = format!("destination-{value}");
+    let disabled = option.why_not.is_some();
+    let why_not = option.why_not.map(|reason| {
+        view! { <span class="why-not">"Not possible: " {reason}</span> }
+    });
+    view! {
+        <div class="card" class:off=disabled>
+            <input
+                type="radio"
+                name="destination"
+                value=value
+                id=id.clone()
+                checked=checked
+                disabled=disabled
+            />
+            <label for=id>
+                <strong>{option.title}</strong>
+                <span><b>"Travels: "</b>{option.transfers}</span>
+                <span><b>"Needs: "</b>{option.needs}</span>
+                {why_not}
+            </label>
+        </div>
+    }
+}
+
+/// As `serde` reads a destination from a form.
+const fn form_value(destination: Destination) -> &'static str {
+    match destination {
+        Destination::OriginalVm => "original_vm",
+        Destination::RecoveredVm => "recovered_vm",
+        Destination::SpecifiedLocation => "specified_location",
+    }
+}

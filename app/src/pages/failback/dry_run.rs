@@ -1,0 +1,116 @@
+//! The dry run: how many bytes would be sent, measured without writing.
+
+use leptos::{prelude::*, task::spawn_local};
+use model::{
+    ByteCount, DraftId,
+    view::{DryRunView, DryRunVm},
+};
+
+use super::{api::read_draft, view_model};
+use crate::{
+    browser,
+    components::{data_table::DataTable, icon::Icon, progress::ProgressBar},
+    words,
+};
+
+/// The button, and the newest run's progress and result.
+#[component]
+pub(super) fn DryRun(
+    id: DraftId,
+    run: Option<DryRunView>,
+    total: ByteCount,
+    #[prop(into)] pending: Signal<bool>,
+    #[prop(into)] sent: Signal<usize>,
+) -> impl IntoView {
+    let run = RwSignal::new(run);
+    let running =
+        Memo::new(move |_| run.with(|run| run.as_ref().is_some_and(|run| run.done_at.is_none())));
+    let refresh = {
+        let id = StoredValue::new(id);
+        move || {
+            spawn_local(async move {
+                let Some(id) = id.try_get_value() else { return };
+                if let Ok(draft) = read_draft(id).await {
+                    let _gone = run.try_set(draft.dry_run);
+                }
+            });
+        }
+    };
+    // The form's answer says that a run began; how it goes on is asked for.
+    Effect::new(move || {
+        if sent.get() > 0 {
+            refresh();
+        }
+    });
+    Effect::new(move || {
+        if running.get() {
+            browser::every(1, refresh);
+        }
+    });
+    let percent = Signal::derive(move || {
+        run.with(|run| {
+            run.as_ref()
+                .and_then(|run| words::percent(run.progress.1, run.progress.0))
+        })
+    });
+    view! {
+        <section class="panel" aria-labelledby="dry-run">
+            <h3 id="dry-run">"Dry run"</h3>
+            <p>
+                "A full comparison of both sides that writes nothing. It reads about "
+                {total.to_string()} " and says how much would be sent."
+            </p>
+            <p role="status">
+                {move || run.with(|run| run.as_ref().map(view_model::dry_run_words))}
+            </p>
+            <Show when=move || running.get()>
+                <ProgressBar label="Dry run" percent/>
+            </Show>
+            {move || run.with(|run| run.as_ref().map(|run| results(&run.vms)))}
+            <button
+                type="submit"
+                class="button"
+                name="press"
+                value="dry_run"
+                aria-busy=move || pending.get().then_some("true")
+            >
+                {move || if run.with(Option::is_some) { "Measure again" } else { "Start a dry run" }}
+            </button>
+        </section>
+    }
+}
+
+fn results(vms: &[DryRunVm]) -> Option<impl IntoView + use<>> {
+    if vms.is_empty() {
+        return None;
+    }
+    let rows = vms
+        .iter()
+        .map(|vm| {
+            let error = vm.error.clone().map(|error| {
+                view! { <span class="why-not"><Icon name="attention"/>{error}</span> }
+            });
+            view! {
+                <tr>
+                    <th scope="row">{vm.name.clone()} {error}</th>
+                    <td class="number">{vm.scanned.to_string()}</td>
+                    <td class="number">{vm.different.to_string()}</td>
+                    <td class="number">{vm.to_send.to_string()}</td>
+                </tr>
+            }
+        })
+        .collect_view();
+    Some(view! {
+        <DataTable caption="Result of the dry run">
+            <thead>
+                <tr>
+                    <th scope="col">"Replica"</th>
+                    <th scope="col" class="number">"Looked at"</th>
+                    <th scope="col" class="number">"Different"</th>
+                    <th scope="col" class="number">"To send"</th>
+                </tr>
+            </thead>
+            <tbody>{rows}</tbody>
+        </DataTable>
+    })
+}

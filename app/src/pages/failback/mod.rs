@@ -1,0 +1,132 @@
+//! The wizard: a draft in the store, one address and one form per step.
+
+pub mod api;
+mod choices;
+mod destination;
+mod dry_run;
+mod mode;
+mod new;
+mod replica;
+mod summary;
+pub mod view_model;
+
+use leptos::{either::EitherOf3, html, prelude::*};
+use leptos_meta::Title;
+use leptos_router::hooks::use_params_map;
+use model::{
+    DraftId,
+    view::{DraftView, WizardStep},
+};
+
+use crate::{
+    components::{
+        load::{FirstLoad, LoadFailed},
+        step_rail::StepRail,
+    },
+    layout::Navigated,
+    pages::NotFound,
+};
+use api::read_draft;
+use choices::{Choices, Finished};
+use destination::DestinationStep;
+use mode::ModeStep;
+use replica::ReplicaStep;
+use summary::SummaryStep;
+
+pub use new::NewFailback;
+
+/// One step of a draft: `/failback/:draft/:step`.
+#[component]
+pub fn FailbackWizard() -> impl IntoView {
+    let params = use_params_map();
+    let address = Memo::new(move |_| {
+        params.with(|params| {
+            let draft = params.get_str("draft").unwrap_or_default().to_owned();
+            let step = params.get_str("step").and_then(WizardStep::from_slug);
+            (DraftId::new(draft), step)
+        })
+    });
+    let draft = Resource::new(
+        move || address.get(),
+        |(id, step)| async move { (step, read_draft(id).await) },
+    );
+    view! {
+        <Transition fallback=FirstLoad>
+            {move || Suspend::new(async move {
+                match draft.await {
+                    (Some(step), Ok(draft)) => EitherOf3::A(view! { <Wizard draft step/> }),
+                    (_, Err(error)) => EitherOf3::B(view! { <LoadFailed error=error.0/> }),
+                    (None, Ok(_)) => EitherOf3::C(view! { <NotFound/> }),
+                }
+            })}
+        </Transition>
+    }
+}
+
+#[component]
+fn Wizard(draft: DraftView, step: WizardStep) -> impl IntoView {
+    let rail = view_model::rail(&draft, step);
+    let finished = draft.finished.clone();
+    let choices = draft.clone();
+    let content = match finished {
+        Some(reply) => view! { <Finished reply/> }.into_any(),
+        None => match step {
+            WizardStep::Replica => view! { <ReplicaStep draft/> }.into_any(),
+            WizardStep::Destination => view! { <DestinationStep draft/> }.into_any(),
+            WizardStep::FailbackMode => view! { <ModeStep draft/> }.into_any(),
+            WizardStep::Summary => view! { <SummaryStep draft/> }.into_any(),
+        },
+    };
+    view! {
+        <Title text=format!("{}, fail back", step.title())/>
+        <header class="page-head">
+            <h1>"Fail back replicas"</h1>
+        </header>
+        <div class="wizard">
+            <StepRail steps=rail/>
+            <div class="wizard-step">{content}</div>
+            <Choices draft=choices step/>
+        </div>
+    }
+}
+
+/// A step's question. The focus moves here when a person came by a link or a button of the console.
+#[component]
+fn Question(step: WizardStep) -> impl IntoView {
+    let node = NodeRef::<html::H2>::new();
+    let navigated = use_context::<Navigated>();
+    Effect::new(move || {
+        if let (Some(heading), true) = (node.get(), navigated.is_some_and(Navigated::now)) {
+            // A heading that takes no focus leaves it where the browser put it.
+            drop(heading.focus());
+        }
+    });
+    view! {
+        <h2 class="question" tabindex="-1" node_ref=node>{view_model::question(step)}</h2>
+    }
+}
+
+/// The buttons at the foot of a step.
+#[component]
+fn StepButtons(step: WizardStep, #[prop(into)] pending: Signal<bool>) -> impl IntoView {
+    let back = (step != WizardStep::Replica).then(|| {
+        view! { <button type="submit" class="button" name="press" value="back">"Back"</button> }
+    });
+    let (value, words) = match step {
+        WizardStep::Summary => ("finish", "Finish"),
+        WizardStep::Replica | WizardStep::Destination | WizardStep::FailbackMode => {
+            ("next", "Next")
+        }
+    };
+    let busy = move || pending.get().then_some("true");
+    view! {
+        // Enter in a field presses the first of them.
+        <div class="step-buttons">
+            <button type="submit" class="button primary" name="press" value=value aria-busy=busy>
+                {words}
+            </button>
+            {back}
+            <button type="submit" class="button quiet" name="press" value="cancel">"Cancel"</button>
+        </div>
+    }
+}

@@ -1,0 +1,30 @@
+//! Step Failback mode: when the switchover follows.
+
+use leptos::prelude::*;
+use model::view::{DraftView, WizardStep};
+
+use super::{Question, StepButtons, api::SaveMode};
+use crate::components::{
+    error_summary::{ErrorSummary, form_error},
+    mode_fields::ModeFields,
+};
+
+/// The step.
+#[component]
+pub(super) fn ModeStep(draft: DraftView) -> impl IntoView {
+    let save = ServerAction::<SaveMode>::new();
+    let error = form_error(save);
+    view! {
+        <Question step=WizardStep::FailbackMode/>
+        <p>
+            "First the production VM is brought up to date while the replica keeps serving. The "
+            "switchover then shuts the replica down, sends the last changes and hands over."
+        </p>
+        <ErrorSummary error/>
+        <ActionForm action=save>
+            <input type="hidden" name="id" value=draft.id.to_string()/>
+            <ModeFields input=draft.mode_input zones=draft.zones error/>
+            <StepButtons step=WizardStep::FailbackMode pending=save.pending()/>
+        </ActionForm>
+    }
+}

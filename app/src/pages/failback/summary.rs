@@ -1,0 +1,153 @@
+//! Step Summary: everything chosen per VM, the checks, the dry run, and Finish.
+
+use leptos::prelude::*;
+use model::{
+    Drift, LayoutFinding,
+    view::{DraftView, SummaryVm, WizardStep},
+};
+
+use super::{Question, StepButtons, api::SaveSummary, dry_run::DryRun, view_model};
+use crate::components::{
+    error_summary::{ErrorSummary, field_id, form_error},
+    field::{Field, FieldNote, note_id},
+    icon::Icon,
+};
+
+/// The step.
+#[component]
+pub(super) fn SummaryStep(draft: DraftView) -> impl IntoView {
+    let save = ServerAction::<SaveSummary>::new();
+    let error = form_error(save);
+    let total = view_model::total_to_read(&draft);
+    let blocked = blocked(view_model::blocked(&draft));
+    let DraftView {
+        id,
+        summary,
+        drift_seen,
+        power_on,
+        reason,
+        dry_run,
+        mode_words,
+        ..
+    } = draft;
+    let has_drift = summary.iter().any(|vm| !vm.drift.is_empty());
+    let vms = summary
+        .into_iter()
+        .map(|vm| view! { <Vm vm drift_seen=drift_seen.clone()/> })
+        .collect_view();
+    let drift_note = has_drift.then(|| view! { <FieldNote name="drift_seen" error/> });
+    view! {
+        <Question step=WizardStep::Summary/>
+        <ErrorSummary error/>
+        {blocked}
+        <ActionForm action=save>
+            <input type="hidden" name="id" value=id.to_string()/>
+            <p>{mode_words}</p>
+            <div id=field_id("drift_seen") tabindex="-1">{vms} {drift_note}</div>
+            <DryRun id run=dry_run total pending=save.pending() sent=save.version()/>
+            <section class="panel">
+                <h3>"After the switchover"</h3>
+                <div class="choice">
+                    <input type="checkbox" id="power-on" name="power_on" value="true" checked=power_on/>
+                    <label for="power-on">"Power on the production VM after switchover"</label>
+                </div>
+                <Field name="reason" label="Reason" hint="Kept in the audit log." error>
+                    <textarea
+                        name="reason"
+                        id=field_id("reason")
+                        rows="2"
+                        maxlength="500"
+                        aria-describedby=note_id("reason")
+                    >
+                        {reason}
+                    </textarea>
+                </Field>
+            </section>
+            <StepButtons step=WizardStep::Summary pending=save.pending()/>
+        </ActionForm>
+    }
+}
+
+/// What stops Finish, before anything else.
+fn blocked(reasons: Vec<(String, String)>) -> Option<impl IntoView> {
+    if reasons.is_empty() {
+        return None;
+    }
+    let items = reasons
+        .into_iter()
+        .map(|(vm, why)| view! { <li><strong>{vm}</strong> ": " {why}</li> })
+        .collect_view();
+    Some(view! {
+        <div class="notice notice-attention">
+            <h3><Icon name="attention"/>"Finish is not possible yet"</h3>
+            <ul>{items}</ul>
+        </div>
+    })
+}
+
+#[component]
+fn Vm(vm: SummaryVm, drift_seen: Vec<String>) -> impl IntoView {
+    let (undo_space, short) = view_model::undo_space(&vm);
+    let drift = (!vm.drift.is_empty()).then(|| drift(&vm, &drift_seen));
+    let layout = vm.layout.into_iter().map(finding).collect_view();
+    let warnings = vm
+        .warnings
+        .into_iter()
+        .map(|warning| view! { <li><Icon name="waiting"/>{warning}</li> })
+        .collect_view();
+    view! {
+        <article class="panel vm">
+            <h3>{vm.name}</h3>
+            <p class="route">{vm.route}</p>
+            <ul class="warnings">{warnings}</ul>
+            <dl class="facts">
+                <dt>"To read, both sides"</dt>
+                <dd>{vm.to_read.to_string()} ", estimated from allocation"</dd>
+                <dt>"Space for undo"</dt>
+                <dd class:short=short>{undo_space}</dd>
+            </dl>
+            <h4>"Disk layout"</h4>
+            <ul class="findings">{layout}</ul>
+            {drift}
+        </article>
+    }
+}
+
+fn finding(finding: LayoutFinding) -> impl IntoView {
+    let symbol = if finding.blocks { "attention" } else { "done" };
+    view! {
+        <li class:blocks=finding.blocks>
+            <Icon name=symbol/>
+            <span><strong>{finding.disk}</strong> ": " {finding.what}</span>
+        </li>
+    }
+}
+
+/// What differs and is not sent: each is ticked by name.
+fn drift(vm: &SummaryVm, seen: &[String]) -> impl IntoView + use<> {
+    let items = vm
+        .drift
+        .iter()
+        .map(|item| {
+            let key = view_model::drift_key(&vm.replica, &item.item);
+            let ticked = seen.contains(&key);
+            drift_item(key, item, ticked)
+        })
+        .collect_view();
+    view! {
+        <fieldset class="choices">
+            <legend>"Not sent with " {vm.name.clone()} ": tick what you have seen"</legend>
+            {items}
+        </fieldset>
+    }
+}
+
+fn drift_item(key: String, item: &Drift, ticked: bool) -> impl IntoView + use<> {
+    let id = format!("drift-{key}");
+    view! {
+        <div class="choice">
+            <input type="checkbox" name="drift_seen[]" id=id.clone() value=key checked=ticked/>
+            <label for=id><strong>{item.item.clone()}</strong> ": " {item.what.clone()}</label>
+        </div>
+    }
+}

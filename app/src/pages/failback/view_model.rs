@@ -1,0 +1,218 @@
+//! From a draft to what the wizard's steps show, and where they lead.
+
+use model::{
+    ByteCount, DraftId, Operation, ReplicaId,
+    view::{DraftView, DryRunView, FinishReply, ReplicaView, SummaryVm, WizardStep},
+};
+
+use crate::{
+    components::step_rail::{Progress, RailStep},
+    pages::start::view_model::{Offer, offer},
+    words,
+};
+
+/// The steps of every destination that exists so far, in order.
+const ORDER: [WizardStep; 4] = [
+    WizardStep::Replica,
+    WizardStep::Destination,
+    WizardStep::FailbackMode,
+    WizardStep::Summary,
+];
+
+/// The step after one; the last one stays.
+pub fn step_after(step: WizardStep) -> WizardStep {
+    let next = ORDER.iter().skip_while(|here| **here != step).nth(1);
+    next.copied().unwrap_or(WizardStep::Summary)
+}
+
+/// The step before one; the first one stays.
+pub fn step_before(step: WizardStep) -> WizardStep {
+    let before = ORDER.iter().take_while(|here| **here != step).last();
+    before.copied().unwrap_or(WizardStep::Replica)
+}
+
+/// The address of a step.
+pub fn step_href(id: &DraftId, step: WizardStep) -> String {
+    format!("/failback/{id}/{}", step.slug())
+}
+
+/// The address of the Replica step, narrowed by a filter.
+pub fn replica_step_href(id: &DraftId, filter: &str) -> String {
+    let path = step_href(id, WizardStep::Replica);
+    if filter.trim().is_empty() {
+        path
+    } else {
+        format!("{path}?filter={}", percent_encoded(filter.trim()))
+    }
+}
+
+fn percent_encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+        encoded
+    })
+}
+
+/// Where Finish leads: to the session, or to the list of them.
+pub fn after_finish(reply: &FinishReply) -> String {
+    match reply.sessions.as_slice() {
+        [session] => format!("/sessions/{session}"),
+        _ => "/".to_owned(),
+    }
+}
+
+/// The question that a step asks.
+pub const fn question(step: WizardStep) -> &'static str {
+    match step {
+        WizardStep::Replica => "Which replicas return to production?",
+        WizardStep::Destination => "Where do they return to?",
+        WizardStep::FailbackMode => "When does the switchover follow?",
+        WizardStep::Summary => "Is everything as you want it?",
+    }
+}
+
+/// The rail: steps before a complete one can be opened again.
+pub fn rail(draft: &DraftView, here: WizardStep) -> Vec<RailStep> {
+    let mut reachable = true;
+    draft
+        .steps
+        .iter()
+        .map(|(step, complete)| {
+            let href = reachable.then(|| step_href(&draft.id, *step));
+            reachable = reachable && *complete;
+            let progress = if *step == here {
+                Progress::Here
+            } else if *complete && href.is_some() {
+                Progress::Done
+            } else {
+                Progress::ToCome
+            };
+            RailStep {
+                title: step.title(),
+                href,
+                progress,
+            }
+        })
+        .collect()
+}
+
+/// The names of the chosen replicas, in the order of the table.
+pub fn chosen_names(draft: &DraftView) -> Vec<String> {
+    draft
+        .replicas
+        .iter()
+        .filter(|replica| draft.chosen.contains(&replica.id))
+        .map(|replica| replica.production_name.clone())
+        .collect()
+}
+
+/// Why a replica cannot be chosen; none when it can.
+pub fn why_not(replica: &ReplicaView) -> Option<String> {
+    match offer(replica) {
+        Offer::Possible => None,
+        Offer::NotNow(reason) => Some(reason),
+        Offer::Nothing => Some(format!("It is in state {}.", replica.state.words())),
+    }
+}
+
+/// Whether a row is shown under a filter: any of its names holds the text, whatever its case.
+pub fn matches(replica: &ReplicaView, filter: &str) -> bool {
+    let filter = filter.trim().to_lowercase();
+    filter.is_empty()
+        || [
+            &replica.name,
+            &replica.production_name,
+            &replica.original_location,
+            &replica.job,
+        ]
+        .into_iter()
+        .any(|text| text.to_lowercase().contains(&filter))
+}
+
+/// Which rows "select all" chooses: those that are shown and can be chosen.
+pub fn selectable(replicas: &[ReplicaView], filter: &str) -> Vec<ReplicaId> {
+    replicas
+        .iter()
+        .filter(|replica| matches(replica, filter) && why_not(replica).is_none())
+        .map(|replica| replica.id.clone())
+        .collect()
+}
+
+/// The choice with everything added that "select all" chooses.
+pub fn with_all_shown(
+    replicas: &[ReplicaView],
+    mut chosen: Vec<ReplicaId>,
+    filter: &str,
+) -> Vec<ReplicaId> {
+    for id in selectable(replicas, filter) {
+        if !chosen.contains(&id) {
+            chosen.push(id);
+        }
+    }
+    chosen
+}
+
+/// The name under which a ticked drift item is sent.
+pub fn drift_key(replica: &ReplicaId, item: &str) -> String {
+    format!("{replica}/{item}")
+}
+
+/// What stops Finish, over all VMs, each with its VM's name.
+pub fn blocked(draft: &DraftView) -> Vec<(String, String)> {
+    draft
+        .summary
+        .iter()
+        .flat_map(|vm| vm.blocked.iter().map(|why| (vm.name.clone(), why.clone())))
+        .collect()
+}
+
+/// Undo's space against what is free: the figure and whether it is short.
+pub fn undo_space(vm: &SummaryVm) -> (String, bool) {
+    let short = vm.undo_space > vm.free_space;
+    let text = format!("up to {}, {} free", vm.undo_space, vm.free_space);
+    (text, short)
+}
+
+/// Everything that will be read, all VMs together.
+pub fn total_to_read(draft: &DraftView) -> ByteCount {
+    draft.summary.iter().map(|vm| vm.to_read).sum()
+}
+
+/// A dry run in one line.
+pub fn dry_run_words(run: &DryRunView) -> String {
+    if run.done_at.is_none() {
+        let (all, done) = run.progress;
+        return match words::percent(done, all) {
+            Some(percent) => format!("Comparing: {done} of {all} looked at, {percent} %"),
+            None => "Comparing".to_owned(),
+        };
+    }
+    let failed = run.vms.iter().filter(|vm| vm.error.is_some()).count();
+    let total: ByteCount = run.vms.iter().map(|vm| vm.to_send).sum();
+    if failed == 0 {
+        format!("Done: {total} would be sent. Nothing was written.")
+    } else {
+        format!(
+            "Done for {} of {}: {total} would be sent. Nothing was written.",
+            run.vms.len() - failed,
+            words::counted(run.vms.len(), "VM"),
+        )
+    }
+}
+
+/// Whether a replica offers the wizard's operation at all; used to order greyed rows last.
+pub fn sorted(mut replicas: Vec<ReplicaView>) -> Vec<ReplicaView> {
+    replicas.sort_by_key(|replica| {
+        !replica.operations.iter().any(|allowed| {
+            allowed.operation == Operation::StartFailback && allowed.why_not.is_none()
+        })
+    });
+    replicas
+}
+
+#[cfg(test)]
+mod tests;

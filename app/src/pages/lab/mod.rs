@@ -1,0 +1,221 @@
+//! The lab: what it is, reset it, fail a replica over again.
+
+pub mod api;
+pub mod view_model;
+
+use leptos::{either::Either, prelude::*, task::spawn_local};
+use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
+use model::{ReplicaId, view::LabView};
+
+use crate::{
+    browser,
+    components::{
+        confirm::ConfirmDialog,
+        error_summary::{ErrorSummary, form_error},
+        icon::Icon,
+        load::{FirstLoad, LoadFailed, Loading},
+    },
+};
+use api::{FailOver, ResetLab, read_lab};
+use view_model::Question;
+
+/// The lab's page.
+#[component]
+pub fn LabPage() -> impl IntoView {
+    let lab = Resource::new(|| (), |()| read_lab());
+    view! {
+        <Suspense fallback=FirstLoad>
+            {move || Suspend::new(async move {
+                match lab.await {
+                    Ok(view) => Either::Left(view! { <Lab view/> }),
+                    Err(error) => Either::Right(view! { <LoadFailed error=error.0/> }),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+#[component]
+fn Lab(view: LabView) -> impl IntoView {
+    let fetched = RwSignal::new(Loading::Ready(view.clone()));
+    let lab = Memo::new(move |_| fetched.with(|lab| lab.data().cloned().unwrap_or(view.clone())));
+    let reset = ServerAction::<ResetLab>::new();
+    let fail_over = ServerAction::<FailOver>::new();
+    keep_fresh(fetched, reset, fail_over);
+    let query = use_query_map();
+    let asked = Memo::new(move |_| {
+        query.with(|query| {
+            lab.with(|lab| {
+                view_model::question(lab, query.get_str("confirm"), query.get_str("replica"))
+            })
+        })
+    });
+    let directory = lab.with_untracked(|lab| lab.directory.clone());
+    view! {
+        <Title text="Lab"/>
+        <header class="page-head">
+            <h1>"Lab"</h1>
+        </header>
+        <p>
+            "The lab is a small estate on this machine: two sites with virtual machines whose disks "
+            "are real image files. Everything that Landfall does to them, it does to real bytes."
+        </p>
+        <p>"Its files are in " <code>{directory}</code> "."</p>
+        <LastResult lab/>
+        <StaleNote fetched/>
+        <Reset lab/>
+        <FailOverList lab/>
+        <ErrorSummary error=form_error(reset)/>
+        <ErrorSummary error=form_error(fail_over)/>
+        {move || asked.get().map(|question| view! { <Confirm question reset fail_over/> })}
+    }
+}
+
+/// Asks again after each form, and every second while a reset is at work.
+fn keep_fresh(
+    lab: RwSignal<Loading<LabView>>,
+    reset: ServerAction<ResetLab>,
+    fail_over: ServerAction<FailOver>,
+) {
+    let refresh = move || {
+        spawn_local(async move {
+            let answer = read_lab().await;
+            let _gone = lab.try_update(|lab| *lab = lab.clone().take(answer));
+        });
+    };
+    let sent = move || reset.version().get() + fail_over.version().get();
+    let resetting = Memo::new(move |_| lab.with(|lab| lab.data().is_some_and(|lab| lab.resetting)));
+    Effect::new(move || {
+        if sent() > 0 {
+            refresh();
+        }
+    });
+    Effect::new(move || {
+        if resetting.get() {
+            browser::every(1, refresh);
+        }
+    });
+}
+
+#[component]
+fn LastResult(lab: Memo<LabView>) -> impl IntoView {
+    view! {
+        <p role="status" class="lab-status">
+            {move || lab.with(view_model::status)}
+        </p>
+    }
+}
+
+/// Says that what is shown is old, and why.
+#[component]
+fn StaleNote(fetched: RwSignal<Loading<LabView>>) -> impl IntoView {
+    move || {
+        fetched.with(|lab| match lab {
+            Loading::Stale(_, error) => Some(view! {
+                <p class="why-not">"Not refreshed: " {error.message.clone()}</p>
+            }),
+            Loading::First | Loading::Ready(_) | Loading::Failed(_) => None,
+        })
+    }
+}
+
+#[component]
+fn Reset(lab: Memo<LabView>) -> impl IntoView {
+    let why_not = Memo::new(move |_| lab.with(|lab| lab.reset_why_not.clone()));
+    view! {
+        <section class="panel" aria-labelledby="reset">
+            <h2 id="reset">"Reset the lab"</h2>
+            <p>"Makes the sample estate anew, with its replicas failed over and ready to try."</p>
+            {move || match why_not.get() {
+                Some(reason) => Either::Left(view! {
+                    <p class="why-not"><Icon name="off"/>"Not possible now: " {reason}</p>
+                }),
+                None => Either::Right(view! {
+                    <a class="button danger" href="/lab?confirm=reset">"Reset the lab"</a>
+                }),
+            }}
+        </section>
+    }
+}
+
+#[component]
+fn FailOverList(lab: Memo<LabView>) -> impl IntoView {
+    let replicas = Memo::new(move |_| lab.with(|lab| lab.can_fail_over.clone()));
+    let rows = move || {
+        replicas
+            .get()
+            .into_iter()
+            .map(|(id, name)| view! { <FailOverRow id name/> })
+            .collect_view()
+    };
+    view! {
+        <section class="panel" aria-labelledby="fail-over">
+            <h2 id="fail-over">"Fail over again"</h2>
+            <p>"A replica in state Ready can be failed over, so that its failback can be tried again."</p>
+            <Show
+                when=move || replicas.with(|list| !list.is_empty())
+                fallback=|| view! {
+                    <p class="empty">
+                        "No replica is in state Ready. One is after its failback was committed."
+                    </p>
+                }
+            >
+                <ul class="fail-over-list">{rows}</ul>
+            </Show>
+        </section>
+    }
+}
+
+#[component]
+fn FailOverRow(id: ReplicaId, name: String) -> impl IntoView {
+    view! {
+        <li>
+            <strong>{name.clone()}</strong>
+            <a class="button small" href=format!("/lab?confirm=fail-over&replica={id}")>
+                "Fail over"
+                <span class="visually-hidden">" " {name}</span>
+            </a>
+        </li>
+    }
+}
+
+#[component]
+fn Confirm(
+    question: Question,
+    reset: ServerAction<ResetLab>,
+    fail_over: ServerAction<FailOver>,
+) -> impl IntoView {
+    let keep = || view! { <a class="button quiet" href="/lab">"Leave it as it is"</a> };
+    match question {
+        Question::Reset => Either::Left(view! {
+            <ConfirmDialog title="Reset the lab?" close="/lab">
+                <p>
+                    "All VMs of the lab, their disks and everything written to them are removed and "
+                    "made anew. Sessions that are over stay in the list."
+                </p>
+                <ActionForm action=reset>
+                    <div class="button-row">
+                        <button type="submit" class="button danger">"Reset the lab"</button>
+                        {keep()}
+                    </div>
+                </ActionForm>
+            </ConfirmDialog>
+        }),
+        Question::FailOver { id, name } => Either::Right(view! {
+            <ConfirmDialog title=format!("Fail {name} over?") close="/lab">
+                <p>
+                    "The production VM is powered off and " {name}
+                    " runs in its place at the DR site. Its disks diverge from then on."
+                </p>
+                <ActionForm action=fail_over>
+                    <input type="hidden" name="replica" value=id.to_string()/>
+                    <div class="button-row">
+                        <button type="submit" class="button primary">"Fail over"</button>
+                        {keep()}
+                    </div>
+                </ActionForm>
+            </ConfirmDialog>
+        }),
+    }
+}

@@ -1,0 +1,9 @@
+//! One folder per feature, in the words of the product.
+
+pub mod failback;
+pub mod lab;
+mod not_found;
+pub mod session;
+pub mod start;
+
+pub use not_found::NotFound;

@@ -1,0 +1,46 @@
+//! Server functions of the session page.
+
+#![expect(
+    missing_docs,
+    reason = "the macro makes structs of the arguments, which the functions' own documents describe"
+)]
+
+use leptos::{prelude::*, server_fn::codec::GetUrl};
+use model::{Operation, SessionId, view::SessionView};
+
+use crate::error::Answer;
+
+/// A session, whole.
+#[server(endpoint = "console/session", input = GetUrl)]
+pub async fn read_session(id: SessionId) -> Answer<SessionView> {
+    let (service, _) = crate::api::caller();
+    crate::api::answer(service.session_view(&id).await)
+}
+
+/// Asks something of a session. The fields after the operation belong to those that need them.
+#[server(endpoint = "console/session/act")]
+pub async fn act(
+    id: SessionId,
+    operation: Operation,
+    #[server(default)] limit_mib: String,
+    #[server(default)] mode: String,
+    #[server(default)] at: String,
+    #[server(default)] zone: String,
+    #[server(default)] not_later_minutes: String,
+    #[server(default)] which: String,
+) -> Answer<()> {
+    let (service, actor) = crate::api::caller();
+    let input = model::view::ModeInput {
+        mode,
+        at,
+        zone,
+        not_later_minutes,
+        which,
+    };
+    let request = crate::api::answer(super::view_model::action_request(
+        operation, input, &limit_mib,
+    ))?;
+    crate::api::answer(service.session_act(&actor, &id, request).await)?;
+    crate::api::lead_to(&format!("/sessions/{id}"));
+    Ok(())
+}

@@ -1,0 +1,194 @@
+//! The session page: state, one honest bar, what may be done, steps, disks and the log, all live.
+
+mod actions;
+pub mod api;
+mod disks;
+mod facts;
+mod log;
+mod notice;
+mod progress;
+mod steps;
+pub mod view_model;
+
+use std::rc::Rc;
+
+use leptos::{either::Either, prelude::*};
+use leptos_meta::Title;
+use leptos_router::hooks::use_params_map;
+use model::{
+    SessionId, Timestamp,
+    view::{LogLine, SessionView},
+};
+
+use crate::{
+    browser::{self, events},
+    components::{
+        icon::Icon,
+        live_status::LiveStatus,
+        load::{FirstLoad, LoadFailed},
+        state_badge::StateBadge,
+        when::When,
+    },
+    words,
+};
+use actions::Actions;
+use api::read_session;
+use disks::Disks;
+use facts::Facts;
+use log::Log;
+use notice::NotifyButton;
+use progress::Progress;
+use steps::Steps;
+
+/// The newest answer, which every part of the page reads its own slice of.
+type Newest = ReadSignal<SessionView>;
+
+/// The page of one session: `/sessions/:id`.
+#[component]
+pub fn SessionPage() -> impl IntoView {
+    let params = use_params_map();
+    let id = Memo::new(move |_| {
+        params.with(|params| SessionId::new(params.get_str("id").unwrap_or_default()))
+    });
+    let session = Resource::new(move || id.get(), read_session);
+    view! {
+        <Suspense fallback=FirstLoad>
+            {move || Suspend::new(async move {
+                match session.await {
+                    Ok(view) => Either::Left(view! { <Session view/> }),
+                    Err(error) => Either::Right(view! { <LoadFailed error=error.0/> }),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+#[component]
+fn Session(mut view: SessionView) -> impl IntoView {
+    let id = view.summary.id.clone();
+    let log = RwSignal::new(std::mem::take(&mut view.log));
+    let now = browser::present(view.now);
+    let newest = RwSignal::new(view);
+    let over = Memo::new(move |_| newest.with(|view| view.summary.outcome.is_some()));
+    let link = follow(&id, newest, log, now, over);
+
+    let newest = newest.read_only();
+    let now = Signal::from(now);
+    let title = Memo::new(move |_| newest.with(view_model::tab_title));
+    view! {
+        <Title text=move || title.get()/>
+        <Head newest link/>
+        <Attention newest now/>
+        <Progress newest/>
+        <Actions newest/>
+        <Show when=move || !over.get()>
+            <p class="may-leave">
+                "You may leave this page: the session goes on at the server, and this page shows "
+                "where it is whenever you come back. "
+                <NotifyButton newest/>
+            </p>
+        </Show>
+        <div class="columns">
+            <Steps newest now/>
+            <Facts newest now/>
+        </div>
+        <Disks newest/>
+        <Log log/>
+    }
+}
+
+/// Keeps the page fresh until the session is over.
+fn follow(
+    id: &SessionId,
+    newest: RwSignal<SessionView>,
+    log: RwSignal<Vec<LogLine>>,
+    now: RwSignal<Timestamp>,
+    over: Memo<bool>,
+) -> ReadSignal<crate::components::live_status::LiveState> {
+    let address = {
+        let path = format!("/api/v1/sessions/{id}/events");
+        // A link that is opened anew has no `Last-Event-ID`; it goes on from the last line by this.
+        move || match log.with(|log| log.last().map(|line| line.seq)) {
+            Some(seq) => format!("{path}?after={seq}"),
+            None => path.clone(),
+        }
+    };
+    events::follow(
+        address,
+        Signal::derive(move || !over.get()),
+        vec![
+            (
+                "snapshot",
+                Rc::new(move |data| {
+                    if let Ok(view) = serde_json::from_str::<SessionView>(data) {
+                        now.set(view.now);
+                        newest.set(view);
+                    }
+                }),
+            ),
+            (
+                "log",
+                Rc::new(move |data| {
+                    if let Ok(line) = serde_json::from_str::<LogLine>(data) {
+                        log.maybe_update(|log| view_model::add_line(log, line));
+                    }
+                }),
+            ),
+        ],
+    )
+}
+
+/// VM, route, state in words, and which site is authoritative.
+#[component]
+fn Head(
+    newest: Newest,
+    link: ReadSignal<crate::components::live_status::LiveState>,
+) -> impl IntoView {
+    let badges = Memo::new(move |_| {
+        newest.with(|view| {
+            let mut badges = vec![words::session_badge(&view.summary)];
+            badges.extend(words::session_marks(&view.summary));
+            badges
+        })
+    });
+    let status = Memo::new(move |_| newest.with(view_model::status_line));
+    let authoritative = Memo::new(move |_| newest.with(|view| view.authoritative.clone()));
+    view! {
+        <p class="trail"><a href="/">"Failback"</a></p>
+        <header class="page-head">
+            <div>
+                <h1>{move || newest.with(|view| view.summary.vm_name.clone())}</h1>
+                <p class="route">{move || newest.with(|view| view.summary.route.clone())}</p>
+            </div>
+            <div class="badges">
+                {move || {
+                    badges.get().into_iter().map(|badge| view! { <StateBadge badge/> }).collect_view()
+                }}
+            </div>
+            <LiveStatus state=link/>
+            <p class="visually-hidden" role="status">{move || status.get()}</p>
+        </header>
+        <p class="authoritative"><Icon name="on"/>{move || authoritative.get()}</p>
+    }
+}
+
+/// What stopped, why, and since when.
+#[component]
+fn Attention(newest: Newest, now: Signal<Timestamp>) -> impl IntoView {
+    let attention = Memo::new(move |_| newest.with(|view| view.summary.attention.clone()));
+    move || {
+        attention.get().map(|attention| {
+            view! {
+                <section class="notice notice-attention" aria-labelledby="attention">
+                    <h2 id="attention">
+                        <Icon name="attention"/>
+                        "Needs attention: "
+                        {attention.step.words()}
+                    </h2>
+                    <p>{attention.cause}</p>
+                    <p class="muted">"Stopped " <When at=attention.since now/></p>
+                </section>
+            }
+        })
+    }
+}

@@ -1,0 +1,61 @@
+//! The browser's notification when the session waits: offered by a button, asked for by a press.
+
+use leptos::prelude::*;
+
+use super::Newest;
+use crate::browser::notify::{self, Permission};
+
+/// The button; absent until the page is hydrated and where the browser has no notifications.
+#[component]
+pub(super) fn NotifyButton(newest: Newest) -> impl IntoView {
+    let permission = RwSignal::new(Permission::Unavailable);
+    let wanted = RwSignal::new(false);
+    Effect::new(move || permission.set(notify::permission()));
+    Effect::new(move || {
+        if permission.get() == Permission::Granted {
+            wanted.set(true);
+        }
+    });
+    let waits = Memo::new(move |_| {
+        newest.with(|view| {
+            let session = &view.summary;
+            session.outcome.is_none() && (session.waits_for_you || session.attention.is_some())
+        })
+    });
+    Effect::new(move |before: Option<bool>| {
+        let waits = waits.get();
+        if before == Some(false) && waits && wanted.get_untracked() {
+            newest.with_untracked(|view| {
+                let body = match &view.summary.attention {
+                    Some(attention) => attention.cause.clone(),
+                    None => format!("State: {}", view.summary.state.words()),
+                };
+                let title = format!("{} waits for you", view.summary.vm_name);
+                notify::show(&title, &body, view.summary.id.as_str());
+            });
+        }
+        waits
+    });
+    move || {
+        match permission.get() {
+        Permission::Unavailable => None,
+        Permission::CanAsk => Some(
+            view! {
+                <button type="button" class="button small" on:click=move |_| notify::ask(permission)>
+                    "Notify me when it waits"
+                </button>
+            }
+            .into_any(),
+        ),
+        Permission::Granted => {
+            Some(view! { <span>"This browser notifies you when it waits for you."</span> }.into_any())
+        }
+        Permission::Refused => Some(
+            view! {
+                <span>"Notifications are refused in this browser's settings."</span>
+            }
+            .into_any(),
+        ),
+    }
+    }
+}

@@ -1,0 +1,183 @@
+//! A session's page as tables.
+
+use model::{
+    Actor, Allowed, Attention, BytesPerSecond, Destination, Limiter, LogLevel, Outcome, SessionId,
+    StepName, Timestamp, VisibleState, view::SessionSummary,
+};
+
+use super::*;
+
+fn view(state: VisibleState) -> SessionView {
+    SessionView {
+        summary: SessionSummary {
+            id: SessionId::new("s-1"),
+            vm_name: "web-01".to_owned(),
+            route: "DR to production".to_owned(),
+            state,
+            paused: false,
+            outcome: None,
+            attention: None,
+            waits_for_you: false,
+            started_by: Actor::new("local operator"),
+            started_at: Timestamp(0),
+            ended_at: None,
+        },
+        now: Timestamp(0),
+        replica_name: "web-01-replica".to_owned(),
+        production_name: "web-01".to_owned(),
+        authoritative: "The DR site is authoritative.".to_owned(),
+        destination: Destination::OriginalVm,
+        mode: FailbackMode::Manual,
+        mode_words: "Manual".to_owned(),
+        power_on: true,
+        limit: None,
+        reason: String::new(),
+        steps: Vec::new(),
+        progress: ProgressView::default(),
+        disks: Vec::new(),
+        undo_space: ByteCount::ZERO,
+        undo_until: String::new(),
+        operations: Vec::new(),
+        consequences: Vec::new(),
+        log: Vec::new(),
+    }
+}
+
+fn allowed(operation: Operation, why_not: Option<&str>) -> Allowed {
+    Allowed {
+        operation,
+        why_not: why_not.map(str::to_owned),
+    }
+}
+
+fn moving() -> ProgressView {
+    ProgressView {
+        to_scan: ByteCount(4 << 30),
+        scanned: ByteCount(1 << 30),
+        different: ByteCount(64 << 20),
+        sent: ByteCount(32 << 20),
+        verified: ByteCount(16 << 20),
+        rate: BytesPerSecond(100 << 20),
+        remaining_seconds: Some(31),
+        limiter: Some(Limiter::Reading),
+        waiting: None,
+    }
+}
+
+#[test]
+fn buttons_come_in_the_order_of_decisions() {
+    let mut view = view(VisibleState::ReadyToSwitch);
+    view.operations = vec![
+        allowed(Operation::Cancel, None),
+        allowed(Operation::Commit, Some("It has not switched over.")),
+        allowed(Operation::SwitchNow, None),
+    ];
+    assert_eq!(possible(&view), [Operation::SwitchNow, Operation::Cancel]);
+    assert_eq!(
+        impossible(&view),
+        [(Operation::Commit, "It has not switched over.".to_owned())]
+    );
+    view.summary.outcome = Some(Outcome::Cancelled);
+    assert!(impossible(&view).is_empty());
+}
+
+#[test]
+fn an_operation_that_is_not_offered_has_a_reason() {
+    let mut view = view(VisibleState::Failback);
+    view.operations = vec![allowed(Operation::Commit, None)];
+    assert_eq!(why_not(&view, Operation::Commit), None);
+    assert!(why_not(&view, Operation::Pause).is_some());
+}
+
+#[test]
+fn addresses_of_confirmations_read_back() {
+    for operation in ORDER {
+        assert_eq!(from_slug(slug(operation)), Some(operation));
+        assert!(question(operation, "web-01").contains("web-01"));
+        let sent = serde_json::from_value(form_value(operation).into());
+        assert_eq!(sent.ok(), Some(operation));
+    }
+    assert_eq!(from_slug("start"), None);
+}
+
+#[test]
+fn the_tab_says_what_waits_before_how_far() {
+    let mut view = view(VisibleState::Synchronizing);
+    assert_eq!(tab_title(&view), "web-01, Synchronizing");
+    view.progress = moving();
+    assert_eq!(tab_title(&view), "25 % web-01, Synchronizing");
+    assert_eq!(status_line(&view), "Synchronizing, 20 %");
+    view.summary.waits_for_you = true;
+    assert_eq!(tab_title(&view), "Waiting for you: web-01");
+    view.summary.attention = Some(Attention {
+        step: StepName::Transfer,
+        cause: "The link is down.".to_owned(),
+        since: Timestamp(0),
+    });
+    assert_eq!(tab_title(&view), "Needs attention: web-01");
+    view.summary.outcome = Some(Outcome::Undone);
+    assert_eq!(tab_title(&view), "Undone: web-01");
+}
+
+#[test]
+fn the_bar_has_bytes_rate_time_and_limiter() {
+    assert_eq!(
+        bar_words(&moving()),
+        "1 GiB of 4 GiB looked at at 100 MiB/s, about 31 s left, decided by reading the disks; \
+         64 MiB different, 32 MiB sent, 16 MiB verified"
+    );
+}
+
+#[test]
+fn steps_have_times() {
+    let mut step = EffectView {
+        step: StepName::Transfer,
+        activity: "Phase 1".to_owned(),
+        started_at: None,
+        done_at: None,
+        result: None,
+        failed: false,
+    };
+    assert_eq!(step_state(&step), StepState::ToCome);
+    step.started_at = Some(Timestamp(0));
+    assert_eq!(step_state(&step), StepState::AtWork);
+    step.done_at = Some(Timestamp(0).plus_seconds(75));
+    assert_eq!(step_state(&step), StepState::Done("1 min 15 s".to_owned()));
+    let mut other = step.clone();
+    other.activity = "Switchover".to_owned();
+    let groups = by_activity(&[step.clone(), step, other]);
+    let sizes: Vec<_> = groups
+        .iter()
+        .map(|(name, steps)| (name.as_str(), steps.len()))
+        .collect();
+    assert_eq!(sizes, [("Phase 1", 2), ("Switchover", 1)]);
+}
+
+#[test]
+fn replayed_lines_change_nothing() {
+    let line = |seq| LogLine {
+        seq,
+        at: Timestamp(0),
+        level: LogLevel::Info,
+        text: format!("line {seq}"),
+    };
+    let mut log = Vec::new();
+    assert!(add_line(&mut log, line(1)));
+    assert!(add_line(&mut log, line(2)));
+    assert!(!add_line(&mut log, line(1)));
+    assert!(!add_line(&mut log, line(2)));
+    assert_eq!(log.len(), 2);
+}
+
+#[test]
+fn only_the_fields_of_an_operation_are_asked() {
+    let commit =
+        action_request(Operation::Commit, ModeInput::default(), "fast").expect("no limit needed");
+    assert_eq!((commit.mode, commit.limit_mib), (None, None));
+    let limit = action_request(Operation::SetLimit, ModeInput::default(), "50").expect("a number");
+    assert_eq!(limit.limit_mib, Some(50));
+    assert!(action_request(Operation::SetLimit, ModeInput::default(), "fast").is_err());
+    let mode =
+        action_request(Operation::ChangeMode, ModeInput::default(), "").expect("checked later");
+    assert_eq!(mode.mode, Some(ModeInput::default()));
+}

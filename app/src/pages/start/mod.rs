@@ -1,0 +1,98 @@
+//! The start page: replicas with their state and what may be done, sessions running and past.
+
+pub mod api;
+mod replicas;
+mod sessions;
+mod sites;
+pub mod view_model;
+
+use std::rc::Rc;
+
+use leptos::{either::Either, prelude::*};
+use leptos_meta::Title;
+use model::view::StartView;
+
+use crate::{
+    browser::{self, events},
+    components::{
+        error_summary::{ErrorSummary, form_error},
+        live_status::LiveStatus,
+        load::{FirstLoad, LoadFailed},
+    },
+    keyed::Rows,
+};
+use api::{CreateDraft, read_start};
+use replicas::Replicas;
+use sessions::Sessions;
+use sites::Sites;
+
+/// The first page that an operator sees.
+#[component]
+pub fn StartPage() -> impl IntoView {
+    let start = Resource::new(|| (), |()| read_start());
+    view! {
+        <Suspense fallback=FirstLoad>
+            {move || Suspend::new(async move {
+                match start.await {
+                    Ok(view) => Either::Left(view! { <Start view/> }),
+                    Err(error) => Either::Right(view! { <LoadFailed error=error.0/> }),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+/// The page over its first answer, kept fresh by the live link.
+#[component]
+fn Start(view: StartView) -> impl IntoView {
+    let now = browser::present(view.now);
+    let replicas = Rows::new(view.replicas.clone(), |replica| replica.id.clone());
+    let running = Rows::new(view.running.clone(), |session| session.id.clone());
+    let past = Rows::new(view.past.clone(), |session| session.id.clone());
+    let headline = RwSignal::new(view.headline.clone());
+    let title = RwSignal::new(view_model::tab_title(&view));
+    let sites = RwSignal::new(view.sites);
+
+    let link = events::follow(
+        || "/api/v1/events".to_owned(),
+        Signal::stored(true),
+        vec![(
+            "start",
+            Rc::new(move |data| {
+                let Ok(view) = serde_json::from_str::<StartView>(data) else {
+                    return;
+                };
+                now.set(view.now);
+                title.set(view_model::tab_title(&view));
+                headline.set(view.headline);
+                sites.set(view.sites);
+                replicas.update(view.replicas, |replica| replica.id.clone());
+                running.update(view.running, |session| session.id.clone());
+                past.update(view.past, |session| session.id.clone());
+            }),
+        )],
+    );
+
+    let create = ServerAction::<CreateDraft>::new();
+    let now = Signal::from(now);
+    view! {
+        <Title text=move || title.get()/>
+        <header class="page-head">
+            <div>
+                <h1>"Failback"</h1>
+                <p class="headline" role="status">{move || headline.get()}</p>
+            </div>
+            <LiveStatus state=link/>
+            <ActionForm action=create>
+                <button type="submit" class="button primary">"Start a failback"</button>
+            </ActionForm>
+        </header>
+        <ErrorSummary error=form_error(create)/>
+        <Show when=move || !running.is_empty()>
+            <Sessions title="Sessions at work" rows=running now/>
+        </Show>
+        <Replicas rows=replicas now create/>
+        <Sessions title="Past sessions" rows=past now/>
+        <Sites sites now/>
+    }
+}

@@ -1,0 +1,127 @@
+//! The table of replicas: one row each, with what may be done now and why not.
+
+use leptos::{either::EitherOf3, prelude::*};
+use model::{ReplicaId, Timestamp, view::ReplicaView};
+
+use super::{
+    api::CreateDraft,
+    view_model::{self, Offer},
+};
+use crate::{
+    components::{data_table::DataTable, state_badge::StateBadge, when::When},
+    keyed::Rows,
+    words,
+};
+
+/// All replicas.
+#[component]
+pub(super) fn Replicas(
+    rows: Rows<ReplicaId, ReplicaView>,
+    now: Signal<Timestamp>,
+    create: ServerAction<CreateDraft>,
+) -> impl IntoView {
+    view! {
+        <section aria-labelledby="replicas">
+            <h2 id="replicas">"Replicas"</h2>
+            <Show
+                when=move || !rows.is_empty()
+                fallback=|| view! {
+                    <p class="empty">
+                        "Replicas appear here once a site has some. "
+                        <a href="/lab">"The lab"</a> " makes a sample estate."
+                    </p>
+                }
+            >
+                <DataTable caption="Replicas">
+                    <thead>
+                        <tr>
+                            <th scope="col">"VM"</th>
+                            <th scope="col">"State"</th>
+                            <th scope="col">"Power"</th>
+                            <th scope="col">"Restore point"</th>
+                            <th scope="col">"Running since"</th>
+                            <th scope="col" class="number">"Size"</th>
+                            <th scope="col">"Job"</th>
+                            <th scope="col">"What may be done"</th>
+                        </tr>
+                    </thead>
+                    <tbody>
+                        <For
+                            each=move || rows.get()
+                            key=|(id, _)| id.clone()
+                            children=move |(_, replica)| {
+                                move || replica.with(|replica| row(replica, now, create))
+                            }
+                        />
+                    </tbody>
+                </DataTable>
+            </Show>
+        </section>
+    }
+}
+
+fn row(
+    replica: &ReplicaView,
+    now: Signal<Timestamp>,
+    create: ServerAction<CreateDraft>,
+) -> impl IntoView + use<> {
+    let attention = replica
+        .needs_attention
+        .then(|| view! { <StateBadge badge=words::attention_badge()/> });
+    let point = replica.restore_point.as_ref().map(|point| {
+        view! { <When at=point.taken_at now/> }
+    });
+    let since = replica.running_since.map(|at| view! { <When at now/> });
+    let production_power = replica
+        .production_power
+        .map_or("not found", words::power_words);
+    view! {
+        <tr>
+            <th scope="row">
+                {replica.production_name.clone()}
+                <span class="sub">{replica.replica_location.clone()}</span>
+            </th>
+            <td>
+                <StateBadge badge=words::replica_badge(replica)/>
+                {attention}
+                <span class="sub">{replica.authoritative.clone()}</span>
+            </td>
+            <td>
+                {words::power_words(replica.power)}
+                <span class="sub">"production " {production_power.to_lowercase()}</span>
+            </td>
+            <td>{point}</td>
+            <td>{since}</td>
+            <td class="number">{replica.size.to_string()}</td>
+            <td>{view_model::job_words(replica)}</td>
+            <td>{offer(replica, create)}</td>
+        </tr>
+    }
+}
+
+fn offer(replica: &ReplicaView, create: ServerAction<CreateDraft>) -> impl IntoView + use<> {
+    if let Some(session) = &replica.session {
+        return EitherOf3::A(view! {
+            <a class="button small" href=format!("/sessions/{session}")>
+                "Open session"
+                <span class="visually-hidden">" of " {replica.production_name.clone()}</span>
+            </a>
+        });
+    }
+    match view_model::offer(replica) {
+        Offer::Possible => {
+            let (id, name) = (replica.id.to_string(), replica.production_name.clone());
+            EitherOf3::B(view! {
+                <ActionForm action=create>
+                    <input type="hidden" name="preselect[]" value=id/>
+                    <button type="submit" class="button small">
+                        "Fail back"
+                        <span class="visually-hidden">" " {name}</span>
+                    </button>
+                </ActionForm>
+            })
+        }
+        Offer::NotNow(reason) => EitherOf3::C(view! { <span class="why-not">{reason}</span> }),
+        Offer::Nothing => EitherOf3::C(view! { <span class="why-not">{String::new()}</span> }),
+    }
+}

@@ -1,0 +1,91 @@
+//! What rows offer and what the tab says.
+
+use model::{Actor, ByteCount, PowerState, ReplicaId, SessionId, Timestamp, VisibleState};
+
+use super::*;
+
+fn replica(operations: Vec<Allowed>) -> ReplicaView {
+    ReplicaView {
+        id: ReplicaId::new("r-1"),
+        name: "web-01-replica".to_owned(),
+        production_name: "web-01".to_owned(),
+        original_location: "Production / web-01".to_owned(),
+        replica_location: "DR / web-01-replica".to_owned(),
+        state: VisibleState::Failover,
+        authoritative: "The DR site".to_owned(),
+        power: PowerState::On,
+        production_power: Some(PowerState::Off),
+        size: ByteCount(1 << 30),
+        allocated: ByteCount(1 << 29),
+        restore_point: None,
+        running_since: None,
+        job: "Web tier".to_owned(),
+        on_hold: false,
+        session: None,
+        needs_attention: false,
+        operations,
+    }
+}
+
+fn start_failback(why_not: Option<&str>) -> Vec<Allowed> {
+    vec![Allowed {
+        operation: Operation::StartFailback,
+        why_not: why_not.map(str::to_owned),
+    }]
+}
+
+fn session(waits_for_you: bool) -> SessionSummary {
+    SessionSummary {
+        id: SessionId::new("s-1"),
+        vm_name: "web-01".to_owned(),
+        route: "DR to production".to_owned(),
+        state: VisibleState::ReadyToSwitch,
+        paused: false,
+        outcome: None,
+        attention: None,
+        waits_for_you,
+        started_by: Actor::new("local operator"),
+        started_at: Timestamp(0),
+        ended_at: None,
+    }
+}
+
+#[test]
+fn a_row_offers_what_the_answer_allows() {
+    let why = "It is not in Failover.";
+    let rows = [
+        replica(start_failback(None)),
+        replica(start_failback(Some(why))),
+        replica(Vec::new()),
+    ];
+    assert_eq!(offer(&rows[0]), Offer::Possible);
+    assert_eq!(offer(&rows[1]), Offer::NotNow(why.to_owned()));
+    assert_eq!(offer(&rows[2]), Offer::Nothing);
+    assert_eq!(possible(&rows), 1);
+}
+
+#[test]
+fn a_held_job_says_so_once() {
+    let mut held = replica(Vec::new());
+    assert_eq!(job_words(&held), "Web tier");
+    held.on_hold = true;
+    assert_eq!(job_words(&held), "Web tier, on hold");
+    held.job = "Web tier, replication on hold".to_owned();
+    assert_eq!(job_words(&held), "Web tier, replication on hold");
+}
+
+#[test]
+fn the_tab_counts_what_waits() {
+    let mut start = StartView {
+        now: Timestamp(0),
+        headline: String::new(),
+        sites: Vec::new(),
+        replicas: Vec::new(),
+        running: vec![session(false), session(true)],
+        past: vec![session(false)],
+        open_to_network: false,
+    };
+    assert_eq!(tab_title(&start), "(1) Failback");
+    start.running.pop();
+    assert_eq!(tab_title(&start), "Failback");
+}

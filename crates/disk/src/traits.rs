@@ -1,0 +1,66 @@
+//! What a disk can do.
+
+use std::fmt;
+
+use model::{ByteCount, ByteRange};
+
+use crate::DiskError;
+
+/// What is known of a range without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExtentKind {
+    /// May hold anything.
+    Data,
+    /// Reads as zeroes: a hole, or allocated and known to be zero.
+    Zero,
+}
+
+/// A range of a disk of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Where.
+    pub range: ByteRange,
+    /// What is known of it.
+    pub kind: ExtentKind,
+}
+
+/// A disk of fixed size. All offsets and lengths are in bytes; a range past the end is an error.
+///
+/// Writes are durable only after [`Disk::flush`] returned.
+pub trait Disk: Send + Sync + fmt::Debug {
+    /// Virtual size.
+    fn size(&self) -> ByteCount;
+
+    /// Logical sector size in bytes.
+    fn sector(&self) -> u32;
+
+    /// Fills `buffer` from `offset`.
+    ///
+    /// # Errors
+    /// [`DiskError::Read`] with the range; the buffer's content is then unspecified.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), DiskError>;
+
+    /// Writes `data` at `offset`.
+    ///
+    /// # Errors
+    /// [`DiskError::Write`]; the range may then hold old, new or mixed content.
+    fn write_at(&self, offset: u64, data: &[u8]) -> Result<(), DiskError>;
+
+    /// Makes a range read as zeroes, as a hole where the format can.
+    ///
+    /// # Errors
+    /// As [`Disk::write_at`].
+    fn write_zeroes(&self, range: ByteRange) -> Result<(), DiskError>;
+
+    /// Makes everything written before durable.
+    ///
+    /// # Errors
+    /// [`DiskError::Flush`]; nothing written since the last flush may then be believed.
+    fn flush(&self) -> Result<(), DiskError>;
+
+    /// What is known of `range` without reading it: adjoining extents in order that cover it.
+    ///
+    /// # Errors
+    /// [`DiskError::Map`].
+    fn extents(&self, range: ByteRange) -> Result<Vec<Extent>, DiskError>;
+}

@@ -1,0 +1,117 @@
+//! Effects performed at platforms: first asked whether they are done, then done, then told.
+//!
+//! One path for the first try, a retry and a restart: every effect is probed before it is
+//! performed, so that nothing is done twice.
+
+mod probe;
+mod production;
+mod replica;
+mod transfer;
+
+use std::{path::PathBuf, sync::Arc};
+
+use failback::{Done, Effect};
+use hypervisor::Platform;
+use model::{BytesPerSecond, ReplicaId, SessionId, VmRef};
+use mover::Controls;
+use store::{SessionDisk, Store};
+
+pub(crate) use transfer::open_pair;
+
+use crate::{failure::EffectError, live::LiveWork, slots::Slots};
+
+/// What one session's effects work on.
+#[derive(Clone, Debug)]
+pub(crate) struct Stage {
+    pub(crate) session: SessionId,
+    pub(crate) replica: ReplicaId,
+    pub(crate) replica_vm: VmRef,
+    pub(crate) production_vm: VmRef,
+    pub(crate) disks: Vec<SessionDisk>,
+    pub(crate) limit: Option<BytesPerSecond>,
+    /// The platform of the replica's site.
+    pub(crate) dr: Arc<dyn Platform>,
+    /// The platform of the production VM's site.
+    pub(crate) production: Arc<dyn Platform>,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) slots: Slots,
+    pub(crate) live: LiveWork,
+    pub(crate) store: Store,
+}
+
+/// What came of an effect, and what there is to say about it.
+#[derive(Clone, Debug)]
+pub(crate) struct Performed {
+    pub(crate) done: Done,
+    pub(crate) said: Option<String>,
+    /// Lines for the session's log that people should not miss.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Performed {
+    fn plain() -> Self {
+        Self::with(Done::Plain)
+    }
+
+    fn with(done: Done) -> Self {
+        Self { done, said: None, warnings: Vec::new() }
+    }
+
+    fn saying(text: impl Into<String>) -> Self {
+        Self { said: Some(text.into()), ..Self::plain() }
+    }
+}
+
+impl Stage {
+    fn holder(&self) -> &str {
+        self.session.as_str()
+    }
+
+    /// Performs an effect unless it is done already.
+    pub(crate) async fn perform(
+        self,
+        effect: Effect,
+        controls: Controls,
+    ) -> Result<Performed, EffectError> {
+        if let Effect::Transfer { pass, scope } = effect {
+            return transfer::run(self, pass, scope, controls).await;
+        }
+        if effect == Effect::ShutDownReplica {
+            return replica::shut_down(self, controls).await;
+        }
+        tokio::task::spawn_blocking(move || match self.probe(effect)? {
+            Some(done) => Ok(Performed { said: Some("was done".to_owned()), ..Performed::with(done) }),
+            None => self.perform_blocking(effect),
+        })
+        .await?
+    }
+
+    fn perform_blocking(&self, effect: Effect) -> Result<Performed, EffectError> {
+        match effect {
+            Effect::ProveTarget => production::prove(self),
+            Effect::HoldProduction => production::hold(self),
+            Effect::PowerOffProduction => production::power_off(self),
+            Effect::CreatePreFailbackLayer => production::create_pre_failback(self),
+            Effect::CreateWorkingLayer { pass } => production::create_working(self, pass),
+            Effect::MergeWorkingLayer { pass } => production::merge_working(self, pass),
+            Effect::CheckProductionUntouched { .. } => production::write_epoch(self),
+            Effect::ReleaseProduction => production::release(self),
+            Effect::PowerOnProduction => production::power_on(self),
+            Effect::MergePreFailbackLayer => production::merge_pre_failback(self),
+            Effect::DropWorkingLayer { pass } => production::drop_working(self, pass),
+            Effect::DropPreFailbackLayer => production::drop_pre_failback(self),
+            Effect::FreezeReplica { pass } | Effect::FreezeReplicaFinal { pass } => {
+                replica::freeze(self, pass)
+            }
+            Effect::DropProtectivePoint { pass } => replica::drop_point(self, pass),
+            Effect::HoldReplication => replica::set_hold(self, true),
+            Effect::ReleaseReplication => replica::set_hold(self, false),
+            Effect::KeepRestorePoint { pass } => replica::keep_restore_point(self, pass),
+            Effect::RevertReplica { pass } => replica::revert(self, pass),
+            Effect::PowerOnReplica => replica::power_on(self),
+            Effect::Transfer { .. } | Effect::ShutDownReplica => {
+                unreachable!("performed by their own async paths")
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Whether an effect is done already: asked of the platform, never remembered.
+
+use failback::{Done, Effect};
+use hypervisor::LayerName;
+use model::{PointName, PowerState, ReplicaState};
+
+use super::Stage;
+use crate::{
+    failure::{Contradiction, EffectError},
+    names::{pre_failback_layer, protective_point, working_layer},
+};
+
+impl Stage {
+    /// What came of the effect when it is done; none when it is still to do.
+    ///
+    /// # Errors
+    /// When the platform cannot say, or what is there contradicts the effect: unknown means stop
+    /// and ask.
+    pub(super) fn probe(&self, effect: Effect) -> Result<Option<Done>, EffectError> {
+        let done = match effect {
+            Effect::HoldProduction => self.held_by_us()?,
+            Effect::ReleaseProduction => !self.held_by_us()?,
+            Effect::PowerOffProduction => {
+                self.production.vm(&self.production_vm)?.power == PowerState::Off
+            }
+            Effect::PowerOnProduction => {
+                self.production.vm(&self.production_vm)?.power == PowerState::On
+            }
+            Effect::PowerOnReplica => self.dr.vm(&self.replica_vm)?.power == PowerState::On,
+            Effect::CreatePreFailbackLayer => self.layer(&pre_failback_layer(&self.session))?,
+            Effect::CreateWorkingLayer { pass } => {
+                self.layer(&working_layer(&self.session, pass))?
+            }
+            Effect::MergePreFailbackLayer | Effect::DropPreFailbackLayer => {
+                !self.layer(&pre_failback_layer(&self.session))?
+            }
+            Effect::MergeWorkingLayer { pass } | Effect::DropWorkingLayer { pass } => {
+                !self.layer(&working_layer(&self.session, pass))?
+            }
+            Effect::FreezeReplica { pass } | Effect::FreezeReplicaFinal { pass } => {
+                let point = protective_point(&self.session, pass);
+                return Ok(self.point_epoch(&point)?.map(Done::Frozen));
+            }
+            Effect::DropProtectivePoint { pass } => {
+                self.point_epoch(&protective_point(&self.session, pass))?.is_none()
+            }
+            Effect::HoldReplication => self.replication_on_hold()?,
+            Effect::ReleaseReplication => !self.replication_on_hold()?,
+            Effect::KeepRestorePoint { .. } => self.replica_state()? == Some(ReplicaState::Ready),
+            // Reading has no trace, a transfer has its journal, reverting twice is reverting once.
+            Effect::ProveTarget
+            | Effect::CheckProductionUntouched { .. }
+            | Effect::Transfer { .. }
+            | Effect::ShutDownReplica
+            | Effect::RevertReplica { .. } => false,
+        };
+        Ok(done.then_some(Done::Plain))
+    }
+
+    fn held_by_us(&self) -> Result<bool, EffectError> {
+        match self.production.vm(&self.production_vm)?.held_by {
+            None => Ok(false),
+            Some(holder) if holder == self.holder() => Ok(true),
+            Some(holder) => {
+                Err(EffectError::Contradiction(Contradiction::HeldByOther { holder }))
+            }
+        }
+    }
+
+    fn layer(&self, layer: &LayerName) -> Result<bool, EffectError> {
+        Ok(self.production.layer_exists(&self.production_vm, layer)?)
+    }
+
+    fn point_epoch(&self, point: &PointName) -> Result<Option<model::EpochId>, EffectError> {
+        let points = self.dr.points(&self.replica_vm)?;
+        Ok(points.into_iter().find(|there| there.name == *point).map(|there| there.epoch))
+    }
+
+    fn replication_on_hold(&self) -> Result<bool, EffectError> {
+        let inventory = self.dr.inventory(&self.replica_vm.site)?;
+        Ok(inventory.replicas.iter().any(|replica| replica.id == self.replica && replica.on_hold))
+    }
+
+    fn replica_state(&self) -> Result<Option<ReplicaState>, EffectError> {
+        let inventory = self.dr.inventory(&self.replica_vm.site)?;
+        let found = inventory.replicas.into_iter().find(|replica| replica.id == self.replica);
+        Ok(found.map(|replica| replica.state))
+    }
+}

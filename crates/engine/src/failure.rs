@@ -1,0 +1,99 @@
+//! Why an effect failed, and whether trying again may help.
+
+use hypervisor::{PlatformError, Retry};
+use mover::MoverError;
+use store::StoreError;
+use thiserror::Error;
+
+/// A failed effect. Its text goes to the session's log and page, so it names cause and next step.
+#[derive(Debug, Error)]
+pub(crate) enum EffectError {
+    /// The platform refused or failed.
+    #[error("the platform failed")]
+    Platform(#[from] PlatformError),
+    /// A disk could not be opened.
+    #[error("a disk failed")]
+    Disk(#[from] disk::DiskError),
+    /// The mover failed.
+    #[error("disk {disk}: the transfer failed")]
+    Mover {
+        /// The disk's name.
+        disk: String,
+        /// Why.
+        source: MoverError,
+    },
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+    /// The operator or a shutdown stopped it.
+    #[error("stopped")]
+    Stopped,
+    /// What is there contradicts what the session expects; only a person can decide.
+    #[error("{0}")]
+    Contradiction(Contradiction),
+    /// A thread that performed it died.
+    #[error("a worker died")]
+    Worker(#[from] tokio::task::JoinError),
+    /// A journal directory could not be made or removed.
+    #[error("journal directory {path}")]
+    Journal {
+        /// Where.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// What a person must look at.
+#[derive(Debug, Error)]
+pub(crate) enum Contradiction {
+    /// The target's disks are not those that the session was planned for.
+    #[error(
+        "disk {disk} of the {side} VM is not as it was when the session was planned: {what}. \
+         Cancel, check the VM, and start a new failback"
+    )]
+    Layout {
+        /// The disk's name.
+        disk: String,
+        /// `production` or `replica`.
+        side: &'static str,
+        /// What differs.
+        what: String,
+    },
+    /// Somebody else holds the VM.
+    #[error("the production VM is held by {holder}. Release it there, then retry")]
+    HeldByOther {
+        /// Who.
+        holder: String,
+    },
+    /// A guest did not go off even when it was powered off.
+    #[error("the replica is still on after it was powered off. Check it at its platform, then retry")]
+    StillOn,
+}
+
+impl EffectError {
+    /// Whether the same effect may succeed later without a person.
+    pub(crate) fn is_temporary(&self) -> bool {
+        match self {
+            Self::Platform(error) => error.retry() == Retry::Temporary,
+            Self::Disk(error) => error.is_temporary(),
+            Self::Mover { source, .. } => source.is_temporary(),
+            Self::Store(_) | Self::Worker(_) => true,
+            Self::Stopped | Self::Contradiction(_) | Self::Journal { .. } => false,
+        }
+    }
+
+    /// The whole chain of causes as one sentence.
+    pub(crate) fn sentence(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        let mut letters = text.chars();
+        let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+        format!("{first}{}.", letters.as_str().trim_end_matches('.'))
+    }
+}

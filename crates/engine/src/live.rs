@@ -1,0 +1,108 @@
+//! What runs right now: meters and controls of the movers, by session. Gone with the process; the
+//! store has what must last.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use model::{BytesPerSecond, DiskCounters, DiskKey, DraftId, SessionId};
+use mover::{Controls, Meter};
+
+/// The meters of all running work.
+#[derive(Clone, Debug, Default)]
+pub struct LiveWork {
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    sessions: BTreeMap<SessionId, SessionWork>,
+    dry_runs: BTreeMap<DraftId, Vec<Meter>>,
+}
+
+#[derive(Debug, Default)]
+struct SessionWork {
+    controls: Controls,
+    disks: BTreeMap<DiskKey, LiveDisk>,
+}
+
+/// One disk's task as it runs.
+#[derive(Clone, Debug, Default)]
+pub struct LiveDisk {
+    /// Its counters, live.
+    pub meter: Meter,
+    /// What it looks at, in words.
+    pub scope: String,
+    /// Which proxies carry it and why, in words.
+    pub proxies: Option<String>,
+    /// Why it waits, where it does.
+    pub waiting: Option<String>,
+}
+
+impl LiveWork {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The disks of a session that are at work now, with their counters; empty when none is.
+    #[must_use]
+    pub fn disks(&self, session: &SessionId) -> Vec<(DiskKey, LiveDisk, DiskCounters)> {
+        let inner = self.lock();
+        let Some(work) = inner.sessions.get(session) else { return Vec::new() };
+        work.disks
+            .iter()
+            .map(|(key, disk)| (key.clone(), disk.clone(), disk.meter.counters()))
+            .collect()
+    }
+
+    /// Counters of a dry run's disks so far; none when it does not run.
+    #[must_use]
+    pub fn dry_run(&self, draft: &DraftId) -> Option<Vec<DiskCounters>> {
+        let inner = self.lock();
+        inner.dry_runs.get(draft).map(|meters| meters.iter().map(Meter::counters).collect())
+    }
+
+    /// Changes the limit of a session at work.
+    pub(crate) fn set_limit(&self, session: &SessionId, limit: Option<BytesPerSecond>) {
+        if let Some(work) = self.lock().sessions.get(session) {
+            work.controls.set_limit(limit);
+        }
+    }
+
+    pub(crate) fn begin(&self, session: &SessionId, controls: &Controls) {
+        let work = SessionWork { controls: controls.clone(), disks: BTreeMap::new() };
+        self.lock().sessions.insert(session.clone(), work);
+    }
+
+    pub(crate) fn put(&self, session: &SessionId, key: &DiskKey, disk: LiveDisk) {
+        if let Some(work) = self.lock().sessions.get_mut(session) {
+            work.disks.insert(key.clone(), disk);
+        }
+    }
+
+    pub(crate) fn change(
+        &self,
+        session: &SessionId,
+        key: &DiskKey,
+        change: impl FnOnce(&mut LiveDisk),
+    ) {
+        if let Some(disk) =
+            self.lock().sessions.get_mut(session).and_then(|work| work.disks.get_mut(key))
+        {
+            change(disk);
+        }
+    }
+
+    pub(crate) fn end(&self, session: &SessionId) {
+        self.lock().sessions.remove(session);
+    }
+
+    pub(crate) fn begin_dry_run(&self, draft: &DraftId, meter: Meter) {
+        self.lock().dry_runs.entry(draft.clone()).or_default().push(meter);
+    }
+
+    pub(crate) fn end_dry_run(&self, draft: &DraftId) {
+        self.lock().dry_runs.remove(draft);
+    }
+}

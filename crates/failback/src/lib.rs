@@ -1,0 +1,44 @@
+//! The state machine of one failback: phase 1, switchover, commit, undo, cancel.
+//!
+//! Pure: time comes in as an argument, effects go out as values. The shell performs an effect,
+//! reports what came of it as an event, and stores the session between the two.
+//!
+//! ```text
+//!                    start
+//!                      |
+//!        cancel        v          somebody wrote to production
+//!   .----------- Synchronizing <---------------------------------.
+//!   v                  |                                         |
+//! Cancelling           v         cancel                          |
+//!   |            Ready to switch <------------- Cancelling ------+
+//!   |              |        |                        ^           |
+//!   |         undo |        | switch                 | cancel    |
+//!   |              v        v                        |           |
+//!   |           Undoing  Switching ------------------+-----------'
+//!   |              ^        |
+//!   |              |        v
+//!   |         undo '---- Failback
+//!   |                       | commit
+//!   v                       v
+//! (Cancelled) (Undone)   Committing --> (Committed)
+//! ```
+//!
+//! "Needs attention" lies on top of a state and never replaces it.
+
+#![forbid(unsafe_code)]
+
+mod operations;
+mod program;
+mod record;
+mod schedule;
+mod session;
+mod step;
+
+pub use operations::replica_operations;
+pub use program::{Effect, Scope};
+pub use record::UnknownRecord;
+pub use session::{Activity, Session, State};
+pub use step::{Directive, Done, Event, Note, Rejected, Step, begin, step};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,238 @@
+//! What each activity does, step by step. Every effect may be asked for twice; the second time it
+//! finds what the first one did.
+
+use model::{CancelKind, EpochId, StepName};
+
+use crate::{Activity, Session};
+
+/// How much of the disks a transfer looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Everything.
+    Whole,
+    /// What the replica wrote since this epoch opened.
+    Since(EpochId),
+}
+
+/// One thing the shell does at a platform. Layers and points are named by session and pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Prove identity and layout of the target.
+    ProveTarget,
+    /// Keep everybody else from starting the production VM.
+    HoldProduction,
+    /// Power off the production VM.
+    PowerOffProduction,
+    /// Make the layer below which production's own content stays.
+    CreatePreFailbackLayer,
+    /// Make the layer in which a pass lands.
+    CreateWorkingLayer {
+        /// The pass.
+        pass: u32,
+    },
+    /// Take the protective point of a pass while the replica serves.
+    FreezeReplica {
+        /// The pass.
+        pass: u32,
+    },
+    /// Take the protective point of the pre-failback state, after the replica went off.
+    FreezeReplicaFinal {
+        /// The pass.
+        pass: u32,
+    },
+    /// Find, send and verify what differs, from the pass's point into its layer.
+    Transfer {
+        /// The pass.
+        pass: u32,
+        /// How much to look at.
+        scope: Scope,
+    },
+    /// Merge the layer of a pass into the one below.
+    MergeWorkingLayer {
+        /// The pass.
+        pass: u32,
+    },
+    /// Read production's write epoch and compare it, when one is expected.
+    CheckProductionUntouched {
+        /// What it was when Landfall took hold; none to read it for the first time.
+        expected: Option<u64>,
+    },
+    /// Shut down the replica's guest, after the time-out power it off.
+    ShutDownReplica,
+    /// Remove the protective point of a pass; the replica's content stays.
+    DropProtectivePoint {
+        /// The pass.
+        pass: u32,
+    },
+    /// Put replication of the VM on hold.
+    HoldReplication,
+    /// Let everybody start the production VM again.
+    ReleaseProduction,
+    /// Power on the production VM.
+    PowerOnProduction,
+    /// Merge the layer above production's old content into it.
+    MergePreFailbackLayer,
+    /// Make the protective point of a pass a restore point and the replica Ready.
+    KeepRestorePoint {
+        /// The pass.
+        pass: u32,
+    },
+    /// Let replication of the VM go on.
+    ReleaseReplication,
+    /// Drop the layer of a pass.
+    DropWorkingLayer {
+        /// The pass.
+        pass: u32,
+    },
+    /// Drop the layer above production's old content.
+    DropPreFailbackLayer,
+    /// Return the replica to the protective point of a pass.
+    RevertReplica {
+        /// The pass.
+        pass: u32,
+    },
+    /// Power on the replica.
+    PowerOnReplica,
+}
+
+impl Effect {
+    /// The effect's name for people and for the effect log.
+    #[must_use]
+    pub const fn step(self) -> StepName {
+        match self {
+            Self::ProveTarget => StepName::ProveTarget,
+            Self::HoldProduction => StepName::HoldProduction,
+            Self::PowerOffProduction => StepName::PowerOffProduction,
+            Self::CreatePreFailbackLayer => StepName::CreatePreFailbackLayer,
+            Self::CreateWorkingLayer { .. } => StepName::CreateWorkingLayer,
+            Self::FreezeReplica { .. } => StepName::FreezeReplica,
+            Self::FreezeReplicaFinal { .. } => StepName::FreezeReplicaFinal,
+            Self::Transfer { .. } => StepName::Transfer,
+            Self::MergeWorkingLayer { .. } => StepName::MergeWorkingLayer,
+            Self::CheckProductionUntouched { .. } => StepName::CheckProductionUntouched,
+            Self::ShutDownReplica => StepName::ShutDownReplica,
+            Self::DropProtectivePoint { .. } => StepName::DropProtectivePoint,
+            Self::HoldReplication => StepName::HoldReplication,
+            Self::ReleaseProduction => StepName::ReleaseProduction,
+            Self::PowerOnProduction => StepName::PowerOnProduction,
+            Self::MergePreFailbackLayer => StepName::MergePreFailbackLayer,
+            Self::KeepRestorePoint { .. } => StepName::KeepRestorePoint,
+            Self::ReleaseReplication => StepName::ReleaseReplication,
+            Self::DropWorkingLayer { .. } => StepName::DropWorkingLayer,
+            Self::DropPreFailbackLayer => StepName::DropPreFailbackLayer,
+            Self::RevertReplica { .. } => StepName::RevertReplica,
+            Self::PowerOnReplica => StepName::PowerOnReplica,
+        }
+    }
+}
+
+/// The effects of an activity in order. They depend only on fields of the session that stay as
+/// they are while the activity is at work.
+pub(crate) fn of(session: &Session, activity: Activity) -> Vec<Effect> {
+    match activity {
+        Activity::Synchronize { again } => synchronize(session, again),
+        Activity::Switch => switch(session),
+        Activity::Commit => commit(session),
+        Activity::Undo { switched: true } => undo_after_switch(session),
+        Activity::Undo { switched: false } | Activity::Cancel(CancelKind::Synchronization) => {
+            restore_production(session)
+        }
+        Activity::Cancel(CancelKind::Switchover | CancelKind::Resynchronization) => {
+            take_back_switch(session)
+        }
+    }
+}
+
+fn synchronize(session: &Session, again: bool) -> Vec<Effect> {
+    let pass = session.pass;
+    let mut effects = vec![
+        Effect::ProveTarget,
+        Effect::HoldProduction,
+        Effect::PowerOffProduction,
+        Effect::CheckProductionUntouched { expected: None },
+    ];
+    if !again {
+        effects.push(Effect::CreatePreFailbackLayer);
+    }
+    effects.extend([
+        Effect::CreateWorkingLayer { pass },
+        Effect::FreezeReplica { pass },
+        Effect::Transfer {
+            pass,
+            scope: Scope::Whole,
+        },
+        Effect::MergeWorkingLayer { pass },
+    ]);
+    if let Some(old) = session.settled_pass {
+        effects.push(Effect::DropProtectivePoint { pass: old });
+    }
+    effects
+}
+
+fn switch(session: &Session) -> Vec<Effect> {
+    let pass = session.pass;
+    let expected = session.write_epoch;
+    let scope = session.settled_epoch.map_or(Scope::Whole, Scope::Since);
+    let mut effects = vec![
+        Effect::CheckProductionUntouched { expected },
+        Effect::CreateWorkingLayer { pass },
+        Effect::ShutDownReplica,
+        Effect::FreezeReplicaFinal { pass },
+        Effect::Transfer { pass, scope },
+        Effect::CheckProductionUntouched { expected },
+        Effect::MergeWorkingLayer { pass },
+    ];
+    if let Some(old) = session.settled_pass {
+        effects.push(Effect::DropProtectivePoint { pass: old });
+    }
+    effects.extend([Effect::HoldReplication, Effect::ReleaseProduction]);
+    if session.power_on {
+        effects.push(Effect::PowerOnProduction);
+    }
+    effects
+}
+
+fn commit(session: &Session) -> Vec<Effect> {
+    vec![
+        Effect::MergePreFailbackLayer,
+        Effect::KeepRestorePoint { pass: session.pass },
+        Effect::ReleaseReplication,
+    ]
+}
+
+fn undo_after_switch(session: &Session) -> Vec<Effect> {
+    let pass = session.pass;
+    vec![
+        Effect::HoldProduction,
+        Effect::PowerOffProduction,
+        Effect::DropPreFailbackLayer,
+        Effect::RevertReplica { pass },
+        Effect::DropProtectivePoint { pass },
+        Effect::ReleaseReplication,
+        Effect::PowerOnReplica,
+        Effect::ReleaseProduction,
+    ]
+}
+
+/// The replica runs on untouched; what was done at production goes.
+fn restore_production(session: &Session) -> Vec<Effect> {
+    let mut effects = vec![
+        Effect::DropWorkingLayer { pass: session.pass },
+        Effect::DropPreFailbackLayer,
+        Effect::DropProtectivePoint { pass: session.pass },
+    ];
+    if let Some(old) = session.settled_pass.filter(|old| *old != session.pass) {
+        effects.push(Effect::DropProtectivePoint { pass: old });
+    }
+    effects.push(Effect::ReleaseProduction);
+    effects
+}
+
+fn take_back_switch(session: &Session) -> Vec<Effect> {
+    let pass = session.pass;
+    vec![
+        Effect::DropWorkingLayer { pass },
+        Effect::DropProtectivePoint { pass },
+        Effect::PowerOnReplica,
+    ]
+}

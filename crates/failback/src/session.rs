@@ -1,0 +1,231 @@
+//! What a session is: its state and the facts gathered on the way.
+
+use model::{
+    Attention, CancelKind, EpochId, FailbackMode, Outcome, StepName, Timestamp, VisibleState,
+};
+
+use crate::{Effect, program};
+
+/// A state with the data that is valid in it. `at` is an index into the activity's program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Phase 1: the replica serves, production is off.
+    Synchronizing {
+        /// The step at work.
+        at: usize,
+        /// Phase 1 runs again over layers that are kept.
+        again: bool,
+        /// Movers are held.
+        paused: bool,
+    },
+    /// Phase 1 is done; the replica serves.
+    ReadyToSwitch {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Phase 2.
+    Switching {
+        /// The step at work.
+        at: usize,
+    },
+    /// Production has taken over.
+    Failback {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Production is being accepted.
+    Committing {
+        /// The step at work.
+        at: usize,
+    },
+    /// Both sides return to what they were.
+    Undoing {
+        /// The step at work.
+        at: usize,
+        /// The switchover had been done.
+        switched: bool,
+    },
+    /// An activity is being taken back.
+    Cancelling {
+        /// The step at work.
+        at: usize,
+        /// Which, and so where it leads.
+        what: CancelKind,
+    },
+    /// Over.
+    Ended {
+        /// How.
+        outcome: Outcome,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// A run of steps that leads from one resting state to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// Phase 1.
+    Synchronize {
+        /// Over layers that are kept.
+        again: bool,
+    },
+    /// Phase 2.
+    Switch,
+    /// Commit.
+    Commit,
+    /// Undo.
+    Undo {
+        /// After the switchover.
+        switched: bool,
+    },
+    /// Cancel.
+    Cancel(CancelKind),
+}
+
+impl Activity {
+    /// The activity in words, as the list of steps is headed.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Synchronize { again: false } => "Phase 1",
+            Self::Synchronize { again: true } => "Phase 1 again",
+            Self::Switch => "Switchover",
+            Self::Commit => "Commit",
+            Self::Undo { .. } => "Undo",
+            Self::Cancel(_) => "Cancel",
+        }
+    }
+}
+
+/// One failback of one replica.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The state.
+    pub state: State,
+    /// When the switchover follows phase 1.
+    pub mode: FailbackMode,
+    /// Power on the production VM after the switchover.
+    pub power_on: bool,
+    /// What needs a person; the state stays as it is below it.
+    pub attention: Option<Attention>,
+    /// Tries of the step at work that failed for a passing reason.
+    pub attempts: u32,
+    /// Counts working layers and protective points; names them.
+    pub pass: u32,
+    /// The pass whose point the next difference starts from.
+    pub settled_pass: Option<u32>,
+    /// The epoch that the newest freeze opened.
+    pub frozen_epoch: Option<EpochId>,
+    /// Everything written before this epoch opened is on production.
+    pub settled_epoch: Option<EpochId>,
+    /// Production's write epoch since Landfall holds it.
+    pub write_epoch: Option<u64>,
+    /// Whether the production VM ran when the session began.
+    pub production_was_on: Option<bool>,
+}
+
+impl Session {
+    /// A session before its first step.
+    #[must_use]
+    pub const fn new(mode: FailbackMode, power_on: bool) -> Self {
+        Self {
+            state: State::Synchronizing {
+                at: 0,
+                again: false,
+                paused: false,
+            },
+            mode,
+            power_on,
+            attention: None,
+            attempts: 0,
+            pass: 1,
+            settled_pass: None,
+            frozen_epoch: None,
+            settled_epoch: None,
+            write_epoch: None,
+            production_was_on: None,
+        }
+    }
+
+    /// The state as people see it. A session that is over shows what it left: Ready after commit,
+    /// else Failover.
+    #[must_use]
+    pub const fn visible(&self) -> VisibleState {
+        match self.state {
+            State::Synchronizing { .. } => VisibleState::Synchronizing,
+            State::ReadyToSwitch { .. } => VisibleState::ReadyToSwitch,
+            State::Switching { .. } => VisibleState::Switching,
+            State::Failback { .. } => VisibleState::Failback,
+            State::Committing { .. } => VisibleState::Committing,
+            State::Undoing { .. } => VisibleState::Undoing,
+            State::Cancelling { .. } => VisibleState::Cancelling,
+            State::Ended {
+                outcome: Outcome::Committed,
+                ..
+            } => VisibleState::Ready,
+            State::Ended {
+                outcome: Outcome::Undone | Outcome::Cancelled,
+                ..
+            } => VisibleState::Failover,
+        }
+    }
+
+    /// The activity at work and the index of its step; none in a resting state.
+    #[must_use]
+    pub const fn activity(&self) -> Option<(Activity, usize)> {
+        match self.state {
+            State::Synchronizing { at, again, .. } => Some((Activity::Synchronize { again }, at)),
+            State::Switching { at } => Some((Activity::Switch, at)),
+            State::Committing { at } => Some((Activity::Commit, at)),
+            State::Undoing { at, switched } => Some((Activity::Undo { switched }, at)),
+            State::Cancelling { at, what } => Some((Activity::Cancel(what), at)),
+            State::ReadyToSwitch { .. } | State::Failback { .. } | State::Ended { .. } => None,
+        }
+    }
+
+    /// The effect at work; none in a resting state.
+    #[must_use]
+    pub fn effect(&self) -> Option<Effect> {
+        let (activity, at) = self.activity()?;
+        program::of(self, activity).into_iter().nth(at)
+    }
+
+    /// The steps that are to come, the one at work first, each with its activity in words: the
+    /// rest of the activity at work and what follows it when nothing goes wrong.
+    #[must_use]
+    pub fn program(&self) -> Vec<(StepName, String)> {
+        let named = |activity: Activity, from: usize| {
+            program::of(self, activity)
+                .into_iter()
+                .skip(from)
+                .map(move |effect| (effect.step(), activity.words().to_owned()))
+                .collect::<Vec<_>>()
+        };
+        let mut steps = match self.activity() {
+            Some((activity, at)) => named(activity, at),
+            None => Vec::new(),
+        };
+        if matches!(
+            self.state,
+            State::Synchronizing { .. } | State::ReadyToSwitch { .. }
+        ) {
+            steps.extend(named(Activity::Switch, 0));
+        }
+        steps
+    }
+
+    /// Whether the session is over.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        matches!(self.state, State::Ended { .. })
+    }
+
+    /// Whether the session rests until the operator decides, or cannot go on without a person.
+    #[must_use]
+    pub const fn waits_for_operator(&self) -> bool {
+        self.attention.is_some()
+            || matches!(self.state, State::Failback { .. })
+            || (matches!(self.state, State::ReadyToSwitch { .. })
+                && matches!(self.mode, FailbackMode::Manual))
+    }
+}

@@ -1,0 +1,438 @@
+//! One event in, the next session and what to do out.
+
+use model::{
+    Attention, CancelKind, EpochId, FailbackMode, LogLevel, Operation, Outcome, Timestamp,
+    VisibleState,
+};
+
+use crate::{
+    Activity, Effect, Session, State,
+    program::of as program_of,
+    schedule::{Due, due, passed_while_down},
+};
+
+/// Passing failures of one step after which a person is asked.
+const TRIES: u32 = 5;
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The effect at work is done.
+    Done(Done),
+    /// The effect at work failed.
+    Failed {
+        /// Why, as a sentence.
+        cause: String,
+        /// Trying again may help without anybody's doing.
+        temporary: bool,
+    },
+    /// The console came back after it was down.
+    Restarted,
+    /// An instant that was asked for has come.
+    Woken,
+    /// Hold the movers.
+    Pause,
+    /// Let the movers go on.
+    Resume,
+    /// Take back the activity at work.
+    Cancel,
+    /// Begin phase 2.
+    SwitchNow,
+    /// Change when phase 2 begins.
+    ChangeMode(FailbackMode),
+    /// Accept production.
+    Commit,
+    /// Return both sides to what they were.
+    Undo,
+    /// Try the step again that needs attention.
+    Retry,
+}
+
+/// What came of an effect, with what later steps need to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// It is done.
+    Plain,
+    /// The target is the right one.
+    Proved {
+        /// The production VM runs.
+        production_on: bool,
+    },
+    /// A point was taken and this epoch opened.
+    Frozen(EpochId),
+    /// Production's write epoch is this.
+    WriteEpoch(u64),
+}
+
+/// What the shell does next, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Directive {
+    /// Stop the effect at work; its result is not awaited.
+    Stop,
+    /// Hold the movers.
+    PauseMovers,
+    /// Let the movers go on.
+    ResumeMovers,
+    /// Perform an effect, at once or from an instant on.
+    Perform {
+        /// Which.
+        effect: Effect,
+        /// Not before; none is at once.
+        not_before: Option<Timestamp>,
+    },
+}
+
+/// A line for the session's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// How loud.
+    pub level: LogLevel,
+    /// What, as a sentence.
+    pub text: String,
+}
+
+/// What follows an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The session from now on.
+    pub next: Session,
+    /// What to do.
+    pub directives: Vec<Directive>,
+    /// What to log.
+    pub notes: Vec<Note>,
+    /// Send [`Event::Woken`] at this instant.
+    pub wake_at: Option<Timestamp>,
+}
+
+/// An event that the state does not allow. Nothing changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// What was asked for; none when a result came that nobody waits for.
+    pub operation: Option<Operation>,
+    /// The state.
+    pub state: VisibleState,
+    /// Why not, as a sentence.
+    pub why: String,
+}
+
+/// The first step of a new session.
+#[must_use]
+pub fn begin(session: Session) -> Step {
+    let mut step = Step::of(session);
+    step.perform();
+    step
+}
+
+/// What follows `event` at `now`.
+///
+/// # Errors
+/// [`Rejected`] when the state does not allow it; the session stays as it is.
+pub fn step(session: &Session, event: Event, now: Timestamp) -> Result<Step, Rejected> {
+    if let Some(operation) = operation_of(&event)
+        && let Some(why) = session.why_not(operation)
+    {
+        return Err(Rejected {
+            operation: Some(operation),
+            state: session.visible(),
+            why: why.to_owned(),
+        });
+    }
+    let mut step = Step::of(session.clone());
+    match event {
+        Event::Done(done) => step.done(done, now)?,
+        Event::Failed { cause, temporary } => step.failed(cause, temporary, now)?,
+        Event::Restarted => step.restarted(now),
+        Event::Woken => step.look_at_schedule(now),
+        Event::Pause => step.set_paused(true),
+        Event::Resume => step.set_paused(false),
+        Event::Cancel => step.cancel(),
+        Event::SwitchNow => step.enter(Activity::Switch),
+        Event::ChangeMode(mode) => step.change_mode(mode, now),
+        Event::Commit => step.enter(Activity::Commit),
+        Event::Undo => {
+            let switched = matches!(step.next.state, State::Failback { .. });
+            step.enter(Activity::Undo { switched });
+        }
+        Event::Retry => {
+            step.next.attention = None;
+            step.next.attempts = 0;
+            step.perform();
+        }
+    }
+    Ok(step)
+}
+
+const fn operation_of(event: &Event) -> Option<Operation> {
+    match event {
+        Event::Done(_) | Event::Failed { .. } | Event::Restarted | Event::Woken => None,
+        Event::Pause => Some(Operation::Pause),
+        Event::Resume => Some(Operation::Resume),
+        Event::Cancel => Some(Operation::Cancel),
+        Event::SwitchNow => Some(Operation::SwitchNow),
+        Event::ChangeMode(_) => Some(Operation::ChangeMode),
+        Event::Commit => Some(Operation::Commit),
+        Event::Undo => Some(Operation::Undo),
+        Event::Retry => Some(Operation::Retry),
+    }
+}
+
+impl Step {
+    const fn of(next: Session) -> Self {
+        Self {
+            next,
+            directives: Vec::new(),
+            notes: Vec::new(),
+            wake_at: None,
+        }
+    }
+
+    fn note(&mut self, level: LogLevel, text: impl Into<String>) {
+        self.notes.push(Note {
+            level,
+            text: text.into(),
+        });
+    }
+
+    fn perform(&mut self) {
+        if let Some(effect) = self.next.effect() {
+            self.directives.push(Directive::Perform {
+                effect,
+                not_before: None,
+            });
+        }
+    }
+
+    /// Begins an activity at its first effect.
+    fn enter(&mut self, activity: Activity) {
+        self.next.attention = None;
+        self.next.attempts = 0;
+        self.next.state = match activity {
+            Activity::Synchronize { again } => {
+                self.next.pass += 1;
+                State::Synchronizing {
+                    at: 0,
+                    again,
+                    paused: false,
+                }
+            }
+            Activity::Switch => {
+                self.next.pass += 1;
+                State::Switching { at: 0 }
+            }
+            Activity::Commit => State::Committing { at: 0 },
+            Activity::Undo { switched } => State::Undoing { at: 0, switched },
+            Activity::Cancel(what) => State::Cancelling { at: 0, what },
+        };
+        self.note(LogLevel::Info, format!("{} begins.", activity.words()));
+        self.perform();
+    }
+
+    fn done(&mut self, done: Done, now: Timestamp) -> Result<(), Rejected> {
+        let (Some((activity, at)), Some(effect)) = (self.next.activity(), self.next.effect())
+        else {
+            return Err(self.unexpected_result());
+        };
+        self.next.attention = None;
+        self.next.attempts = 0;
+        if let (
+            Effect::CheckProductionUntouched {
+                expected: Some(expected),
+            },
+            Done::WriteEpoch(found),
+        ) = (effect, done)
+            && expected != found
+        {
+            self.note(
+                LogLevel::Warning,
+                "Somebody else may have written to the production VM since phase 1. The \
+                 switchover is taken back and phase 1 runs again.",
+            );
+            self.enter(Activity::Cancel(CancelKind::Resynchronization));
+            return Ok(());
+        }
+        self.learn(effect, done);
+        if at + 1 < program_of(&self.next, activity).len() {
+            self.advance_to(at + 1);
+            self.perform();
+        } else {
+            self.leave(activity, now);
+        }
+        Ok(())
+    }
+
+    /// Keeps what later steps need to know.
+    fn learn(&mut self, effect: Effect, done: Done) {
+        match done {
+            Done::Plain => {}
+            // Phase 1 may run again; only the first answer tells how the operator left the VM.
+            Done::Proved { production_on } => {
+                self.next.production_was_on.get_or_insert(production_on);
+            }
+            Done::Frozen(epoch) => self.next.frozen_epoch = Some(epoch),
+            Done::WriteEpoch(epoch) => {
+                if matches!(effect, Effect::CheckProductionUntouched { expected: None }) {
+                    self.next.write_epoch = Some(epoch);
+                }
+            }
+        }
+    }
+
+    fn advance_to(&mut self, to: usize) {
+        match &mut self.next.state {
+            State::Synchronizing { at, .. }
+            | State::Switching { at }
+            | State::Committing { at }
+            | State::Undoing { at, .. }
+            | State::Cancelling { at, .. } => *at = to,
+            State::ReadyToSwitch { .. } | State::Failback { .. } | State::Ended { .. } => {}
+        }
+    }
+
+    /// The last effect of an activity is done.
+    fn leave(&mut self, activity: Activity, now: Timestamp) {
+        match activity {
+            Activity::Synchronize { .. } => {
+                self.settle();
+                self.note(LogLevel::Info, "Phase 1 is done: ready to switch.");
+                self.rest_ready(now);
+            }
+            Activity::Switch => {
+                self.settle();
+                self.next.state = State::Failback { since: now };
+                self.note(
+                    LogLevel::Info,
+                    "The switchover is done: test the production VM, then commit or undo.",
+                );
+            }
+            Activity::Commit => self.end(Outcome::Committed, now),
+            Activity::Undo { .. } => self.end(Outcome::Undone, now),
+            Activity::Cancel(CancelKind::Synchronization) => self.end(Outcome::Cancelled, now),
+            Activity::Cancel(CancelKind::Switchover) => {
+                self.next.mode = FailbackMode::Manual;
+                self.note(
+                    LogLevel::Info,
+                    "The switchover is taken back: ready to switch, on command.",
+                );
+                self.rest_ready(now);
+            }
+            Activity::Cancel(CancelKind::Resynchronization) => {
+                self.enter(Activity::Synchronize { again: true });
+            }
+        }
+    }
+
+    const fn settle(&mut self) {
+        self.next.settled_pass = Some(self.next.pass);
+        self.next.settled_epoch = self.next.frozen_epoch;
+    }
+
+    fn rest_ready(&mut self, now: Timestamp) {
+        self.next.state = State::ReadyToSwitch { since: now };
+        self.look_at_schedule(now);
+    }
+
+    fn end(&mut self, outcome: Outcome, now: Timestamp) {
+        self.next.state = State::Ended { outcome, at: now };
+        self.note(LogLevel::Info, format!("{}.", outcome.words()));
+    }
+
+    /// In Ready to switch: switch, wait for the time, or wait for a person.
+    fn look_at_schedule(&mut self, now: Timestamp) {
+        if !matches!(self.next.state, State::ReadyToSwitch { .. }) {
+            return;
+        }
+        match due(&self.next.mode, now) {
+            Due::Now => self.enter(Activity::Switch),
+            Due::At(at) => self.wake_at = Some(at),
+            Due::OnCommand => {}
+            Due::Missed => self.missed("phase 1 ended later than the switchover may be"),
+        }
+    }
+
+    fn missed(&mut self, why: &str) {
+        self.next.mode = FailbackMode::Manual;
+        self.note(
+            LogLevel::Warning,
+            format!("The scheduled switchover was missed: {why}. It now waits for your command."),
+        );
+    }
+
+    fn change_mode(&mut self, mode: FailbackMode, now: Timestamp) {
+        self.next.mode = mode;
+        self.look_at_schedule(now);
+    }
+
+    fn set_paused(&mut self, on: bool) {
+        if let State::Synchronizing { paused, .. } = &mut self.next.state {
+            *paused = on;
+        }
+        self.directives.push(if on {
+            Directive::PauseMovers
+        } else {
+            Directive::ResumeMovers
+        });
+        self.note(LogLevel::Info, if on { "Paused." } else { "Resumed." });
+    }
+
+    fn cancel(&mut self) {
+        self.directives.push(Directive::Stop);
+        let what = if matches!(self.next.state, State::Switching { .. }) {
+            CancelKind::Switchover
+        } else {
+            CancelKind::Synchronization
+        };
+        self.enter(Activity::Cancel(what));
+    }
+
+    fn failed(&mut self, cause: String, temporary: bool, now: Timestamp) -> Result<(), Rejected> {
+        let Some(effect) = self.next.effect() else {
+            return Err(self.unexpected_result());
+        };
+        self.next.attempts += 1;
+        if temporary && self.next.attempts < TRIES {
+            let wait = 1_i64 << self.next.attempts;
+            self.note(
+                LogLevel::Warning,
+                format!("{cause} Trying again in {wait} s."),
+            );
+            self.directives.push(Directive::Perform {
+                effect,
+                not_before: Some(now.plus_seconds(wait)),
+            });
+        } else {
+            self.note(LogLevel::Error, cause.clone());
+            self.next.attention = Some(Attention {
+                step: effect.step(),
+                cause,
+                since: now,
+            });
+        }
+        Ok(())
+    }
+
+    /// Takes up where the session was. A step that needs attention waits for its person.
+    fn restarted(&mut self, now: Timestamp) {
+        let waits_for_time = matches!(
+            self.next.state,
+            State::Synchronizing { .. } | State::ReadyToSwitch { .. }
+        );
+        if waits_for_time && passed_while_down(&self.next.mode, now) {
+            self.missed("the console was down when its time came");
+        }
+        if matches!(self.next.state, State::Synchronizing { paused: true, .. }) {
+            self.directives.push(Directive::PauseMovers);
+        }
+        if self.next.attention.is_none() {
+            self.perform();
+        }
+        self.look_at_schedule(now);
+    }
+
+    fn unexpected_result(&self) -> Rejected {
+        Rejected {
+            operation: None,
+            state: self.next.visible(),
+            why: "A result came that nothing waits for.".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! The paths people walk, as tables of states and refusals.
+
+use model::{EpochId, FailbackMode, Operation, Outcome, StepName, Timestamp, VisibleState};
+
+use crate::{Directive, Done, Effect, Event, Session, State, begin, step};
+
+const NOW: Timestamp = Timestamp(1_000_000_000_000_000);
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "every other effect answers plainly"
+)]
+fn result_of(effect: Effect) -> Done {
+    match effect {
+        Effect::CheckProductionUntouched { .. } => Done::WriteEpoch(7),
+        Effect::FreezeReplica { .. } => Done::Frozen(EpochId(2)),
+        Effect::FreezeReplicaFinal { .. } => Done::Frozen(EpochId(3)),
+        Effect::ProveTarget => Done::Proved {
+            production_on: true,
+        },
+        _ => Done::Plain,
+    }
+}
+
+/// Reports every effect as done until the session rests; returns the steps that were taken.
+fn run_to_rest(session: &mut Session) -> Vec<StepName> {
+    let mut steps = Vec::new();
+    while let Some(effect) = session.effect() {
+        steps.push(effect.step());
+        let done = result_of(effect);
+        *session = step(session, Event::Done(done), NOW).expect("awaited").next;
+    }
+    steps
+}
+
+fn ready(mode: FailbackMode) -> Session {
+    let mut session = begin(Session::new(mode, true)).next;
+    run_to_rest(&mut session);
+    session
+}
+
+fn ask(session: &Session, event: Event) -> Session {
+    step(session, event, NOW).expect("allowed").next
+}
+
+#[test]
+fn auto_goes_through_both_phases_in_the_documented_order() {
+    let mut session = begin(Session::new(FailbackMode::Auto, true)).next;
+    let steps = run_to_rest(&mut session);
+    assert_eq!(session.visible(), VisibleState::Failback);
+    assert_eq!(
+        steps,
+        [
+            StepName::ProveTarget,
+            StepName::HoldProduction,
+            StepName::PowerOffProduction,
+            StepName::CheckProductionUntouched,
+            StepName::CreatePreFailbackLayer,
+            StepName::CreateWorkingLayer,
+            StepName::FreezeReplica,
+            StepName::Transfer,
+            StepName::MergeWorkingLayer,
+            StepName::CheckProductionUntouched,
+            StepName::CreateWorkingLayer,
+            StepName::ShutDownReplica,
+            StepName::FreezeReplicaFinal,
+            StepName::Transfer,
+            StepName::CheckProductionUntouched,
+            StepName::MergeWorkingLayer,
+            StepName::DropProtectivePoint,
+            StepName::HoldReplication,
+            StepName::ReleaseProduction,
+            StepName::PowerOnProduction,
+        ]
+    );
+    assert_eq!(session.production_was_on, Some(true));
+}
+
+#[test]
+fn commit_ends_ready_and_undo_ends_in_failover() {
+    let failback = ready(FailbackMode::Auto);
+    let mut committed = ask(&failback, Event::Commit);
+    run_to_rest(&mut committed);
+    assert_eq!(committed.visible(), VisibleState::Ready);
+    assert!(matches!(
+        committed.state,
+        State::Ended {
+            outcome: Outcome::Committed,
+            ..
+        }
+    ));
+    let mut undone = ask(&failback, Event::Undo);
+    assert_eq!(undone.visible(), VisibleState::Undoing);
+    let steps = run_to_rest(&mut undone);
+    assert!(steps.contains(&StepName::RevertReplica));
+    assert_eq!(undone.visible(), VisibleState::Failover);
+}
+
+#[test]
+fn undo_in_ready_to_switch_never_touches_the_running_replica() {
+    let mut session = ask(&ready(FailbackMode::Manual), Event::Undo);
+    let steps = run_to_rest(&mut session);
+    for step in [
+        StepName::RevertReplica,
+        StepName::ShutDownReplica,
+        StepName::PowerOnReplica,
+    ] {
+        assert!(!steps.contains(&step));
+    }
+    assert!(steps.contains(&StepName::DropPreFailbackLayer));
+}
+
+#[test]
+fn refusals_name_the_reason_and_change_nothing() {
+    let synchronizing = begin(Session::new(FailbackMode::Auto, true)).next;
+    let waiting = ready(FailbackMode::Manual);
+    let failback = ready(FailbackMode::Auto);
+    let over = {
+        let mut session = ask(&failback, Event::Commit);
+        run_to_rest(&mut session);
+        session
+    };
+    let table = [
+        (&synchronizing, Event::SwitchNow, "Phase 1 is not done yet."),
+        (
+            &synchronizing,
+            Event::Commit,
+            "Commit follows the switchover.",
+        ),
+        (
+            &synchronizing,
+            Event::Undo,
+            "Phase 1 is at work. Cancel stops it.",
+        ),
+        (&synchronizing, Event::Resume, "The session is not paused."),
+        (&waiting, Event::Pause, "Nothing is being transferred."),
+        (&waiting, Event::Commit, "Commit follows the switchover."),
+        (
+            &waiting,
+            Event::Cancel,
+            "Nothing is at work. Undo takes back what was done.",
+        ),
+        (
+            &failback,
+            Event::SwitchNow,
+            "The switchover has begun already.",
+        ),
+        (&failback, Event::Retry, "No step needs attention."),
+        (&over, Event::Undo, "The session is over."),
+    ];
+    for (session, event, why) in table {
+        assert_eq!(step(session, event, NOW).expect_err("refused").why, why);
+    }
+}
+
+#[test]
+fn a_switchover_past_its_merge_cannot_be_cancelled() {
+    let mut session = ask(&ready(FailbackMode::Manual), Event::SwitchNow);
+    while !matches!(session.effect(), Some(Effect::MergeWorkingLayer { .. })) {
+        assert_eq!(session.why_not(Operation::Cancel), None);
+        let done = session.effect().map_or(Done::Plain, result_of);
+        session = ask(&session, Event::Done(done));
+    }
+    assert!(session.why_not(Operation::Cancel).is_some());
+}
+
+#[test]
+fn a_cancelled_switchover_waits_as_manual_with_the_replica_on() {
+    let switching = ask(&ready(FailbackMode::Manual), Event::SwitchNow);
+    let cancelled = step(&switching, Event::Cancel, NOW).expect("allowed");
+    assert_eq!(cancelled.directives.first(), Some(&Directive::Stop));
+    let mut session = cancelled.next;
+    assert!(run_to_rest(&mut session).contains(&StepName::PowerOnReplica));
+    assert_eq!(session.visible(), VisibleState::ReadyToSwitch);
+    assert_eq!(session.mode, FailbackMode::Manual);
+}
+
+#[test]
+fn a_write_behind_our_back_leads_to_phase_one_again() {
+    let session = ask(&ready(FailbackMode::Manual), Event::SwitchNow);
+    let mut session = ask(&session, Event::Done(Done::WriteEpoch(8)));
+    assert_eq!(session.visible(), VisibleState::Cancelling);
+    let steps = run_to_rest(&mut session);
+    assert!(steps.contains(&StepName::Transfer));
+    assert!(!steps.contains(&StepName::CreatePreFailbackLayer));
+    assert_eq!(session.visible(), VisibleState::ReadyToSwitch);
+}
+
+fn scheduled(in_seconds: i64) -> FailbackMode {
+    FailbackMode::Scheduled {
+        at: NOW.plus_seconds(in_seconds),
+        zone: "Europe/Berlin".to_owned(),
+        not_later_than: NOW.plus_seconds(in_seconds + 3_600),
+    }
+}
+
+#[test]
+fn a_schedule_waits_switches_late_within_its_limit_and_never_past_it() {
+    let waiting = ready(scheduled(60));
+    assert_eq!(waiting.visible(), VisibleState::ReadyToSwitch);
+    let early = step(&waiting, Event::Woken, NOW.plus_seconds(59)).expect("fine");
+    assert_eq!(early.wake_at, Some(NOW.plus_seconds(60)));
+    let due = step(&waiting, Event::Woken, NOW.plus_seconds(60)).expect("fine");
+    assert_eq!(due.next.visible(), VisibleState::Switching);
+    // Phase 1 ended after the time, within the limit: the run goes on into the switchover.
+    assert_eq!(ready(scheduled(-60)).visible(), VisibleState::Failback);
+    // Past the limit it waits for a person.
+    let missed = ready(scheduled(-3_601));
+    assert_eq!(missed.visible(), VisibleState::ReadyToSwitch);
+    assert_eq!(missed.mode, FailbackMode::Manual);
+}
+
+#[test]
+fn a_schedule_that_passed_while_the_console_was_down_waits_as_manual() {
+    let waiting = ready(scheduled(60));
+    let back = step(&waiting, Event::Restarted, NOW.plus_seconds(61)).expect("fine");
+    assert_eq!(back.next.mode, FailbackMode::Manual);
+    assert!(back.notes.iter().any(|note| note.text.contains("missed")));
+    let in_time = step(&waiting, Event::Restarted, NOW.plus_seconds(59)).expect("fine");
+    assert_eq!(in_time.wake_at, Some(NOW.plus_seconds(60)));
+}
+
+#[test]
+fn passing_failures_are_tried_again_with_growing_waits_then_ask_a_person() {
+    let mut session = begin(Session::new(FailbackMode::Auto, true)).next;
+    for wait in [2, 4, 8, 16] {
+        let failed = Event::Failed {
+            cause: "The link is down.".to_owned(),
+            temporary: true,
+        };
+        let next = step(&session, failed, NOW).expect("awaited");
+        let again = Directive::Perform {
+            effect: Effect::ProveTarget,
+            not_before: Some(NOW.plus_seconds(wait)),
+        };
+        assert_eq!(next.directives, [again]);
+        session = next.next;
+    }
+    let failed = Event::Failed {
+        cause: "The link is down.".to_owned(),
+        temporary: true,
+    };
+    let asked = ask(&session, failed);
+    let attention = asked.attention.clone().expect("a person is asked");
+    assert_eq!(attention.step, StepName::ProveTarget);
+    assert_eq!(asked.visible(), VisibleState::Synchronizing);
+    assert!(asked.waits_for_operator());
+    assert!(ask(&asked, Event::Retry).attention.is_none());
+}
+
+#[test]
+fn records_keep_everything() {
+    let session = ready(scheduled(60));
+    assert_eq!(
+        Session::from_record(&session.to_record()),
+        Ok(session.clone())
+    );
+    let mut newer = session.to_record();
+    newer.version = 2;
+    assert!(Session::from_record(&newer).is_err());
+}

@@ -1,0 +1,381 @@
+//! A reference model: a world of two VMs that effects change, and what must hold in it always.
+
+use std::collections::BTreeSet;
+
+use model::{EpochId, FailbackMode, Operation, Outcome, Timestamp};
+use proptest::prelude::*;
+
+use crate::{Directive, Done, Effect, Event, Scope, Session, State, Step, begin, step};
+
+/// What the two sides hold, as far as a failback can change it. Content is a number of the
+/// replica's writes; production's own content is below every layer.
+#[derive(Clone, Debug, Default)]
+struct World {
+    replica_on: bool,
+    replica_writes: u64,
+    production_on: bool,
+    powered_off: bool,
+    held: bool,
+    touched: u64,
+    before_layer: bool,
+    /// Writes of the replica that the layer above the old content has.
+    before_has: Option<u64>,
+    working: Option<(u32, Option<u64>)>,
+    points: BTreeSet<(u32, u64)>,
+    epochs: Vec<u64>,
+    replication_held: bool,
+    kept: Option<u32>,
+    replica_ready: bool,
+    overwritten_old_content: bool,
+}
+
+impl World {
+    fn failed_over() -> Self {
+        Self {
+            replica_on: true,
+            replica_writes: 10,
+            production_on: true,
+            ..Self::default()
+        }
+    }
+
+    fn perform(&mut self, effect: Effect) -> Done {
+        match effect {
+            Effect::ProveTarget => {
+                return Done::Proved {
+                    production_on: self.production_on,
+                };
+            }
+            Effect::HoldProduction => {
+                self.held = true;
+            }
+            Effect::PowerOffProduction => {
+                self.production_on = false;
+                self.powered_off = true;
+            }
+            Effect::CreatePreFailbackLayer => {
+                assert!(!self.production_on);
+                self.before_layer = true;
+            }
+            Effect::CreateWorkingLayer { pass } => {
+                assert!(
+                    self.before_layer,
+                    "data would land in production's own content"
+                );
+                if self.working.is_none_or(|(there, _)| there != pass) {
+                    assert!(self.working.is_none(), "a working layer was left behind");
+                    self.working = Some((pass, None));
+                }
+            }
+            Effect::FreezeReplica { pass } => {
+                assert!(self.replica_on);
+                return self.freeze(pass);
+            }
+            Effect::FreezeReplicaFinal { pass } => {
+                assert!(!self.replica_on);
+                return self.freeze(pass);
+            }
+            Effect::Transfer { pass, scope } => self.transfer(pass, scope),
+            Effect::MergeWorkingLayer { pass } => {
+                if let Some((there, content)) = self.working.take() {
+                    assert_eq!(there, pass);
+                    self.before_has = Some(content.expect("merged before it was transferred"));
+                }
+            }
+            Effect::CheckProductionUntouched { .. } => return Done::WriteEpoch(self.touched),
+            Effect::ShutDownReplica => {
+                self.replica_on = false;
+            }
+            Effect::DropProtectivePoint { pass } => {
+                self.points.retain(|(there, _)| *there != pass);
+            }
+            Effect::HoldReplication => {
+                self.replication_held = true;
+            }
+            Effect::ReleaseProduction => {
+                self.held = false;
+            }
+            Effect::PowerOnProduction => {
+                assert!(!self.replica_on, "both VMs would run");
+                self.production_on = true;
+            }
+            Effect::MergePreFailbackLayer => {
+                self.overwritten_old_content = true;
+                self.before_layer = false;
+            }
+            Effect::KeepRestorePoint { pass } => {
+                self.kept = Some(pass);
+                self.replica_ready = true;
+            }
+            Effect::ReleaseReplication => {
+                self.replication_held = false;
+            }
+            Effect::DropWorkingLayer { .. } => {
+                self.working = None;
+            }
+            Effect::DropPreFailbackLayer => {
+                assert!(!self.overwritten_old_content && self.working.is_none());
+                assert!(!(self.before_layer && self.production_on));
+                self.before_layer = false;
+                self.before_has = None;
+            }
+            Effect::RevertReplica { pass } => {
+                assert!(
+                    !self.replica_on,
+                    "a running replica would lose what users wrote"
+                );
+                let at = self.points.iter().find(|(there, _)| *there == pass);
+                // A second try after the point went finds the replica reverted already.
+                if let Some((_, writes)) = at {
+                    self.replica_writes = *writes;
+                }
+            }
+            Effect::PowerOnReplica => {
+                assert!(!self.production_on, "both VMs would run");
+                self.replica_on = true;
+            }
+        }
+        Done::Plain
+    }
+
+    fn freeze(&mut self, pass: u32) -> Done {
+        if !self.points.iter().any(|(there, _)| *there == pass) {
+            self.points.insert((pass, self.replica_writes));
+            self.epochs.push(self.replica_writes);
+        }
+        Done::Frozen(EpochId(self.epochs.len() as u64))
+    }
+
+    fn transfer(&mut self, pass: u32, scope: Scope) {
+        let (_, writes) = self
+            .points
+            .iter()
+            .find(|(there, _)| *there == pass)
+            .expect("frozen");
+        if let Scope::Since(EpochId(epoch)) = scope {
+            let from = self.epochs[usize::try_from(epoch).unwrap() - 1];
+            assert!(
+                self.before_has.is_some_and(|has| from <= has),
+                "writes {from} to {:?} would be skipped",
+                self.before_has
+            );
+        }
+        let working = self.working.as_mut().expect("a layer to land in");
+        assert_eq!(working.0, pass);
+        working.1 = Some(*writes);
+    }
+
+    fn check(&self, session: &Session) {
+        assert!(!(self.replica_on && self.production_on && self.powered_off));
+        match &session.state {
+            State::ReadyToSwitch { .. } => {
+                assert!(self.replica_on && self.held && self.working.is_none());
+                assert!(self.before_layer && self.points.len() == 1);
+            }
+            State::Failback { .. } => {
+                assert!(!self.replica_on && self.working.is_none() && self.before_layer);
+                assert_eq!(
+                    self.before_has,
+                    Some(self.replica_writes),
+                    "changes were lost"
+                );
+                assert!(self.replication_held && !self.held);
+                assert_eq!(self.production_on, session.power_on);
+                assert_eq!(self.points.len(), 1);
+            }
+            State::Ended {
+                outcome: Outcome::Committed,
+                ..
+            } => {
+                assert!(!self.before_layer && !self.replication_held && self.replica_ready);
+                assert_eq!(self.kept, Some(session.pass));
+                assert!(self.points.iter().any(|(pass, _)| *pass == session.pass));
+            }
+            State::Ended {
+                outcome: Outcome::Undone | Outcome::Cancelled,
+                ..
+            } => {
+                assert!(self.replica_on && !self.held);
+                // A cancel that came before the power-off leaves a running VM alone.
+                assert!(!self.production_on || !self.powered_off);
+                assert!(!self.before_layer && self.working.is_none() && self.points.is_empty());
+                assert!(!self.overwritten_old_content && !self.replication_held);
+            }
+            State::Synchronizing { .. }
+            | State::Switching { .. }
+            | State::Committing { .. }
+            | State::Undoing { .. }
+            | State::Cancelling { .. } => {}
+        }
+    }
+}
+
+/// What the outside does next.
+#[derive(Clone, Debug)]
+enum Outside {
+    /// The effect at work is performed and reported.
+    Progress,
+    /// It is performed, but the console dies before it is logged.
+    CrashAfterEffect,
+    /// The console dies before it is performed.
+    CrashBeforeEffect,
+    /// It fails.
+    Fail { temporary: bool },
+    /// Somebody writes to the production VM behind our back.
+    Meddle,
+    /// The operator asks for something, allowed or not.
+    Ask(Operation),
+    /// Time passes.
+    Wait(i64),
+}
+
+fn outside() -> impl Strategy<Value = Outside> {
+    prop_oneof![
+        12 => Just(Outside::Progress),
+        1 => Just(Outside::CrashAfterEffect),
+        1 => Just(Outside::CrashBeforeEffect),
+        1 => any::<bool>().prop_map(|temporary| Outside::Fail { temporary }),
+        1 => Just(Outside::Meddle),
+        1 => (0_i64..4_000).prop_map(Outside::Wait),
+        3 => prop::sample::select(vec![
+            Operation::Pause, Operation::Resume, Operation::Cancel, Operation::SwitchNow,
+            Operation::ChangeMode, Operation::Commit, Operation::Undo, Operation::Retry,
+        ]).prop_map(Outside::Ask),
+    ]
+}
+
+fn event_for(operation: Operation, now: Timestamp) -> Event {
+    match operation {
+        Operation::Pause => Event::Pause,
+        Operation::Resume => Event::Resume,
+        Operation::Cancel => Event::Cancel,
+        Operation::SwitchNow => Event::SwitchNow,
+        Operation::Commit => Event::Commit,
+        Operation::Undo => Event::Undo,
+        Operation::ChangeMode => Event::ChangeMode(FailbackMode::Scheduled {
+            at: now.plus_seconds(600),
+            zone: "UTC".to_owned(),
+            not_later_than: now.plus_seconds(1_200),
+        }),
+        Operation::Retry | Operation::StartFailback | Operation::SetLimit => Event::Retry,
+    }
+}
+
+/// The effect that the shell was last told to perform.
+fn at_work(last: Option<Effect>, step: &Step) -> Option<Effect> {
+    let stopped = step.directives.contains(&Directive::Stop);
+    let told = step
+        .directives
+        .iter()
+        .find_map(|directive| match directive {
+            Directive::Perform { effect, .. } => Some(*effect),
+            Directive::Stop | Directive::PauseMovers | Directive::ResumeMovers => None,
+        });
+    told.or(if stopped { None } else { last })
+}
+
+fn play(mode: FailbackMode, power_on: bool, script: &[Outside]) -> (Session, World) {
+    let mut now = Timestamp(0);
+    let mut world = World::failed_over();
+    let first = begin(Session::new(mode, power_on));
+    let mut work = at_work(None, &first);
+    let mut wake = first.wake_at;
+    let mut session = first.next;
+    for outside in script {
+        now = now.plus_seconds(1);
+        if world.replica_on {
+            world.replica_writes += 1;
+        }
+        let (event, done_work) = match outside {
+            Outside::Progress => match (work, wake) {
+                (Some(effect), _) => (Event::Done(world.perform(effect)), true),
+                (None, Some(at)) if at <= now => (Event::Woken, false),
+                (None, _) => continue,
+            },
+            Outside::CrashAfterEffect => {
+                if let Some(effect) = work {
+                    world.perform(effect);
+                }
+                (Event::Restarted, true)
+            }
+            Outside::CrashBeforeEffect => (Event::Restarted, true),
+            Outside::Fail { temporary } if work.is_some() => (
+                Event::Failed {
+                    cause: "It broke.".to_owned(),
+                    temporary: *temporary,
+                },
+                true,
+            ),
+            Outside::Meddle => {
+                // Only what nobody holds can be written behind our back, or by force.
+                world.touched += 1;
+                continue;
+            }
+            Outside::Wait(seconds) => {
+                now = now.plus_seconds(*seconds);
+                continue;
+            }
+            Outside::Ask(operation) => (event_for(*operation, now), false),
+            Outside::Fail { .. } => continue,
+        };
+        let restarted = event == Event::Restarted;
+        if restarted {
+            let record = session.to_record();
+            session = Session::from_record(&record).expect("our own record");
+        }
+        match step(&session, event, now) {
+            Ok(next) => {
+                let carried = if done_work { None } else { work };
+                work = at_work(carried, &next);
+                wake = next.wake_at.or(if restarted { None } else { wake });
+                session = next.next;
+            }
+            Err(rejected) => assert!(!rejected.why.is_empty() && !restarted),
+        }
+        world.check(&session);
+        assert!(
+            session.activity().is_none() || work.is_some() || session.attention.is_some(),
+            "{:?} has nothing at work and waits for nobody",
+            session.state
+        );
+    }
+    (session, world)
+}
+
+fn modes() -> impl Strategy<Value = FailbackMode> {
+    prop_oneof![
+        Just(FailbackMode::Auto),
+        Just(FailbackMode::Manual),
+        (0_i64..60).prop_map(|at| FailbackMode::Scheduled {
+            at: Timestamp(0).plus_seconds(at),
+            zone: "Europe/Berlin".to_owned(),
+            not_later_than: Timestamp(0).plus_seconds(at + 30),
+        }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn invariants_hold_after_every_event(
+        mode in modes(),
+        power_on in any::<bool>(),
+        script in prop::collection::vec(outside(), 0..160),
+    ) {
+        play(mode, power_on, &script);
+    }
+
+    #[test]
+    fn a_session_left_alone_after_any_trouble_comes_to_rest(
+        mode in modes(),
+        script in prop::collection::vec(outside(), 0..80),
+    ) {
+        let quiet = [Outside::Ask(Operation::Retry), Outside::Wait(10_000)]
+            .into_iter()
+            .chain(std::iter::repeat_n(Outside::Progress, 80));
+        let script: Vec<_> = script.into_iter().chain(quiet).collect();
+        let (session, _) = play(mode, true, &script);
+        prop_assert!(session.activity().is_none(), "{:?}", session.state);
+    }
+}

@@ -1,0 +1,106 @@
+//! What can fail at a platform: one variant per operation.
+
+use model::{DiskKey, PointName, SiteId, VmRef};
+use thiserror::Error;
+
+/// A failed platform operation.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum PlatformError {
+    /// There is no such site.
+    #[error("no site {0}")]
+    NoSite(SiteId),
+    /// There is no such VM.
+    #[error("no VM {0}")]
+    NoVm(VmRef),
+    /// The VM has no such disk.
+    #[error("VM {vm} has no disk {disk}")]
+    NoDisk {
+        /// The VM.
+        vm: VmRef,
+        /// The disk asked for.
+        disk: DiskKey,
+    },
+    /// The VM has no such restore point.
+    #[error("VM {vm} has no restore point {point}")]
+    NoPoint {
+        /// The VM.
+        vm: VmRef,
+        /// The point asked for.
+        point: PointName,
+    },
+    /// The VM is held by somebody else.
+    #[error("VM {vm} is held by {holder}")]
+    Held {
+        /// The VM.
+        vm: VmRef,
+        /// Who holds it.
+        holder: String,
+    },
+    /// The VM's power state does not allow it.
+    #[error("VM {vm} must be off for this")]
+    MustBeOff {
+        /// The VM.
+        vm: VmRef,
+    },
+    /// What is there contradicts what was asked for; a person must look.
+    #[error("VM {vm}: {what}")]
+    Unexpected {
+        /// The VM.
+        vm: VmRef,
+        /// What was found.
+        what: String,
+    },
+    /// The platform's own files or interface failed.
+    #[error("{operation}")]
+    Io {
+        /// What was tried.
+        operation: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// The platform's description of a VM cannot be understood.
+    #[error("read {what}")]
+    Parse {
+        /// What was read.
+        what: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// A disk operation failed.
+    #[error("VM {vm}: disk operation")]
+    Disk {
+        /// The VM.
+        vm: VmRef,
+        /// Why.
+        source: disk::DiskError,
+    },
+}
+
+/// Whether an operation that failed may be tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// The same call may succeed later.
+    Temporary,
+    /// A person must look first.
+    NeedsPerson,
+}
+
+impl PlatformError {
+    /// Whether to try again.
+    #[must_use]
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Io { source, .. }
+                if matches!(
+                    source.kind(),
+                    std::io::ErrorKind::Interrupted | std::io::ErrorKind::TimedOut
+                ) =>
+            {
+                Retry::Temporary
+            }
+            Self::Disk { source, .. } if source.is_temporary() => Retry::Temporary,
+            _ => Retry::NeedsPerson,
+        }
+    }
+}

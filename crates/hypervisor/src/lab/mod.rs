@@ -1,0 +1,1 @@
+//! The lab: two sites in a directory, with real disks and guests that write.

@@ -1,0 +1,15 @@
+//! The platform trait, and the platforms behind it. Nothing of one platform leaves its module.
+//!
+//! Every call is blocking and idempotent: what Landfall makes is named by session and pass, and
+//! asking for it a second time finds it. Foreign snapshots are listed, never touched.
+
+#![forbid(unsafe_code)]
+
+mod error;
+pub mod lab;
+mod platform;
+
+pub use error::{PlatformError, Retry};
+pub use platform::{
+    Capabilities, DiskAt, Frozen, Inventory, LayerName, Platform, Point, Ranges, ReplicaRecord,
+};

@@ -1,0 +1,280 @@
+//! What Landfall asks of a platform.
+
+use std::{fmt, time::Duration};
+
+use disk::Locator;
+use model::{
+    ByteCount, ByteRange, DiskKey, EpochId, Job, JobId, PointName, ProtectedVmId, ReplicaId,
+    ReplicaState, RestorePoint, SiteId, SiteRole, Timestamp, TransportMode, VmInfo, VmRef,
+};
+
+use crate::PlatformError;
+
+/// What a platform can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Its word in product terms: `lab`.
+    pub platform: &'static str,
+    /// How proxies reach its disks, best first.
+    pub transport_modes: Vec<TransportMode>,
+    /// It records which ranges are written.
+    pub change_tracking: bool,
+    /// It has storage policies.
+    pub storage_policies: bool,
+    /// How long a guest may take to shut down before it is powered off.
+    pub shutdown_timeout: Duration,
+}
+
+/// A replica as the replication that keeps it recorded it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplicaRecord {
+    /// Landfall's id of the replica.
+    pub id: ReplicaId,
+    /// Landfall's id of the VM that it protects.
+    pub protected: ProtectedVmId,
+    /// The replica VM.
+    pub vm: VmRef,
+    /// The original VM.
+    pub original: VmRef,
+    /// Its state as replication left it.
+    pub state: ReplicaState,
+    /// The job that keeps it.
+    pub job: JobId,
+    /// Replication of this VM is on hold.
+    pub on_hold: bool,
+    /// The restore point it was failed over to.
+    pub restore_point: Option<RestorePoint>,
+    /// Since when it runs in place of production.
+    pub running_since: Option<Timestamp>,
+}
+
+/// Everything a site holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inventory {
+    /// The site.
+    pub site: SiteId,
+    /// What operators call it.
+    pub name: String,
+    /// What it is for.
+    pub role: SiteRole,
+    /// Free space where layers are made.
+    pub free: ByteCount,
+    /// Its VMs.
+    pub vms: Vec<VmInfo>,
+    /// Its replicas.
+    pub replicas: Vec<ReplicaRecord>,
+    /// The jobs that keep them.
+    pub jobs: Vec<Job>,
+}
+
+/// A layer that a session makes on a production VM's disks: pre-failback snapshot or working
+/// snapshot. Named by session and pass.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LayerName(pub String);
+
+impl fmt::Display for LayerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A frozen moment of a VM's disks, and the tracking epoch that began then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frozen {
+    /// The point's name.
+    pub point: PointName,
+    /// Writes from this moment on belong to this epoch.
+    pub epoch: EpochId,
+}
+
+/// A restore point or protective snapshot that a VM has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// Its name.
+    pub name: PointName,
+    /// Who made it: a session, or replication.
+    pub owner: String,
+    /// When.
+    pub taken_at: Timestamp,
+    /// The epoch that began then.
+    pub epoch: EpochId,
+}
+
+/// What was written since an epoch began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ranges {
+    /// Exactly these ranges, sorted, apart, in units of the tracking granularity.
+    Written(Vec<ByteRange>),
+    /// The record is not whole, with the reason: everything must be looked at.
+    Broken(String),
+}
+
+/// Which content of a disk to open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DiskAt {
+    /// The newest layer.
+    Active,
+    /// The frozen content at a point.
+    Point(PointName),
+}
+
+/// A platform: every call is blocking, and asking twice does nothing a second time.
+pub trait Platform: Send + Sync + fmt::Debug {
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// The sites it has.
+    fn sites(&self) -> Vec<SiteId>;
+
+    /// Everything a site holds, read now.
+    ///
+    /// # Errors
+    /// When the site cannot be read.
+    fn inventory(&self, site: &SiteId) -> Result<Inventory, PlatformError>;
+
+    /// One VM, read now.
+    ///
+    /// # Errors
+    /// [`PlatformError::NoVm`] and failures to read.
+    fn vm(&self, vm: &VmRef) -> Result<VmInfo, PlatformError>;
+
+    /// Powers a VM on. `holder` must be given when the VM is held, and be its holder.
+    ///
+    /// # Errors
+    /// [`PlatformError::Held`] when somebody else holds it.
+    fn power_on(&self, vm: &VmRef, holder: Option<&str>) -> Result<(), PlatformError>;
+
+    /// Powers a VM off at once, as if its plug were pulled, and waits until it is off.
+    ///
+    /// # Errors
+    /// When the platform refuses.
+    fn power_off(&self, vm: &VmRef) -> Result<(), PlatformError>;
+
+    /// Asks the guest to shut down; poll [`Platform::vm`]. It may never answer.
+    ///
+    /// # Errors
+    /// When the platform refuses.
+    fn request_shutdown(&self, vm: &VmRef) -> Result<(), PlatformError>;
+
+    /// Keeps everybody but `holder` from starting the VM.
+    ///
+    /// # Errors
+    /// [`PlatformError::Held`] when somebody else holds it already.
+    fn hold(&self, vm: &VmRef, holder: &str) -> Result<(), PlatformError>;
+
+    /// Ends the hold of `holder`; no hold is fine.
+    ///
+    /// # Errors
+    /// [`PlatformError::Held`] when somebody else holds it.
+    fn release(&self, vm: &VmRef, holder: &str) -> Result<(), PlatformError>;
+
+    /// A number that grows whenever anybody may have written to the VM's disks other than through
+    /// [`Platform::open_disk`] of the holder: when it is started, reverted, or its layers change
+    /// by another hand.
+    ///
+    /// # Errors
+    /// When the VM cannot be read.
+    fn write_epoch(&self, vm: &VmRef) -> Result<u64, PlatformError>;
+
+    /// Takes a point of all disks of a VM, running or not, and opens a tracking epoch, in one step.
+    /// A point of that name that is there already is returned as it is.
+    ///
+    /// # Errors
+    /// When layers cannot be made; the VM then runs on as before.
+    fn freeze(&self, vm: &VmRef, point: &PointName, owner: &str) -> Result<Frozen, PlatformError>;
+
+    /// The points that a VM has, oldest first, foreign ones too.
+    ///
+    /// # Errors
+    /// When the VM cannot be read.
+    fn points(&self, vm: &VmRef) -> Result<Vec<Point>, PlatformError>;
+
+    /// Removes a point that `owner` made; the VM's content stays as it is, running or not.
+    /// A point that is gone already is fine.
+    ///
+    /// # Errors
+    /// [`PlatformError::Unexpected`] when somebody else owns it.
+    fn drop_point(&self, vm: &VmRef, point: &PointName, owner: &str) -> Result<(), PlatformError>;
+
+    /// Returns the VM's disks to a point and drops what was written since. The VM must be off.
+    ///
+    /// # Errors
+    /// [`PlatformError::MustBeOff`], [`PlatformError::NoPoint`].
+    fn revert(&self, vm: &VmRef, point: &PointName) -> Result<(), PlatformError>;
+
+    /// What was written to a disk from the beginning of epoch `since` until `point` was taken
+    /// (until now without one).
+    ///
+    /// # Errors
+    /// [`PlatformError::NoDisk`]; a record that is not whole is [`Ranges::Broken`], no error.
+    fn ranges_since(
+        &self,
+        vm: &VmRef,
+        disk: &DiskKey,
+        since: EpochId,
+        until: Option<&PointName>,
+    ) -> Result<Ranges, PlatformError>;
+
+    /// Makes a layer above all disks of a VM that is off. One of that name that is there is fine.
+    ///
+    /// # Errors
+    /// [`PlatformError::MustBeOff`].
+    fn layer_create(&self, vm: &VmRef, layer: &LayerName, owner: &str)
+    -> Result<(), PlatformError>;
+
+    /// Whether a layer is there.
+    ///
+    /// # Errors
+    /// When the VM cannot be read.
+    fn layer_exists(&self, vm: &VmRef, layer: &LayerName) -> Result<bool, PlatformError>;
+
+    /// Merges a layer into the one below it, online when the VM runs, and removes it; resumable.
+    /// One that is gone already is fine.
+    ///
+    /// # Errors
+    /// [`PlatformError::Unexpected`] when a foreign layer lies above it.
+    fn layer_merge(&self, vm: &VmRef, layer: &LayerName) -> Result<(), PlatformError>;
+
+    /// Removes a layer with what was written to it; the VM must be off. One that is gone is fine.
+    ///
+    /// # Errors
+    /// [`PlatformError::MustBeOff`], [`PlatformError::Unexpected`].
+    fn layer_drop(&self, vm: &VmRef, layer: &LayerName) -> Result<(), PlatformError>;
+
+    /// Bytes that a layer takes now, all disks together; 0 when it is not there.
+    ///
+    /// # Errors
+    /// When the VM cannot be read.
+    fn layer_size(&self, vm: &VmRef, layer: &LayerName) -> Result<ByteCount, PlatformError>;
+
+    /// Where a mover finds a disk. To write, the VM must be off and held by `writer`.
+    ///
+    /// # Errors
+    /// [`PlatformError::NoDisk`], [`PlatformError::MustBeOff`], [`PlatformError::Held`].
+    fn open_disk(
+        &self,
+        vm: &VmRef,
+        disk: &DiskKey,
+        at: &DiskAt,
+        writer: Option<&str>,
+    ) -> Result<Locator, PlatformError>;
+
+    /// Puts replication of a replica's VM on hold or lets it go on.
+    ///
+    /// # Errors
+    /// When the replica is unknown.
+    fn set_replication_hold(&self, replica: &ReplicaId, on_hold: bool)
+    -> Result<(), PlatformError>;
+
+    /// Records a replica's state: after commit it is Ready with `kept` as a restore point, after
+    /// undo it is in Failover.
+    ///
+    /// # Errors
+    /// When the replica is unknown.
+    fn set_replica_state(
+        &self,
+        replica: &ReplicaId,
+        state: ReplicaState,
+        kept: Option<&PointName>,
+    ) -> Result<(), PlatformError>;
+}

@@ -1,0 +1,172 @@
+//! What the platforms hold: sites, VMs, disks, replicas, jobs, and how two VMs differ.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ByteCount, DiskKey, EpochId, JobId, PointName, Timestamp, VmRef};
+
+/// What a site is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SiteRole {
+    /// Where the original VMs run.
+    Production,
+    /// Where the replicas are.
+    DisasterRecovery,
+}
+
+/// Whether a VM runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PowerState {
+    /// It runs.
+    On,
+    /// Its guest was asked to shut down and has not finished.
+    ShuttingDown,
+    /// It is off.
+    Off,
+}
+
+/// A VM's firmware.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Firmware {
+    /// Legacy BIOS.
+    Bios,
+    /// UEFI.
+    Uefi,
+}
+
+/// A network adapter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adapter {
+    /// Its hardware address.
+    pub mac: String,
+    /// The network it is attached to; none when disconnected.
+    pub network: Option<String>,
+    /// The address that the platform set, where it set one.
+    pub address: Option<String>,
+}
+
+/// The format of a disk image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DiskFormat {
+    /// Bytes as they are.
+    Raw,
+    /// QEMU copy-on-write, version 2 or 3.
+    Qcow2,
+}
+
+/// How a proxy reaches a disk, best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransportMode {
+    /// The proxy opens the storage itself.
+    DirectStorage,
+    /// The disk is attached to the proxy's own VM.
+    VirtualAppliance,
+    /// Through the platform's management network.
+    Network,
+}
+
+/// One disk of a VM.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskInfo {
+    /// Stable key; the two disks of a pair have the same, recorded at replication.
+    pub key: DiskKey,
+    /// What operators call it.
+    pub name: String,
+    /// Virtual size.
+    pub size: ByteCount,
+    /// Bytes allocated in the image and its layers, without holes.
+    pub allocated: ByteCount,
+    /// Format of the lowest image.
+    pub format: DiskFormat,
+    /// Logical sector size in bytes.
+    pub sector: u32,
+}
+
+/// One VM as its platform shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VmInfo {
+    /// Where it is.
+    pub vm: VmRef,
+    /// What operators call it.
+    pub name: String,
+    /// Whether it runs.
+    pub power: PowerState,
+    /// Number of virtual CPUs.
+    pub cpus: u32,
+    /// Memory.
+    pub memory: ByteCount,
+    /// Firmware.
+    pub firmware: Firmware,
+    /// Network adapters in order.
+    pub adapters: Vec<Adapter>,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// The storage policy it is associated with.
+    pub storage_policy: Option<String>,
+    /// Whether the platform records which ranges are written.
+    pub change_tracking: bool,
+    /// Its disks in order.
+    pub disks: Vec<DiskInfo>,
+    /// Who holds it so that nobody else can start it.
+    pub held_by: Option<String>,
+}
+
+/// A replica's state when no session is at work on it, or the state its session puts it in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplicaState {
+    /// Kept up to date, not running.
+    Ready,
+    /// Being brought up to date.
+    Processing,
+    /// Running in place of the production VM.
+    Failover,
+}
+
+/// A moment of the original VM kept at the replica.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestorePoint {
+    /// Its name at the platform.
+    pub name: PointName,
+    /// When it was taken.
+    pub taken_at: Timestamp,
+    /// The change-tracking epoch that the replica's side opened then.
+    pub replica_epoch: Option<EpochId>,
+    /// The change-tracking epoch that production's side opened then.
+    pub production_epoch: Option<EpochId>,
+}
+
+/// What keeps replicas up to date.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// Its id.
+    pub id: JobId,
+    /// What operators call it.
+    pub name: String,
+    /// Whether it is held as a whole.
+    pub held: bool,
+}
+
+/// Something configured differently on the replica, which is not sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drift {
+    /// What differs, by name: `data2`, `memory`.
+    pub item: String,
+    /// The difference as a sentence.
+    pub what: String,
+}
+
+/// What the layout check found about one pair of disks, or about a disk without a pair.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayoutFinding {
+    /// The disk's name.
+    pub disk: String,
+    /// Whether it stops the failback to this destination.
+    pub blocks: bool,
+    /// The finding as a sentence, with the next step where it blocks.
+    pub what: String,
+}

@@ -1,0 +1,30 @@
+//! The words of Landfall as types: ids, units, states, views and the one error the browser may see.
+//!
+//! Everything here ships to the browser, so it depends on serde alone and holds no secrets, no
+//! clock and no randomness. Stored and wire forms are these types; the pure crates keep their own.
+
+#![forbid(unsafe_code)]
+
+mod error;
+mod estate;
+mod ids;
+mod progress;
+mod session;
+mod units;
+pub mod view;
+
+pub use error::{ApiError, ErrorKind};
+pub use estate::{
+    Adapter, DiskFormat, DiskInfo, Drift, Firmware, Job, LayoutFinding, PowerState, ReplicaState,
+    RestorePoint, SiteRole, TransportMode, VmInfo,
+};
+pub use ids::{
+    Actor, BatchId, DiskKey, DraftId, EpochId, JobId, PointName, ProtectedVmId, ProxyId, ReplicaId,
+    SessionId, SiteId, VmRef,
+};
+pub use progress::{DiskCounters, DiskPhase, Limiter};
+pub use session::{
+    Allowed, Attention, CancelKind, Destination, FailbackMode, LogLevel, Operation, Outcome,
+    SessionRecord, SessionStateRecord, StepName, VisibleState,
+};
+pub use units::{BlockIndex, ByteCount, ByteRange, BytesPerSecond, Timestamp};

@@ -1,0 +1,14 @@
+//! What pages show and what the API returns: whole answers, computed on the server.
+
+mod session;
+mod start;
+mod wizard;
+
+pub use session::{
+    ActionRequest, DiskView, EffectView, LogLine, ProgressView, SessionSummary, SessionView,
+};
+pub use start::{LabView, ReplicaView, SiteView, StartView};
+pub use wizard::{
+    DestinationOption, DraftView, DryRunView, DryRunVm, FinishReply, ModeInput, SummaryVm,
+    WizardStep,
+};

@@ -1,0 +1,191 @@
+//! The wizard: its steps, its draft and what each step shows.
+
+use serde::{Deserialize, Serialize};
+
+use super::ReplicaView;
+use crate::{
+    BatchId, ByteCount, Destination, DraftId, Drift, FailbackMode, LayoutFinding, ReplicaId,
+    SessionId, Timestamp,
+};
+
+/// A step of the wizard. Which ones apply is computed from the destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WizardStep {
+    /// Which replicas.
+    Replica,
+    /// Where they return to.
+    Destination,
+    /// When the switchover follows.
+    FailbackMode,
+    /// Everything chosen, with the checks and the estimate.
+    Summary,
+}
+
+impl WizardStep {
+    /// The step in the address: `replica`, `destination`, `mode`, `summary`.
+    #[must_use]
+    pub const fn slug(self) -> &'static str {
+        match self {
+            Self::Replica => "replica",
+            Self::Destination => "destination",
+            Self::FailbackMode => "mode",
+            Self::Summary => "summary",
+        }
+    }
+
+    /// The step of an address.
+    #[must_use]
+    pub fn from_slug(slug: &str) -> Option<Self> {
+        [
+            Self::Replica,
+            Self::Destination,
+            Self::FailbackMode,
+            Self::Summary,
+        ]
+        .into_iter()
+        .find(|step| step.slug() == slug)
+    }
+
+    /// The step's title on the rail.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Replica => "Replica",
+            Self::Destination => "Destination",
+            Self::FailbackMode => "Failback mode",
+            Self::Summary => "Summary",
+        }
+    }
+}
+
+/// One of the three destinations, with its texts and whether it can be chosen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DestinationOption {
+    /// Which one.
+    pub destination: Destination,
+    /// Its title.
+    pub title: String,
+    /// What travels.
+    pub transfers: String,
+    /// What it needs.
+    pub needs: String,
+    /// Why it cannot be chosen; none when it can.
+    pub why_not: Option<String>,
+}
+
+/// One VM on Summary: what was chosen and what the checks say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SummaryVm {
+    /// The replica.
+    pub replica: ReplicaId,
+    /// Its name.
+    pub name: String,
+    /// From where to where, in words.
+    pub route: String,
+    /// Disk layout, disk by disk.
+    pub layout: Vec<LayoutFinding>,
+    /// What differs and is not sent.
+    pub drift: Vec<Drift>,
+    /// Bytes that will be read on both sides, an estimate from allocation maps.
+    pub to_read: ByteCount,
+    /// Space that undo may take at production at most.
+    pub undo_space: ByteCount,
+    /// Free space where it is taken.
+    pub free_space: ByteCount,
+    /// Other things to know: a production VM that runs will be powered off.
+    pub warnings: Vec<String>,
+    /// Why Finish is not possible for this VM; empty when it is.
+    pub blocked: Vec<String>,
+}
+
+/// The result of a dry run for one VM.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DryRunVm {
+    /// The replica's name.
+    pub name: String,
+    /// Bytes looked at.
+    pub scanned: ByteCount,
+    /// Bytes that differ.
+    pub different: ByteCount,
+    /// Bytes that would be sent.
+    pub to_send: ByteCount,
+    /// Why it could not be measured.
+    pub error: Option<String>,
+}
+
+/// A dry run: a full difference with nothing written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DryRunView {
+    /// When it was asked for.
+    pub asked_at: Timestamp,
+    /// When it was done; none while it runs.
+    pub done_at: Option<Timestamp>,
+    /// Bytes to scan in all and scanned so far.
+    pub progress: (ByteCount, ByteCount),
+    /// Per VM.
+    pub vms: Vec<DryRunVm>,
+}
+
+/// The failback mode as the form sends it: local time of a zone, not yet an instant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModeInput {
+    /// `auto`, `scheduled` or `manual`.
+    pub mode: String,
+    /// Local date and time as `2026-11-23T04:05`, for `scheduled`.
+    pub at: String,
+    /// IANA zone name, for `scheduled`.
+    pub zone: String,
+    /// Minutes after `at` until which it may still switch by itself; 60 when empty.
+    pub not_later_minutes: String,
+    /// `earlier` or `later`, when clocks are set back and the local time comes twice.
+    pub which: String,
+}
+
+/// A draft with everything its steps show.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DraftView {
+    /// Its id.
+    pub id: DraftId,
+    /// When the answer was made.
+    pub now: Timestamp,
+    /// The steps that apply, in order, each with whether its choice is complete.
+    pub steps: Vec<(WizardStep, bool)>,
+    /// All replicas, those not in Failover with why not.
+    pub replicas: Vec<ReplicaView>,
+    /// The chosen ones.
+    pub chosen: Vec<ReplicaId>,
+    /// The three options.
+    pub destinations: Vec<DestinationOption>,
+    /// The chosen option.
+    pub destination: Option<Destination>,
+    /// The chosen mode as it was typed.
+    pub mode_input: ModeInput,
+    /// The chosen mode, checked.
+    pub mode: Option<FailbackMode>,
+    /// The chosen mode in words.
+    pub mode_words: String,
+    /// Power on the production VM after switchover.
+    pub power_on: bool,
+    /// Drift was seen: names of the items ticked, as `replica id/item`.
+    pub drift_seen: Vec<String>,
+    /// Reason for the audit log.
+    pub reason: String,
+    /// Per VM, for Summary.
+    pub summary: Vec<SummaryVm>,
+    /// The newest dry run.
+    pub dry_run: Option<DryRunView>,
+    /// Set once Finish was pressed: the sessions it started.
+    pub finished: Option<FinishReply>,
+    /// Zones that can be chosen.
+    pub zones: Vec<String>,
+}
+
+/// What Finish did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FinishReply {
+    /// The batch.
+    pub batch: BatchId,
+    /// One session per replica.
+    pub sessions: Vec<SessionId>,
+}

@@ -1,0 +1,82 @@
+//! Rows to test with.
+
+use model::{
+    Actor, BatchId, ByteCount, BytesPerSecond, Destination, DiskKey, FailbackMode, Outcome,
+    ProtectedVmId, ReplicaId, SessionId, SessionRecord, SessionStateRecord, SiteId, Timestamp,
+    VmRef,
+};
+
+use crate::{NewSession, SessionDisk};
+
+pub(crate) fn actor() -> Actor {
+    Actor::new("local operator")
+}
+
+pub(crate) fn vm(site: &str, id: &str) -> VmRef {
+    VmRef {
+        site: SiteId::new(site),
+        platform_id: id.to_owned(),
+    }
+}
+
+pub(crate) fn machine() -> SessionRecord {
+    SessionRecord {
+        version: 1,
+        state: SessionStateRecord::Synchronizing {
+            at: 0,
+            again: false,
+            paused: false,
+        },
+        mode: FailbackMode::Scheduled {
+            at: Timestamp(5),
+            zone: "Europe/Berlin".to_owned(),
+            not_later_than: Timestamp(6),
+        },
+        power_on: true,
+        attention: None,
+        attempts: 0,
+        pass: 1,
+        settled_pass: None,
+        frozen_epoch: None,
+        settled_epoch: None,
+        write_epoch: Some(7),
+        production_was_on: Some(true),
+    }
+}
+
+pub(crate) fn ended(at: Timestamp) -> SessionRecord {
+    SessionRecord {
+        state: SessionStateRecord::Ended {
+            outcome: Outcome::Undone,
+            at,
+        },
+        ..machine()
+    }
+}
+
+pub(crate) fn session(id: &str, replica: &str, at: i64) -> NewSession {
+    NewSession {
+        id: SessionId::new(id),
+        batch: BatchId::new("batch"),
+        replica: ReplicaId::new(replica),
+        protected: ProtectedVmId::new("protected"),
+        vm_name: "web-01".to_owned(),
+        replica_vm: vm("dr", "r1"),
+        production_vm: vm("production", "p1"),
+        destination: Destination::OriginalVm,
+        machine: machine(),
+        limit: Some(BytesPerSecond(1 << 40)),
+        started_by: actor(),
+        reason: "storm is over".to_owned(),
+        started_at: Timestamp(at),
+        layout: vec![disk("z", "system"), disk("a", "data")],
+    }
+}
+
+fn disk(key: &str, name: &str) -> SessionDisk {
+    SessionDisk {
+        key: DiskKey::new(key),
+        name: name.to_owned(),
+        size: ByteCount(2 << 30),
+    }
+}

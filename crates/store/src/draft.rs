@@ -1,0 +1,154 @@
+//! What was chosen in a wizard so far, in the store so that another browser goes on.
+
+use model::{Actor, Destination, DraftId, FailbackMode, ReplicaId, Timestamp, view::ModeInput};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Store, StoreError,
+    connect::commit,
+    convert::{from_json, to_json},
+    error::{reading, writing},
+};
+
+const FORMAT: i64 = 1;
+const WHAT: &str = "a draft";
+
+/// What was chosen so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DraftBody {
+    /// The chosen replicas.
+    pub chosen: Vec<ReplicaId>,
+    /// Where they return to.
+    pub destination: Option<Destination>,
+    /// The mode as it was typed.
+    pub mode_input: ModeInput,
+    /// The mode, checked when it was typed.
+    pub mode: Option<FailbackMode>,
+    /// Power on the production VM after switchover.
+    pub power_on: bool,
+    /// Reason for the audit log.
+    pub reason: String,
+    /// Drift that was seen, as `replica id/item`.
+    pub drift_seen: Vec<String>,
+}
+
+/// A draft and its version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DraftRow {
+    /// Its id.
+    pub id: DraftId,
+    /// What was chosen so far.
+    pub body: DraftBody,
+    /// Grows by one with each save.
+    pub version: i64,
+    /// Who began it.
+    pub created_by: Actor,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+impl Store {
+    /// Adds a draft.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn draft_insert(
+        &self,
+        id: &DraftId,
+        body: &DraftBody,
+        actor: &Actor,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "INSERT INTO draft (id, body, format, version, created_by, created_at, updated_at) \
+             VALUES ($1, $2, $3, 1, $4, $5, $5)",
+        )
+        .bind(id.as_str())
+        .bind(to_json(WHAT, body)?)
+        .bind(FORMAT)
+        .bind(actor.as_str())
+        .bind(at.0)
+        .execute(&mut *tx)
+        .await
+        .map_err(writing(WHAT))?;
+        commit(tx).await
+    }
+
+    /// A draft; none when it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn draft_fetch(&self, id: &DraftId) -> Result<Option<DraftRow>, StoreError> {
+        let row: Option<(String, i64, i64, String, i64)> = sqlx::query_as(
+            "SELECT body, format, version, created_by, created_at FROM draft WHERE id = $1",
+        )
+        .bind(id.as_str())
+        .fetch_optional(self.reader())
+        .await
+        .map_err(reading(WHAT))?;
+        row.map(|(body, format, version, created_by, created_at)| {
+            Ok(DraftRow {
+                id: id.clone(),
+                body: from_json(WHAT, &body, format, FORMAT)?,
+                version,
+                created_by: Actor::new(created_by),
+                created_at: Timestamp(created_at),
+            })
+        })
+        .transpose()
+    }
+
+    /// Replaces what was chosen, and says the new version.
+    ///
+    /// # Errors
+    /// [`StoreError::DraftConflict`] when it is no longer at the expected version.
+    pub async fn draft_save(
+        &self,
+        id: &DraftId,
+        body: &DraftBody,
+        expected: i64,
+        at: Timestamp,
+    ) -> Result<i64, StoreError> {
+        let mut tx = self.begin().await?;
+        let done = sqlx::query(
+            "UPDATE draft SET body = $3, format = $4, version = version + 1, updated_at = $5 \
+             WHERE id = $1 AND version = $2",
+        )
+        .bind(id.as_str())
+        .bind(expected)
+        .bind(to_json(WHAT, body)?)
+        .bind(FORMAT)
+        .bind(at.0)
+        .execute(&mut *tx)
+        .await
+        .map_err(writing(WHAT))?;
+        if done.rows_affected() == 0 {
+            return Err(StoreError::DraftConflict {
+                draft: id.clone(),
+                expected,
+            });
+        }
+        commit(tx).await?;
+        Ok(expected + 1)
+    }
+
+    /// Removes a draft and its dry run. One that is gone already is fine.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn draft_delete(&self, id: &DraftId) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        for statement in [
+            "DELETE FROM dry_run WHERE draft = $1",
+            "DELETE FROM draft WHERE id = $1",
+        ] {
+            sqlx::query(statement)
+                .bind(id.as_str())
+                .execute(&mut *tx)
+                .await
+                .map_err(writing(WHAT))?;
+        }
+        commit(tx).await
+    }
+}

@@ -1,0 +1,174 @@
+//! What each site's platform held when it was last read, with its age.
+
+use model::{
+    ByteCount, Job, JobId, ProtectedVmId, ReplicaId, ReplicaState, RestorePoint, SiteId, SiteRole,
+    Timestamp, VmInfo, VmRef,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Store, StoreError,
+    connect::commit,
+    convert::{from_json, to_json},
+    error::{reading, writing},
+};
+
+const FORMAT: i64 = 1;
+const WHAT: &str = "a site's inventory";
+
+/// Everything a site held when it was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteInventory {
+    /// The site.
+    pub site: SiteId,
+    /// What operators call it.
+    pub name: String,
+    /// What it is for.
+    pub role: SiteRole,
+    /// The platform there, in product terms: `lab`.
+    pub platform: String,
+    /// Free space where layers are made.
+    pub free: ByteCount,
+    /// Its VMs.
+    pub vms: Vec<VmInfo>,
+    /// Its replicas.
+    pub replicas: Vec<ReplicaRow>,
+    /// The jobs that keep them.
+    pub jobs: Vec<Job>,
+    /// How long a guest may take to shut down before it is powered off.
+    pub shutdown_timeout_seconds: u64,
+}
+
+/// A replica as the replication that keeps it recorded it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicaRow {
+    /// Landfall's id of the replica.
+    pub id: ReplicaId,
+    /// Landfall's id of the VM that it protects.
+    pub protected: ProtectedVmId,
+    /// The replica VM.
+    pub vm: VmRef,
+    /// The original VM.
+    pub original: VmRef,
+    /// Its state as replication left it.
+    pub state: ReplicaState,
+    /// The job that keeps it.
+    pub job: JobId,
+    /// Replication of this VM is on hold.
+    pub on_hold: bool,
+    /// The restore point it was failed over to.
+    pub restore_point: Option<RestorePoint>,
+    /// Since when it runs in place of production.
+    pub running_since: Option<Timestamp>,
+}
+
+/// An inventory, its age, and why the newest reading failed, where it did.
+pub type InventoryRow = (SiteInventory, Timestamp, Option<String>);
+
+/// A site that could never be read, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadSite {
+    /// The site.
+    pub site: SiteId,
+    /// Why the newest reading failed.
+    pub error: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Store {
+    /// Replaces what is known of a site.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn inventory_put(
+        &self,
+        inventory: &SiteInventory,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "INSERT INTO site_inventory \
+             (site, inventory, inventory_format, read_at, error, error_at) \
+             VALUES ($1, $2, $3, $4, NULL, NULL) \
+             ON CONFLICT (site) DO UPDATE SET inventory = excluded.inventory, \
+             inventory_format = excluded.inventory_format, read_at = excluded.read_at, \
+             error = NULL, error_at = NULL",
+        )
+        .bind(inventory.site.as_str())
+        .bind(to_json(WHAT, inventory)?)
+        .bind(FORMAT)
+        .bind(at.0)
+        .execute(&mut *tx)
+        .await
+        .map_err(writing(WHAT))?;
+        commit(tx).await
+    }
+
+    /// Records that a site could not be read; what was known of it stays.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn inventory_failed(
+        &self,
+        site: &SiteId,
+        error: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "INSERT INTO site_inventory (site, error, error_at) VALUES ($1, $2, $3) \
+             ON CONFLICT (site) DO UPDATE SET error = excluded.error, \
+             error_at = excluded.error_at",
+        )
+        .bind(site.as_str())
+        .bind(error)
+        .bind(at.0)
+        .execute(&mut *tx)
+        .await
+        .map_err(writing(WHAT))?;
+        commit(tx).await
+    }
+
+    /// The sites that were read at least once, by id.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn inventory_list(&self) -> Result<Vec<InventoryRow>, StoreError> {
+        let rows: Vec<(String, i64, i64, Option<String>)> = sqlx::query_as(
+            "SELECT inventory, inventory_format, read_at, error FROM site_inventory \
+             WHERE inventory IS NOT NULL ORDER BY site",
+        )
+        .fetch_all(self.reader())
+        .await
+        .map_err(reading(WHAT))?;
+        rows.into_iter()
+            .map(|(json, format, read_at, error)| {
+                let inventory = from_json(WHAT, &json, format, FORMAT)?;
+                Ok((inventory, Timestamp(read_at), error))
+            })
+            .collect()
+    }
+
+    /// The sites that could never be read, by id.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn inventory_list_unread(&self) -> Result<Vec<UnreadSite>, StoreError> {
+        let rows: Vec<(String, String, i64)> = sqlx::query_as(
+            "SELECT site, error, error_at FROM site_inventory \
+             WHERE inventory IS NULL ORDER BY site",
+        )
+        .fetch_all(self.reader())
+        .await
+        .map_err(reading(WHAT))?;
+        Ok(rows
+            .into_iter()
+            .map(|(site, error, at)| UnreadSite {
+                site: SiteId::new(site),
+                error,
+                at: Timestamp(at),
+            })
+            .collect())
+    }
+}

@@ -1,0 +1,97 @@
+//! Sessions: what they are, how they are read, and the one way in which they advance.
+
+mod advance;
+mod insert;
+mod read;
+
+use model::{
+    Actor, BatchId, ByteCount, BytesPerSecond, Destination, DiskKey, ProtectedVmId, ReplicaId,
+    SessionId, SessionRecord, Timestamp, VmRef,
+};
+
+pub(crate) use insert::insert_on_conn;
+
+/// Format of a session's machine; its record carries its own version beside this.
+const FORMAT: i64 = 1;
+const WHAT: &str = "a session";
+
+/// A pair of disks that a session was planned for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionDisk {
+    /// The key that both disks have.
+    pub key: DiskKey,
+    /// What operators call it.
+    pub name: String,
+    /// Virtual size of both.
+    pub size: ByteCount,
+}
+
+/// A session to be recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewSession {
+    /// Its id.
+    pub id: SessionId,
+    /// The batch it belongs to.
+    pub batch: BatchId,
+    /// The replica.
+    pub replica: ReplicaId,
+    /// The VM that the replica protects.
+    pub protected: ProtectedVmId,
+    /// What operators call the VM.
+    pub vm_name: String,
+    /// The replica VM.
+    pub replica_vm: VmRef,
+    /// The VM that it writes to.
+    pub production_vm: VmRef,
+    /// Where it returns to.
+    pub destination: Destination,
+    /// Its machine before the first step.
+    pub machine: SessionRecord,
+    /// Limit of bytes per second; none is unlimited.
+    pub limit: Option<BytesPerSecond>,
+    /// Who started it.
+    pub started_by: Actor,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub started_at: Timestamp,
+    /// The pairs of disks, in order.
+    pub layout: Vec<SessionDisk>,
+}
+
+/// A session as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRow {
+    /// Its id.
+    pub id: SessionId,
+    /// The batch it belongs to.
+    pub batch: BatchId,
+    /// The replica.
+    pub replica: ReplicaId,
+    /// The VM that the replica protects.
+    pub protected: ProtectedVmId,
+    /// What operators call the VM.
+    pub vm_name: String,
+    /// The replica VM.
+    pub replica_vm: VmRef,
+    /// The VM that it writes to.
+    pub production_vm: VmRef,
+    /// Where it returns to.
+    pub destination: Destination,
+    /// Its machine.
+    pub machine: SessionRecord,
+    /// Grows by one with each save of the machine.
+    pub version: i64,
+    /// Limit of bytes per second; none is unlimited.
+    pub limit: Option<BytesPerSecond>,
+    /// Who started it.
+    pub started_by: Actor,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub started_at: Timestamp,
+    /// When it ended; none while it is at work.
+    pub ended_at: Option<Timestamp>,
+    /// The pairs of disks, in order.
+    pub layout: Vec<SessionDisk>,
+}

@@ -1,0 +1,208 @@
+//! Sessions as they stand, with the disks they were planned for.
+
+use std::collections::BTreeMap;
+
+use model::{
+    Actor, BatchId, ByteCount, BytesPerSecond, DiskKey, ProtectedVmId, ReplicaId, SessionId,
+    SiteId, Timestamp, VmRef,
+};
+use sqlx::FromRow;
+
+use super::{FORMAT, SessionDisk, SessionRow, WHAT};
+use crate::{
+    Store, StoreError,
+    convert::{from_column, from_json, from_word},
+    error::reading,
+};
+
+#[derive(FromRow)]
+struct Raw {
+    id: String,
+    batch: String,
+    replica: String,
+    protected_vm: String,
+    vm_name: String,
+    replica_site: String,
+    replica_platform_id: String,
+    production_site: String,
+    production_platform_id: String,
+    destination: String,
+    machine: String,
+    machine_format: i64,
+    version: i64,
+    limit_bytes: Option<i64>,
+    started_by: String,
+    reason: String,
+    started_at: i64,
+    ended_at: Option<i64>,
+}
+
+/// A row of `session_disk`: session, disk, name, size.
+type RawDisk = (String, String, String, i64);
+
+/// The columns of [`Raw`] and of [`RawDisk`], for the sessions that a condition names.
+macro_rules! select {
+    ($condition:literal) => {
+        (
+            concat!(
+                "SELECT id, batch, replica, protected_vm, vm_name, replica_site, \
+                 replica_platform_id, production_site, production_platform_id, destination, \
+                 machine, machine_format, version, limit_bytes, started_by, reason, started_at, \
+                 ended_at FROM session ",
+                $condition
+            ),
+            concat!(
+                "SELECT session, disk, name, size FROM session_disk WHERE session IN \
+                 (SELECT id FROM session ",
+                $condition,
+                ") ORDER BY session, position"
+            ),
+        )
+    };
+}
+
+/// A value that a condition is about.
+enum Bound<'a> {
+    Nothing,
+    Text(&'a str),
+    Count(u32),
+}
+
+impl Store {
+    /// A session; none when it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn session_fetch(&self, id: &SessionId) -> Result<Option<SessionRow>, StoreError> {
+        let rows = self
+            .sessions(select!("WHERE id = $1"), Bound::Text(id.as_str()))
+            .await?;
+        Ok(rows.into_iter().next())
+    }
+
+    /// The sessions that are not over, newest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn session_list_active(&self) -> Result<Vec<SessionRow>, StoreError> {
+        self.sessions(
+            select!("WHERE ended_at IS NULL ORDER BY started_at DESC, id DESC"),
+            Bound::Nothing,
+        )
+        .await
+    }
+
+    /// The newest sessions, newest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn session_list(&self, limit: u32) -> Result<Vec<SessionRow>, StoreError> {
+        self.sessions(
+            select!("ORDER BY started_at DESC, id DESC LIMIT $1"),
+            Bound::Count(limit),
+        )
+        .await
+    }
+
+    /// The newest sessions that are over, newest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn session_list_ended(&self, limit: u32) -> Result<Vec<SessionRow>, StoreError> {
+        self.sessions(
+            select!("WHERE ended_at IS NOT NULL ORDER BY started_at DESC, id DESC LIMIT $1"),
+            Bound::Count(limit),
+        )
+        .await
+    }
+
+    /// The session that is at work on a replica; none when none is.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn session_for_replica_active(
+        &self,
+        replica: &ReplicaId,
+    ) -> Result<Option<SessionRow>, StoreError> {
+        let rows = self
+            .sessions(
+                select!("WHERE ended_at IS NULL AND replica = $1"),
+                Bound::Text(replica.as_str()),
+            )
+            .await?;
+        Ok(rows.into_iter().next())
+    }
+
+    /// Reads sessions and their disks in one transaction, so that both are of one moment.
+    async fn sessions(
+        &self,
+        (sessions, disks): (&'static str, &'static str),
+        bound: Bound<'_>,
+    ) -> Result<Vec<SessionRow>, StoreError> {
+        let mut tx = self.reader().begin().await.map_err(reading(WHAT))?;
+        let query = sqlx::query_as::<_, Raw>(sessions);
+        let query = match bound {
+            Bound::Nothing => query,
+            Bound::Text(text) => query.bind(text.to_owned()),
+            Bound::Count(count) => query.bind(i64::from(count)),
+        };
+        let rows = query.fetch_all(&mut *tx).await.map_err(reading(WHAT))?;
+        let query = sqlx::query_as::<_, RawDisk>(disks);
+        let query = match bound {
+            Bound::Nothing => query,
+            Bound::Text(text) => query.bind(text.to_owned()),
+            Bound::Count(count) => query.bind(i64::from(count)),
+        };
+        let disks = query.fetch_all(&mut *tx).await.map_err(reading(WHAT))?;
+        tx.commit().await.map_err(reading(WHAT))?;
+        assemble(rows, disks)
+    }
+}
+
+fn assemble(rows: Vec<Raw>, disks: Vec<RawDisk>) -> Result<Vec<SessionRow>, StoreError> {
+    let mut layouts: BTreeMap<String, Vec<SessionDisk>> = BTreeMap::new();
+    for (session, disk, name, size) in disks {
+        layouts.entry(session).or_default().push(SessionDisk {
+            key: DiskKey::new(disk),
+            name,
+            size: ByteCount(from_column(size)),
+        });
+    }
+    rows.into_iter()
+        .map(|raw| {
+            let layout = layouts.remove(&raw.id).unwrap_or_default();
+            raw.into_row(layout)
+        })
+        .collect()
+}
+
+impl Raw {
+    fn into_row(self, layout: Vec<SessionDisk>) -> Result<SessionRow, StoreError> {
+        Ok(SessionRow {
+            id: SessionId::new(self.id),
+            batch: BatchId::new(self.batch),
+            replica: ReplicaId::new(self.replica),
+            protected: ProtectedVmId::new(self.protected_vm),
+            vm_name: self.vm_name,
+            replica_vm: VmRef {
+                site: SiteId::new(self.replica_site),
+                platform_id: self.replica_platform_id,
+            },
+            production_vm: VmRef {
+                site: SiteId::new(self.production_site),
+                platform_id: self.production_platform_id,
+            },
+            destination: from_word(WHAT, self.destination)?,
+            machine: from_json(WHAT, &self.machine, self.machine_format, FORMAT)?,
+            version: self.version,
+            limit: self
+                .limit_bytes
+                .map(|limit| BytesPerSecond(from_column(limit))),
+            started_by: Actor::new(self.started_by),
+            reason: self.reason,
+            started_at: Timestamp(self.started_at),
+            ended_at: self.ended_at.map(Timestamp),
+            layout,
+        })
+    }
+}

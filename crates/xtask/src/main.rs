@@ -1,0 +1,65 @@
+//! All automation of this repository: `cargo xtask COMMAND`. One thin module per command.
+
+#![forbid(unsafe_code)]
+
+mod bench;
+mod console;
+mod files;
+mod run;
+mod setup;
+mod site;
+mod sizes;
+mod stamp;
+mod task;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Builds, runs and checks Landfall.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build what is missing and serve the console from a release build
+    Run(run::Options),
+    /// Everything that CI checks; the last line counts what passed and failed
+    Test(test::Options),
+    /// Check the rules that no compiler checks: edges between crates, module docs, named paths
+    Tidy,
+    /// Print the sizes of the WASM and of the source, and fail when the WASM is too large
+    Sizes,
+    /// Measure Landfall's difference and apply beside other tools
+    Bench,
+    /// Build the browser's half: script, WASM, style sheet and icons
+    Site(site::Options),
+    /// Get the standard library for WebAssembly
+    WasmStd(setup::WasmStdOptions),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Run(options) => run::run(&options),
+        Command::Test(options) => test::run(&options),
+        Command::Tidy => tidy::run(),
+        Command::Sizes => sizes::run(),
+        Command::Bench => bench::run(),
+        Command::Site(options) => site::run(&options),
+        Command::WasmStd(options) => setup::wasm_std(&options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            console::say(format_args!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

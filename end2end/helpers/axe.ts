@@ -1,0 +1,29 @@
+// Accessibility of a page, by axe-core in the page itself.
+
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { type Page, expect } from "@playwright/test";
+
+const source = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+interface Violation {
+  id: string;
+  help: string;
+  nodes: { html: string; failureSummary: string }[];
+}
+
+/** Fails with every violation that axe finds on the page as it is now. */
+export async function axe(page: Page): Promise<void> {
+  // Through the debugger, so the page's own content security policy stays as it is.
+  await page.evaluate(source);
+  const violations = await page.evaluate(async () => {
+    const run = (globalThis as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } })
+      .axe;
+    return (await run.run()).violations;
+  });
+  const told = violations.map(
+    ({ id, help, nodes }) =>
+      `${id}: ${help}\n${nodes.map((node) => `  ${node.html}\n  ${node.failureSummary}`).join("\n")}`,
+  );
+  expect(told, "accessibility violations").toEqual([]);
+}

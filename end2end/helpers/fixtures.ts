@@ -1,0 +1,52 @@
+// What every spec starts from: `test` gives a fresh server and a page that must not complain.
+
+import { type Page, test as base } from "@playwright/test";
+import { Server } from "./server";
+
+export { expect } from "@playwright/test";
+export { axe } from "./axe";
+export { Server } from "./server";
+
+interface Fixtures {
+  /** A Landfall of this test's own, with an empty data directory. */
+  server: Server;
+  /** Opens an address of the server; with JavaScript, waits until the console has hydrated. */
+  open: (path: string) => Promise<Page>;
+}
+
+export const test = base.extend<Fixtures>({
+  server: async ({}, use, testInfo) => {
+    const server = await Server.start();
+    await use(server);
+    await server.dispose();
+    if (testInfo.status !== testInfo.expectedStatus) {
+      await testInfo.attach("server.log", { body: server.log, contentType: "text/plain" });
+    }
+  },
+
+  // A page that logs an error or a warning fails its test.
+  page: async ({ page }, use) => {
+    const complaints: string[] = [];
+    page.on("console", (message) => {
+      if (message.type() === "error" || message.type() === "warning") {
+        complaints.push(`${message.type()}: ${message.text()} (${message.location().url})`);
+      }
+    });
+    page.on("pageerror", (error) => complaints.push(`uncaught: ${error.message}`));
+    await use(page);
+    base.expect(complaints, "what the browser's console said").toEqual([]);
+  },
+
+  open: async ({ page, server, javaScriptEnabled }, use) => {
+    await use(async (path) => {
+      await page.goto(server.url + path);
+      if (javaScriptEnabled !== false) await hydrated(page);
+      return page;
+    });
+  },
+});
+
+/** Waits until the console owns the page: before that, clicks are plain links and form posts. */
+export async function hydrated(page: Page): Promise<void> {
+  await page.locator("html[data-hydrated]").waitFor({ state: "attached" });
+}

@@ -1,0 +1,85 @@
+//! The command line, and the one place that writes to the terminal.
+
+use std::{
+    io::{self, IsTerminal as _, Write},
+    net::SocketAddr,
+};
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use crate::{config::RawConfig, serve::Server, signals};
+
+/// Landfall brings failed-over virtual machines home.
+#[derive(Debug, Parser)]
+#[command(name = "landfall", version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Everything the program does.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the console
+    Serve(RawConfig),
+}
+
+/// Does what the command line says, to the end.
+pub fn run(cli: Cli) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("start the async runtime")?;
+    match cli.command {
+        Command::Serve(raw) => runtime.block_on(serve(raw)),
+    }
+}
+
+/// Prints an error with its chain of causes, once, at the edge.
+pub fn print_error(error: &anyhow::Error) {
+    // Nobody is left to tell when standard error itself is gone.
+    drop(writeln!(io::stderr(), "landfall: {error:#}"));
+}
+
+async fn serve(raw: RawConfig) -> anyhow::Result<()> {
+    log_to_stderr();
+    let config = raw.check()?;
+    let open_to_network = config.open_to_network();
+    let server = Server::bind(config).await?;
+    print_address(server.address(), open_to_network);
+
+    let shutdown = CancellationToken::new();
+    signals::cancel_on_signal(shutdown.clone())?;
+    server.run(shutdown).await?;
+    Ok(())
+}
+
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_env("LANDFALL_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .init();
+}
+
+/// Tells where the console is. The first line is what scripts and tests wait for.
+fn print_address(address: SocketAddr, open_to_network: bool) {
+    let port = address.port();
+    let mut text = format!("Landfall is at http://{address}\n");
+    if open_to_network {
+        text.push_str("Nobody signs in: whoever reaches this port may do everything.\n");
+    } else {
+        text.push_str("From another machine, where user@host is an account on this one:\n");
+        text.push_str(&format!("  ssh -L {port}:{address} user@host\n"));
+        text.push_str(&format!("  and then open http://127.0.0.1:{port}\n"));
+    }
+    text.push_str("Ctrl-C stops it.\n");
+    let mut out = io::stdout().lock();
+    // A closed standard output is no reason to stop serving.
+    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+}
