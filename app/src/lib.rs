@@ -4,6 +4,8 @@
 //! nothing: what may be done comes from `service` as data, and the views show it. Exactly one of the
 //! features `ssr` and `hydrate` is on in any build.
 
+// Views are types that nest as deep as their markup.
+#![recursion_limit = "256"]
 #![forbid(unsafe_code)]
 #![expect(
     unreachable_pub,

@@ -10,7 +10,12 @@ use clap::{Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use crate::{config::RawConfig, serve::Server, signals};
+use crate::{
+    config::RawConfig,
+    lab_cli::{self, LabCommand},
+    serve::Server,
+    signals,
+};
 
 /// Landfall brings failed-over virtual machines home.
 #[derive(Debug, Parser)]
@@ -26,17 +31,22 @@ pub struct Cli {
 pub enum Command {
     /// Serve the console
     Serve(RawConfig),
+    /// The embedded lab
+    #[command(subcommand)]
+    Lab(LabCommand),
 }
 
 /// Does what the command line says, to the end.
 pub fn run(cli: Cli) -> anyhow::Result<()> {
+    let raw = match cli.command {
+        Command::Serve(raw) => raw,
+        Command::Lab(command) => return lab_cli::run(command),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("start the async runtime")?;
-    match cli.command {
-        Command::Serve(raw) => runtime.block_on(serve(raw)),
-    }
+    runtime.block_on(serve(raw))
 }
 
 /// Prints an error with its chain of causes, once, at the edge.

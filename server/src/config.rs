@@ -7,6 +7,8 @@ use std::{
 
 use thiserror::Error;
 
+use crate::lab_cli::LabScale;
+
 /// Where the console listens when nothing else is said.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:3000";
 
@@ -28,6 +30,9 @@ pub struct RawConfig {
     /// A further host name under which browsers may reach the console; may be repeated
     #[arg(long, value_name = "NAME")]
     pub allow_host: Vec<String>,
+    /// How large the lab is that an empty data directory gets
+    #[arg(long, value_enum, default_value_t)]
+    pub lab_scale: LabScale,
 }
 
 /// A start that can work: what [`RawConfig`] says, with every refusal behind it.
@@ -41,6 +46,8 @@ pub struct Config {
     pub site_dir: PathBuf,
     /// Host names that are answered besides the loopback ones, in lower case.
     pub allow_hosts: Vec<String>,
+    /// How large the lab is that an empty data directory gets.
+    pub lab_scale: LabScale,
 }
 
 /// A start that was refused. Each text names the cause and the next step.
@@ -103,6 +110,7 @@ impl RawConfig {
                 .iter()
                 .map(|name| name.to_ascii_lowercase())
                 .collect(),
+            lab_scale: self.lab_scale,
         })
     }
 }

@@ -6,9 +6,13 @@
 #![forbid(unsafe_code)]
 
 pub mod assets;
+pub mod backend;
 pub mod cli;
 pub mod config;
 pub mod contexts;
+mod events;
+mod fault;
+pub mod lab_cli;
 mod port;
 pub mod router;
 pub mod security;

@@ -18,6 +18,7 @@ use crate::{
     assets,
     config::Config,
     contexts::Contexts,
+    events,
     security::{self, Hosts},
 };
 
@@ -28,6 +29,7 @@ pub const BODY_LIMIT: usize = 1024 * 1024;
 pub fn build(config: &Config, address: SocketAddr, contexts: Contexts) -> Router {
     let options = leptos_options(config, address);
     let hosts = Hosts::new(address, &config.allow_hosts);
+    let streams = events::routes(contexts.clone());
     let provide = move || {
         security::allow_scripts_with_nonce();
         contexts.provide();
@@ -38,6 +40,7 @@ pub fn build(config: &Config, address: SocketAddr, contexts: Contexts) -> Router
             let options = options.clone();
             move || shell(options.clone())
         })
+        .merge(streams)
         .merge(assets::routes(&config.site_dir))
         .fallback(not_found(&options, provide))
         .with_state(options)

@@ -1,7 +1,8 @@
 //! One running server: takes the address, answers, and stops in bounded time.
 //!
 //! Shutdown in order: the token is cancelled, which ends every long stream that holds a child of it;
-//! the listener closes; requests at work get [`GRACE`] to finish; what is left is cut off.
+//! the listener closes; requests at work get [`GRACE`] to finish; what is left is cut off; then the
+//! sessions are parked and the back end closes.
 
 use std::{future::Future, io, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -9,7 +10,12 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::Config, contexts::Contexts, port, router};
+use crate::{
+    backend::{Backend, BackendError},
+    config::Config,
+    contexts::Contexts,
+    port, router,
+};
 
 /// How long requests at work may take once the server stops.
 pub const GRACE: Duration = Duration::from_secs(10);
@@ -20,6 +26,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     config: Config,
+    backend: Backend,
 }
 
 /// A server that could not start or go on.
@@ -57,6 +64,9 @@ pub enum ServeError {
         #[source]
         source: io::Error,
     },
+    /// What works behind the console could not start.
+    #[error("start the back end")]
+    Backend(#[from] BackendError),
     /// The listener failed.
     #[error("answer requests")]
     Serve {
@@ -67,7 +77,8 @@ pub enum ServeError {
 }
 
 impl Server {
-    /// Takes the address and makes the data directory. Nothing is answered before [`Self::run`].
+    /// Takes the address, opens the data directory and takes up the sessions in it. Nothing is
+    /// answered before [`Self::run`].
     pub async fn bind(config: Config) -> Result<Self, ServeError> {
         let address = config.listen;
         let listener = TcpListener::bind(address)
@@ -80,10 +91,14 @@ impl Server {
             path: config.data_dir.clone(),
             source,
         })?;
+        let open_to_network = config.open_to_network();
+        let scale = config.lab_scale.into();
+        let backend = Backend::start(&config.data_dir, scale, open_to_network).await?;
         Ok(Self {
             listener,
             address,
             config,
+            backend,
         })
     }
 
@@ -95,13 +110,13 @@ impl Server {
 
     /// Answers until `shutdown` is cancelled, then ends within [`GRACE`].
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ServeError> {
-        let contexts = Contexts::new(shutdown.child_token());
+        let contexts = Contexts::new(self.backend.service(), shutdown.child_token());
         let router = router::build(&self.config, self.address, contexts);
         let graceful = axum::serve(self.listener, router)
             .with_graceful_shutdown(shutdown.clone().cancelled_owned());
-        within_grace(graceful.into_future(), &shutdown, GRACE)
-            .await
-            .map_err(|source| ServeError::Serve { source })
+        let served = within_grace(graceful.into_future(), &shutdown, GRACE).await;
+        self.backend.shutdown().await;
+        served.map_err(|source| ServeError::Serve { source })
     }
 }
 

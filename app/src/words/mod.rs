@@ -156,9 +156,20 @@ pub fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{plural}")
 }
 
-/// A replica's state as a badge.
-pub fn replica_badge(replica: &ReplicaView) -> Badge {
-    state_badge(replica.state, false)
+/// A replica's state, and whether its session needs a person.
+pub fn replica_badges(replica: &ReplicaView) -> Vec<Badge> {
+    let mut badges = vec![state_badge(replica.state, false)];
+    if replica.needs_attention {
+        badges.push(attention_badge());
+    }
+    badges
+}
+
+/// A session's state with what stands beside it.
+pub fn session_badges(session: &SessionSummary) -> Vec<Badge> {
+    let mut badges = vec![session_badge(session)];
+    badges.extend(session_marks(session));
+    badges
 }
 
 /// A session's state, or how it ended, as a badge.
@@ -187,7 +198,7 @@ pub fn session_marks(session: &SessionSummary) -> Vec<Badge> {
 }
 
 /// The mark of something that only a person can decide.
-pub fn attention_badge() -> Badge {
+fn attention_badge() -> Badge {
     Badge::new(Tone::Attention, Shape::Attention, "Needs attention")
 }
 

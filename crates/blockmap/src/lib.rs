@@ -1,1 +1,22 @@
-//! blockmap.
+//! Ranges, block digests and the difference between two disks.
+//!
+//! Pure: whoever reads the disks hands over what each block is, in bounded batches, and gets back
+//! which ranges to copy, which to make zero, and a report of what was compared. [`check_plan`]
+//! re-examines a finished plan block by block and knows nothing of how it was made.
+
+#![forbid(unsafe_code)]
+
+mod block;
+mod check;
+mod diff;
+mod estimate;
+mod ranges;
+
+#[cfg(test)]
+mod tests;
+
+pub use block::{BlockSize, BlockState, Digest};
+pub use check::{Problem, check_plan};
+pub use diff::{Batch, DiffPlan, DiffReport, Limits, Malformed, plan};
+pub use estimate::{Estimate, estimate};
+pub use ranges::RangeSet;

@@ -5,12 +5,19 @@
 
 #![forbid(unsafe_code)]
 
+mod create;
 mod error;
+mod header;
 mod locator;
 mod open;
+mod qcow2;
+mod raw;
 mod traits;
 
+pub use create::{create_overlay, create_qcow2, create_raw};
 pub use error::DiskError;
+pub use header::set_backing;
 pub use locator::Locator;
-pub use open::{Access, create_overlay, open};
+pub use open::{Access, open};
+pub use qcow2::own_extents;
 pub use traits::{Disk, Extent, ExtentKind};

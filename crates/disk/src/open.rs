@@ -1,10 +1,10 @@
-//! Opening and creating images.
+//! Opening images.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
-use model::{ByteCount, DiskFormat};
+use model::DiskFormat;
 
-use crate::{Disk, DiskError, Locator};
+use crate::{Disk, DiskError, Locator, qcow2::Qcow2Disk, raw::RawDisk};
 
 /// What an opener may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,21 +18,12 @@ pub enum Access {
 /// Opens the disk at `locator` with its whole backing chain.
 ///
 /// # Errors
-/// [`DiskError::Open`] with the image that could not be opened.
+/// [`DiskError::Open`] with the image that could not be opened, [`DiskError::Unaligned`] for a raw
+/// image that no disk can have.
 pub fn open(locator: &Locator, access: Access) -> Result<Arc<dyn Disk>, DiskError> {
-    let _ = (locator, access);
-    todo!()
-}
-
-/// Creates an empty qcow2 overlay of `size` at `path` over the image at `backing`.
-///
-/// # Errors
-/// [`DiskError::Create`].
-pub fn create_overlay(
-    path: &Path,
-    backing: (&Path, DiskFormat),
-    size: ByteCount,
-) -> Result<(), DiskError> {
-    let _ = (path, backing, size);
-    todo!()
+    let Locator::File { path, format } = locator;
+    Ok(match format {
+        DiskFormat::Raw => Arc::new(RawDisk::open(path, access)?),
+        DiskFormat::Qcow2 => Arc::new(Qcow2Disk::open(path, access)?),
+    })
 }

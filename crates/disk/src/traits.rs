@@ -64,3 +64,32 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// [`DiskError::Map`].
     fn extents(&self, range: ByteRange) -> Result<Vec<Extent>, DiskError>;
 }
+
+/// The range of a request, checked against the disk's size.
+pub(crate) fn check_range(
+    size: ByteCount,
+    offset: u64,
+    len: usize,
+) -> Result<ByteRange, DiskError> {
+    let range = ByteRange::new(offset, len as u64);
+    match offset.checked_add(range.len) {
+        Some(end) if end <= size.0 => Ok(range),
+        _ => Err(DiskError::PastEnd { range, size }),
+    }
+}
+
+/// Appends `from..to` to a list of extents, joined with the last when it is of the same kind.
+pub(crate) fn push_extent(extents: &mut Vec<Extent>, from: u64, to: u64, kind: ExtentKind) {
+    if from >= to {
+        return;
+    }
+    match extents.last_mut() {
+        Some(last) if last.kind == kind && last.range.end() == from => {
+            last.range.len += to - from;
+        }
+        _ => extents.push(Extent {
+            range: ByteRange::new(from, to - from),
+            kind,
+        }),
+    }
+}

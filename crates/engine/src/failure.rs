@@ -67,7 +67,9 @@ pub(crate) enum Contradiction {
         holder: String,
     },
     /// A guest did not go off even when it was powered off.
-    #[error("the replica is still on after it was powered off. Check it at its platform, then retry")]
+    #[error(
+        "the replica is still on after it was powered off. Check it at its platform, then retry"
+    )]
     StillOn,
 }
 
@@ -93,7 +95,10 @@ impl EffectError {
             cause = error.source();
         }
         let mut letters = text.chars();
-        let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+        let first = letters
+            .next()
+            .map(|c| c.to_uppercase().to_string())
+            .unwrap_or_default();
         format!("{first}{}.", letters.as_str().trim_end_matches('.'))
     }
 }

@@ -1,1 +1,30 @@
-//! engine.
+//! The orchestrator, and only that: load state, ask the pure crates, perform effects, save.
+//!
+//! One task owns one failback ([`session_task`]). The main loop ([`engine`]) starts a task for each
+//! session in the store that is not over, hands people's requests to it, and keeps the inventory
+//! fresh. It decides nothing: the state machine, the scheduler and the planner do.
+
+#![forbid(unsafe_code)]
+
+mod clock;
+mod config;
+mod dry_run;
+mod effects;
+#[expect(
+    clippy::module_inception,
+    reason = "the main loop is what the crate is named for"
+)]
+mod engine;
+mod failure;
+mod inventory;
+mod journals;
+mod lab;
+mod live;
+mod names;
+mod session_task;
+mod slots;
+
+pub use clock::now;
+pub use config::{Config, Hook, Moment};
+pub use engine::{Engine, EngineError};
+pub use live::{LiveDisk, LiveWork};

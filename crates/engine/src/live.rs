@@ -49,7 +49,9 @@ impl LiveWork {
     #[must_use]
     pub fn disks(&self, session: &SessionId) -> Vec<(DiskKey, LiveDisk, DiskCounters)> {
         let inner = self.lock();
-        let Some(work) = inner.sessions.get(session) else { return Vec::new() };
+        let Some(work) = inner.sessions.get(session) else {
+            return Vec::new();
+        };
         work.disks
             .iter()
             .map(|(key, disk)| (key.clone(), disk.clone(), disk.meter.counters()))
@@ -60,7 +62,10 @@ impl LiveWork {
     #[must_use]
     pub fn dry_run(&self, draft: &DraftId) -> Option<Vec<DiskCounters>> {
         let inner = self.lock();
-        inner.dry_runs.get(draft).map(|meters| meters.iter().map(Meter::counters).collect())
+        inner
+            .dry_runs
+            .get(draft)
+            .map(|meters| meters.iter().map(Meter::counters).collect())
     }
 
     /// Changes the limit of a session at work.
@@ -71,7 +76,10 @@ impl LiveWork {
     }
 
     pub(crate) fn begin(&self, session: &SessionId, controls: &Controls) {
-        let work = SessionWork { controls: controls.clone(), disks: BTreeMap::new() };
+        let work = SessionWork {
+            controls: controls.clone(),
+            disks: BTreeMap::new(),
+        };
         self.lock().sessions.insert(session.clone(), work);
     }
 
@@ -87,8 +95,11 @@ impl LiveWork {
         key: &DiskKey,
         change: impl FnOnce(&mut LiveDisk),
     ) {
-        if let Some(disk) =
-            self.lock().sessions.get_mut(session).and_then(|work| work.disks.get_mut(key))
+        if let Some(disk) = self
+            .lock()
+            .sessions
+            .get_mut(session)
+            .and_then(|work| work.disks.get_mut(key))
         {
             change(disk);
         }
@@ -99,7 +110,11 @@ impl LiveWork {
     }
 
     pub(crate) fn begin_dry_run(&self, draft: &DraftId, meter: Meter) {
-        self.lock().dry_runs.entry(draft.clone()).or_default().push(meter);
+        self.lock()
+            .dry_runs
+            .entry(draft.clone())
+            .or_default()
+            .push(meter);
     }
 
     pub(crate) fn end_dry_run(&self, draft: &DraftId) {

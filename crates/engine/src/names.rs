@@ -23,7 +23,10 @@ pub(crate) fn protective_point(session: &SessionId, pass: u32) -> PointName {
 
 /// The journal of acknowledged and proved ranges of one disk in one pass.
 pub(crate) fn journal(data_dir: &Path, session: &SessionId, disk: &DiskKey, pass: u32) -> PathBuf {
-    data_dir.join("journals").join(session.as_str()).join(format!("{disk}-{pass}.journal"))
+    data_dir
+        .join("journals")
+        .join(session.as_str())
+        .join(format!("{disk}-{pass}.journal"))
 }
 
 /// The directory of a session's journals.

@@ -59,8 +59,16 @@ impl Slots {
                 healthy: true,
             })
             .collect();
-        let state = State { proxies, ..State::default() };
-        Self { inner: Arc::new(Inner { state: Mutex::new(state), freed: Notify::new() }) }
+        let state = State {
+            proxies,
+            ..State::default()
+        };
+        Self {
+            inner: Arc::new(Inner {
+                state: Mutex::new(state),
+                freed: Notify::new(),
+            }),
+        }
     }
 
     /// Waits until the scheduler gives `request` its slots. `say` hears why it waits.
@@ -83,33 +91,56 @@ impl Slots {
         let number = state.next;
         state.waiting.insert(number, request);
         drop(state);
-        Place { inner: Arc::clone(&self.inner), number }
+        Place {
+            inner: Arc::clone(&self.inner),
+            number,
+        }
     }
 
     fn try_take(&self, number: u64) -> Option<Slot> {
         let mut state = self.inner.lock();
-        let (numbers, waiting): (Vec<_>, Vec<_>) =
-            state.waiting.iter().map(|(number, request)| (*number, request.clone())).unzip();
-        let snapshot = Snapshot { proxies: state.proxies.clone(), waiting };
+        let (numbers, waiting): (Vec<_>, Vec<_>) = state
+            .waiting
+            .iter()
+            .map(|(number, request)| (*number, request.clone()))
+            .unzip();
+        let snapshot = Snapshot {
+            proxies: state.proxies.clone(),
+            waiting,
+        };
         let (assignments, waits) = assign(&snapshot, Timestamp(0));
         for wait in waits {
             if let Some(number) = numbers.get(wait.request) {
                 state.reasons.insert(*number, wait.reason);
             }
         }
-        let mine = assignments.into_iter().find(|given| numbers.get(given.request) == Some(&number))?;
+        let mine = assignments
+            .into_iter()
+            .find(|given| numbers.get(given.request) == Some(&number))?;
         state.waiting.remove(&number);
         let proxies = proxies_of(&mine);
-        for proxy in state.proxies.iter_mut().filter(|proxy| proxies.contains(&proxy.id)) {
+        for proxy in state
+            .proxies
+            .iter_mut()
+            .filter(|proxy| proxies.contains(&proxy.id))
+        {
             proxy.used += 1;
         }
         let words = mine.reasons.join(" ");
-        Some(Slot { inner: Arc::clone(&self.inner), proxies, words })
+        Some(Slot {
+            inner: Arc::clone(&self.inner),
+            proxies,
+            words,
+        })
     }
 
     fn reason(&self, number: u64) -> String {
         let state = self.inner.lock();
-        state.reasons.get(&number).cloned().unwrap_or_else(|| "waiting for a task slot".to_owned())
+        state
+            .reasons
+            .get(&number)
+            .cloned()
+            .unwrap_or_else(|| "waiting for a task slot".to_owned())
     }
 }
 
@@ -131,7 +162,11 @@ fn proxies_of(assignment: &Assignment) -> Vec<ProxyId> {
 impl Drop for Slot {
     fn drop(&mut self) {
         let mut state = self.inner.lock();
-        for proxy in state.proxies.iter_mut().filter(|proxy| self.proxies.contains(&proxy.id)) {
+        for proxy in state
+            .proxies
+            .iter_mut()
+            .filter(|proxy| self.proxies.contains(&proxy.id))
+        {
             proxy.used = proxy.used.saturating_sub(1);
         }
         drop(state);

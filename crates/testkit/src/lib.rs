@@ -1,1 +1,20 @@
-//! testkit.
+//! Disks in memory, layers that make any disk fail, a manual clock, and seeded images.
+//!
+//! The layers wrap real disks as well as [`MemDisk`], and stack. Everything random comes from a
+//! seed, so a failure repeats.
+
+#![forbid(unsafe_code)]
+
+mod clock;
+mod image;
+mod layers;
+mod memory;
+mod random;
+
+pub use clock::ManualClock;
+pub use image::{random_image, scatter_changes};
+pub use layers::{
+    BitFlip, Call, Counting, Counts, FailAt, Fault, PowerLoss, Slow, Survivors,
+};
+pub use memory::MemDisk;
+pub use random::Random;

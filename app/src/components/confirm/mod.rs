@@ -37,7 +37,8 @@ pub fn ConfirmDialog(
     };
     view! {
         <dialog class="confirm" open=true node_ref=node aria-labelledby="confirm-title" on:cancel=leave>
-            <h2 id="confirm-title">{title}</h2>
+            // The question has the focus, so that no key press answers it by accident.
+            <h2 id="confirm-title" tabindex="-1" autofocus=true>{title}</h2>
             {children()}
         </dialog>
     }

@@ -3,6 +3,8 @@
 use leptos::prelude::*;
 
 /// A captioned table; `children` are its `thead` and `tbody`.
+///
+/// On narrow screens rows become cards: cells name their column in `data-label`.
 #[component]
 pub fn DataTable(
     /// What the table holds, for assistive technology and as the frame's name.
@@ -12,7 +14,7 @@ pub fn DataTable(
     children: Children,
 ) -> impl IntoView {
     view! {
-        <div class="table-frame" role="region" aria-label=caption tabindex="0">
+        <div class="table-frame" role="group" aria-label=caption tabindex="0">
             <table class="table">
                 <caption class="visually-hidden">{caption.clone()}</caption>
                 {children()}

@@ -21,7 +21,11 @@ pub fn ModeFields(
 ) -> impl IntoView {
     let chosen = input.mode.clone();
     let card = move |value: &'static str, title: &'static str, text: &'static str| {
-        let id = format!("mode-{value}");
+        // The error summary leads to the first card.
+        let id = match value {
+            "auto" => field_id("mode"),
+            _ => format!("mode-{value}"),
+        };
         let checked = chosen == value;
         view! {
             <div class="card">
@@ -34,7 +38,7 @@ pub fn ModeFields(
         }
     };
     view! {
-        <fieldset class="cards" id=field_id("mode") tabindex="-1" aria-describedby=note_id("mode")>
+        <fieldset class="cards" aria-describedby=note_id("mode")>
             <legend class="visually-hidden">"Failback mode"</legend>
             {card(
                 "auto",
@@ -157,7 +161,10 @@ fn WhichOfTwo(which: String, error: Signal<Option<ApiError>>) -> impl IntoView {
     move || {
         (chosen || message.get().is_some()).then(|| {
             let radio = |value: &'static str, text: &'static str| {
-                let id = format!("which-{value}");
+                let id = match value {
+                    "earlier" => field_id("which"),
+                    _ => format!("which-{value}"),
+                };
                 view! {
                     <div class="choice">
                         <input
@@ -172,12 +179,7 @@ fn WhichOfTwo(which: String, error: Signal<Option<ApiError>>) -> impl IntoView {
                 }
             };
             view! {
-                <fieldset
-                    class="choices"
-                    id=field_id("which")
-                    tabindex="-1"
-                    aria-describedby=note_id("which")
-                >
+                <fieldset class="choices" aria-describedby=note_id("which")>
                     <legend>"Clocks are set back that day and this time comes twice"</legend>
                     {radio("earlier", "The first time")}
                     {radio("later", "The second time")}

@@ -18,12 +18,17 @@ pub(super) fn DestinationStep(draft: DraftView) -> impl IntoView {
     let save = ServerAction::<SaveDestination>::new();
     let error = form_error(save);
     let chosen = draft.destination;
+    let first = draft
+        .destinations
+        .iter()
+        .position(|option| option.why_not.is_none());
     let cards = draft
         .destinations
         .into_iter()
-        .map(|option| {
+        .enumerate()
+        .map(|(index, option)| {
             let checked = chosen == Some(option.destination);
-            card(option, checked)
+            card(option, checked, Some(index) == first)
         })
         .collect_view();
     view! {
@@ -31,12 +36,7 @@ pub(super) fn DestinationStep(draft: DraftView) -> impl IntoView {
         <ErrorSummary error/>
         <ActionForm action=save>
             <input type="hidden" name="id" value=draft.id.to_string()/>
-            <fieldset
-                class="cards"
-                id=field_id("destination")
-                tabindex="-1"
-                aria-describedby=note_id("destination")
-            >
+            <fieldset class="cards" aria-describedby=note_id("destination")>
                 <legend class="visually-hidden">"Destination"</legend>
                 {cards}
                 <FieldNote name="destination" error/>
@@ -51,9 +51,14 @@ pub(super) fn DestinationStep(draft: DraftView) -> impl IntoView {
     }
 }
 
-fn card(option: DestinationOption, checked: bool) -> impl IntoView {
+/// One option. The error summary leads to the first that can be chosen.
+fn card(option: DestinationOption, checked: bool, first: bool) -> impl IntoView {
     let value = form_value(option.destination);
-    let id = format!("destination-{value}");
+    let id = if first {
+        field_id("destination")
+    } else {
+        format!("destination-{value}")
+    };
     let disabled = option.why_not.is_some();
     let why_not = option.why_not.map(|reason| {
         view! { <span class="why-not">"Not possible: " {reason}</span> }

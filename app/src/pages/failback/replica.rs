@@ -15,7 +15,7 @@ use crate::{
     components::{
         data_table::DataTable,
         error_summary::{ErrorSummary, field_id, form_error},
-        state_badge::StateBadge,
+        state_badge::Badges,
         when::When,
     },
     words,
@@ -92,7 +92,6 @@ pub(super) fn ReplicaStep(draft: DraftView) -> impl IntoView {
         <ActionForm action=save>
             <input type="hidden" name="id" value=draft.id.to_string()/>
             <Toolbar selection href=view_model::step_href(&draft.id, WizardStep::Replica)/>
-            <div id=field_id("replicas") tabindex="-1">
                 <DataTable caption="Replicas to fail back">
                     <thead>
                         <tr>
@@ -100,14 +99,12 @@ pub(super) fn ReplicaStep(draft: DraftView) -> impl IntoView {
                             <th scope="col">"Replica"</th>
                             <th scope="col">"State"</th>
                             <th scope="col" class="number">"Size"</th>
-                            <th scope="col">"Original location"</th>
                             <th scope="col">"Restore point"</th>
                             <th scope="col">"Running since"</th>
                         </tr>
                     </thead>
                     <tbody>{rows}</tbody>
                 </DataTable>
-            </div>
             <StepButtons step=WizardStep::Replica pending=save.pending()/>
         </ActionForm>
     }
@@ -136,7 +133,14 @@ fn Toolbar(selection: Selection, href: String) -> impl IntoView {
                 value=selection.filter.get_untracked()
                 on:input:target=move |event| selection.filter.set(event.target().value())
             />
-            <button type="submit" class="button small" name="press" value="filter" on:click=apply>
+            // With scripts the filter applies while it is typed.
+            <button
+                type="submit"
+                class="button small without-scripts"
+                name="press"
+                value="filter"
+                on:click=apply
+            >
                 "Apply"
             </button>
             <button type="submit" class="button small" name="press" value="all" on:click=select_all>
@@ -169,7 +173,12 @@ fn row(
         let checked = event_target_checked(&event);
         selection.click(index, checked, event.shift_key());
     };
-    let box_id = format!("replica-{}", replica.id);
+    // The error summary leads to the first box that can be ticked, which is the first row's.
+    let box_id = if index == 0 {
+        field_id("replicas")
+    } else {
+        format!("replica-{}", replica.id)
+    };
     let shown = {
         let replica = replica.clone();
         Memo::new(move |_| filter.with(|filter| view_model::matches(&replica, filter)))
@@ -181,7 +190,7 @@ fn row(
     let since = replica.running_since.map(|at| view! { <When at now/> });
     view! {
         <tr class:off=disabled hidden=move || !shown.get()>
-            <td>
+            <td class="row-choice">
                 <input
                     type="checkbox"
                     name="replicas[]"
@@ -195,13 +204,15 @@ fn row(
             </td>
             <th scope="row">
                 <label for=box_id>{replica.name.clone()}</label>
-                {why_not.map(|reason| view! { <span class="why-not">{reason}</span> })}
+                <span class="sub">"Original: " {replica.original_location.clone()}</span>
             </th>
-            <td><StateBadge badge=words::replica_badge(replica)/></td>
-            <td class="number">{replica.size.to_string()}</td>
-            <td>{replica.original_location.clone()}</td>
-            <td>{point}</td>
-            <td>{since}</td>
+            <td data-label="State">
+                <Badges badges=words::replica_badges(replica)/>
+                {why_not.map(|reason| view! { <span class="why-not">{reason}</span> })}
+            </td>
+            <td data-label="Size" class="number">{replica.size.to_string()}</td>
+            <td data-label="Restore point">{point}</td>
+            <td data-label="Running since">{since}</td>
         </tr>
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn Facts(newest: Newest, now: Signal<Timestamp>) -> impl IntoView {
     };
     view! {
         <section class="facts-section" aria-labelledby="facts">
-            <h2 id="facts">"Facts"</h2>
+            <h2 id="facts">"This session"</h2>
             <dl class="facts">
                 <dt>"Started"</dt>
                 <dd>

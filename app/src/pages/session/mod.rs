@@ -26,7 +26,7 @@ use crate::{
         icon::Icon,
         live_status::LiveStatus,
         load::{FirstLoad, LoadFailed},
-        state_badge::StateBadge,
+        state_badge::Badges,
         when::When,
     },
     words,
@@ -144,13 +144,7 @@ fn Head(
     newest: Newest,
     link: ReadSignal<crate::components::live_status::LiveState>,
 ) -> impl IntoView {
-    let badges = Memo::new(move |_| {
-        newest.with(|view| {
-            let mut badges = vec![words::session_badge(&view.summary)];
-            badges.extend(words::session_marks(&view.summary));
-            badges
-        })
-    });
+    let badges = Memo::new(move |_| newest.with(|view| words::session_badges(&view.summary)));
     let status = Memo::new(move |_| newest.with(view_model::status_line));
     let authoritative = Memo::new(move |_| newest.with(|view| view.authoritative.clone()));
     view! {
@@ -160,11 +154,7 @@ fn Head(
                 <h1>{move || newest.with(|view| view.summary.vm_name.clone())}</h1>
                 <p class="route">{move || newest.with(|view| view.summary.route.clone())}</p>
             </div>
-            <div class="badges">
-                {move || {
-                    badges.get().into_iter().map(|badge| view! { <StateBadge badge/> }).collect_view()
-                }}
-            </div>
+            {move || view! { <Badges badges=badges.get()/> }}
             <LiveStatus state=link/>
             <p class="visually-hidden" role="status">{move || status.get()}</p>
         </header>

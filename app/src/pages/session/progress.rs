@@ -29,6 +29,7 @@ pub(super) fn Progress(newest: Newest) -> impl IntoView {
                 </h2>
                 <ProgressBar label="Looked at" percent/>
                 <p class="figures">{move || progress.with(view_model::bar_words)}</p>
+                <p class="figures">{move || progress.with(view_model::found_words)}</p>
                 {waiting}
             </section>
         </Show>

@@ -237,15 +237,19 @@ pub fn bar(progress: &ProgressView) -> Option<u8> {
 /// The line below the bar: bytes, rate, remaining time and what decides it.
 pub fn bar_words(progress: &ProgressView) -> String {
     let bytes = format!("{} of {} looked at", progress.scanned, progress.to_scan);
-    let found = format!(
-        "{} different, {} sent, {} verified",
-        progress.different, progress.sent, progress.verified
-    );
     if progress.scanned == progress.to_scan || progress.waiting.is_some() {
-        return format!("{bytes}; {found}");
+        return bytes;
     }
     let rest = words::remaining(progress.remaining_seconds, progress.limiter);
-    format!("{bytes} at {}, {rest}; {found}", progress.rate)
+    format!("{bytes}, {}, {rest}", progress.rate)
+}
+
+/// What came of it so far.
+pub fn found_words(progress: &ProgressView) -> String {
+    format!(
+        "{} different, {} sent, {} verified",
+        progress.different, progress.sent, progress.verified
+    )
 }
 
 /// A step's time: when it is done how long it took, else that it is at work or to come.

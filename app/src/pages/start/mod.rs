@@ -89,10 +89,10 @@ fn Start(view: StartView) -> impl IntoView {
         </header>
         <ErrorSummary error=form_error(create)/>
         <Show when=move || !running.is_empty()>
-            <Sessions title="Sessions at work" rows=running now/>
+            <Sessions title="Sessions at work" past=false rows=running now/>
         </Show>
         <Replicas rows=replicas now create/>
-        <Sessions title="Past sessions" rows=past now/>
+        <Sessions title="Past sessions" past=true rows=past now/>
         <Sites sites now/>
     }
 }

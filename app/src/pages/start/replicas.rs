@@ -8,7 +8,7 @@ use super::{
     view_model::{self, Offer},
 };
 use crate::{
-    components::{data_table::DataTable, state_badge::StateBadge, when::When},
+    components::{data_table::DataTable, state_badge::Badges, when::When},
     keyed::Rows,
     words,
 };
@@ -65,9 +65,6 @@ fn row(
     now: Signal<Timestamp>,
     create: ServerAction<CreateDraft>,
 ) -> impl IntoView + use<> {
-    let attention = replica
-        .needs_attention
-        .then(|| view! { <StateBadge badge=words::attention_badge()/> });
     let point = replica.restore_point.as_ref().map(|point| {
         view! { <When at=point.taken_at now/> }
     });
@@ -81,20 +78,22 @@ fn row(
                 {replica.production_name.clone()}
                 <span class="sub">{replica.replica_location.clone()}</span>
             </th>
-            <td>
-                <StateBadge badge=words::replica_badge(replica)/>
-                {attention}
+            <td data-label="State">
+                <Badges badges=words::replica_badges(replica)/>
                 <span class="sub">{replica.authoritative.clone()}</span>
             </td>
-            <td>
+            <td data-label="Power" class="short">
                 {words::power_words(replica.power)}
                 <span class="sub">"production " {production_power.to_lowercase()}</span>
             </td>
-            <td>{point}</td>
-            <td>{since}</td>
-            <td class="number">{replica.size.to_string()}</td>
-            <td>{view_model::job_words(replica)}</td>
-            <td>{offer(replica, create)}</td>
+            <td data-label="Restore point">{point}</td>
+            <td data-label="Running since">{since}</td>
+            <td data-label="Size" class="number">{replica.size.to_string()}</td>
+            <td data-label="Job" class="short">
+                {replica.job.clone()}
+                <span class="sub">{view_model::hold_words(replica)}</span>
+            </td>
+            <td class="row-actions">{offer(replica, create)}</td>
         </tr>
     }
 }

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use model::{SessionId, Timestamp, view::SessionSummary};
 
 use crate::{
-    components::{data_table::DataTable, state_badge::StateBadge, when::When},
+    components::{data_table::DataTable, state_badge::Badges, when::When},
     keyed::Rows,
     words,
 };
@@ -13,6 +13,8 @@ use crate::{
 #[component]
 pub(super) fn Sessions(
     title: &'static str,
+    /// Whether they are over.
+    past: bool,
     rows: Rows<SessionId, SessionSummary>,
     now: Signal<Timestamp>,
 ) -> impl IntoView {
@@ -32,7 +34,7 @@ pub(super) fn Sessions(
                             <th scope="col">"VM"</th>
                             <th scope="col">"State"</th>
                             <th scope="col">"Started"</th>
-                            <th scope="col">"Ended"</th>
+                            {past.then(|| view! { <th scope="col">"Ended"</th> })}
                             <th scope="col">"By"</th>
                         </tr>
                     </thead>
@@ -41,7 +43,7 @@ pub(super) fn Sessions(
                             each=move || rows.get()
                             key=|(id, _)| id.clone()
                             children=move |(_, session)| {
-                                move || session.with(|session| row(session, now))
+                                move || session.with(|session| row(session, past, now))
                             }
                         />
                     </tbody>
@@ -51,29 +53,25 @@ pub(super) fn Sessions(
     }
 }
 
-fn row(session: &SessionSummary, now: Signal<Timestamp>) -> impl IntoView + use<> {
-    let marks = words::session_marks(session)
-        .into_iter()
-        .map(|badge| view! { <StateBadge badge/> })
-        .collect_view();
+fn row(session: &SessionSummary, past: bool, now: Signal<Timestamp>) -> impl IntoView + use<> {
     let cause = session
         .attention
         .as_ref()
         .map(|attention| view! { <span class="sub">{attention.cause.clone()}</span> });
+    let ended = session.ended_at.map(|at| view! { <When at now/> });
     view! {
         <tr>
             <th scope="row">
                 <a href=format!("/sessions/{}", session.id)>{session.vm_name.clone()}</a>
                 <span class="sub">{session.route.clone()}</span>
             </th>
-            <td>
-                <StateBadge badge=words::session_badge(session)/>
-                {marks}
+            <td data-label="State">
+                <Badges badges=words::session_badges(session)/>
                 {cause}
             </td>
-            <td><When at=session.started_at now/></td>
-            <td>{session.ended_at.map(|at| view! { <When at now/> })}</td>
-            <td>{session.started_by.to_string()}</td>
+            <td data-label="Started"><When at=session.started_at now/></td>
+            {past.then(|| view! { <td data-label="Ended">{ended}</td> })}
+            <td data-label="By" class="short">{session.started_by.to_string()}</td>
         </tr>
     }
 }

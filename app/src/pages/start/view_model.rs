@@ -58,12 +58,12 @@ fn waits(session: &SessionSummary) -> bool {
     session.waits_for_you || session.attention.is_some()
 }
 
-/// The job of a replica, with whether it is held.
-pub fn job_words(replica: &ReplicaView) -> String {
+/// Whether replication is held, where the job's words do not say it already.
+pub fn hold_words(replica: &ReplicaView) -> &'static str {
     if replica.on_hold && !replica.job.contains("hold") {
-        format!("{}, on hold", replica.job)
+        "on hold"
     } else {
-        replica.job.clone()
+        ""
     }
 }
 

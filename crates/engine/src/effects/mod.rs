@@ -54,11 +54,18 @@ impl Performed {
     }
 
     fn with(done: Done) -> Self {
-        Self { done, said: None, warnings: Vec::new() }
+        Self {
+            done,
+            said: None,
+            warnings: Vec::new(),
+        }
     }
 
     fn saying(text: impl Into<String>) -> Self {
-        Self { said: Some(text.into()), ..Self::plain() }
+        Self {
+            said: Some(text.into()),
+            ..Self::plain()
+        }
     }
 }
 
@@ -80,7 +87,10 @@ impl Stage {
             return replica::shut_down(self, controls).await;
         }
         tokio::task::spawn_blocking(move || match self.probe(effect)? {
-            Some(done) => Ok(Performed { said: Some("was done".to_owned()), ..Performed::with(done) }),
+            Some(done) => Ok(Performed {
+                said: Some("was done".to_owned()),
+                ..Performed::with(done)
+            }),
             None => self.perform_blocking(effect),
         })
         .await?

@@ -41,9 +41,9 @@ impl Stage {
                 let point = protective_point(&self.session, pass);
                 return Ok(self.point_epoch(&point)?.map(Done::Frozen));
             }
-            Effect::DropProtectivePoint { pass } => {
-                self.point_epoch(&protective_point(&self.session, pass))?.is_none()
-            }
+            Effect::DropProtectivePoint { pass } => self
+                .point_epoch(&protective_point(&self.session, pass))?
+                .is_none(),
             Effect::HoldReplication => self.replication_on_hold()?,
             Effect::ReleaseReplication => !self.replication_on_hold()?,
             Effect::KeepRestorePoint { .. } => self.replica_state()? == Some(ReplicaState::Ready),
@@ -61,9 +61,9 @@ impl Stage {
         match self.production.vm(&self.production_vm)?.held_by {
             None => Ok(false),
             Some(holder) if holder == self.holder() => Ok(true),
-            Some(holder) => {
-                Err(EffectError::Contradiction(Contradiction::HeldByOther { holder }))
-            }
+            Some(holder) => Err(EffectError::Contradiction(Contradiction::HeldByOther {
+                holder,
+            })),
         }
     }
 
@@ -73,17 +73,26 @@ impl Stage {
 
     fn point_epoch(&self, point: &PointName) -> Result<Option<model::EpochId>, EffectError> {
         let points = self.dr.points(&self.replica_vm)?;
-        Ok(points.into_iter().find(|there| there.name == *point).map(|there| there.epoch))
+        Ok(points
+            .into_iter()
+            .find(|there| there.name == *point)
+            .map(|there| there.epoch))
     }
 
     fn replication_on_hold(&self) -> Result<bool, EffectError> {
         let inventory = self.dr.inventory(&self.replica_vm.site)?;
-        Ok(inventory.replicas.iter().any(|replica| replica.id == self.replica && replica.on_hold))
+        Ok(inventory
+            .replicas
+            .iter()
+            .any(|replica| replica.id == self.replica && replica.on_hold))
     }
 
     fn replica_state(&self) -> Result<Option<ReplicaState>, EffectError> {
         let inventory = self.dr.inventory(&self.replica_vm.site)?;
-        let found = inventory.replicas.into_iter().find(|replica| replica.id == self.replica);
+        let found = inventory
+            .replicas
+            .into_iter()
+            .find(|replica| replica.id == self.replica);
         Ok(found.map(|replica| replica.state))
     }
 }

@@ -24,12 +24,20 @@ pub(super) fn prove(stage: &Stage) -> Result<Performed, EffectError> {
                 Some(_) => continue,
             };
             let disk = planned.name.clone();
-            return Err(EffectError::Contradiction(Contradiction::Layout { disk, side, what }));
+            return Err(EffectError::Contradiction(Contradiction::Layout {
+                disk,
+                side,
+                what,
+            }));
         }
     }
     let production_on = production.power != PowerState::Off;
     Ok(Performed {
-        said: Some(format!("{} disks of {}", stage.disks.len(), production.name)),
+        said: Some(format!(
+            "{} disks of {}",
+            stage.disks.len(),
+            production.name
+        )),
         ..Performed::with(Done::Proved { production_on })
     })
 }
@@ -39,7 +47,9 @@ fn find<'a>(vm: &'a VmInfo, key: &str) -> Option<&'a DiskInfo> {
 }
 
 pub(super) fn hold(stage: &Stage) -> Result<Performed, EffectError> {
-    stage.production.hold(&stage.production_vm, stage.holder())?;
+    stage
+        .production
+        .hold(&stage.production_vm, stage.holder())?;
     Ok(Performed::plain())
 }
 
@@ -50,13 +60,17 @@ pub(super) fn power_off(stage: &Stage) -> Result<Performed, EffectError> {
 
 pub(super) fn create_pre_failback(stage: &Stage) -> Result<Performed, EffectError> {
     let layer = pre_failback_layer(&stage.session);
-    stage.production.layer_create(&stage.production_vm, &layer, stage.holder())?;
+    stage
+        .production
+        .layer_create(&stage.production_vm, &layer, stage.holder())?;
     Ok(Performed::plain())
 }
 
 pub(super) fn create_working(stage: &Stage, pass: u32) -> Result<Performed, EffectError> {
     let layer = working_layer(&stage.session, pass);
-    stage.production.layer_create(&stage.production_vm, &layer, stage.holder())?;
+    stage
+        .production
+        .layer_create(&stage.production_vm, &layer, stage.holder())?;
     Ok(Performed::plain())
 }
 
@@ -91,7 +105,9 @@ pub(super) fn write_epoch(stage: &Stage) -> Result<Performed, EffectError> {
 }
 
 pub(super) fn release(stage: &Stage) -> Result<Performed, EffectError> {
-    stage.production.release(&stage.production_vm, stage.holder())?;
+    stage
+        .production
+        .release(&stage.production_vm, stage.holder())?;
     Ok(Performed::plain())
 }
 

@@ -38,18 +38,27 @@ pub(super) async fn shut_down(stage: Stage, controls: Controls) -> Result<Perfor
                 "The guest did not shut down within {} s and was powered off.",
                 timeout.as_secs()
             );
-            return Ok(Performed { warnings: vec![text], ..Performed::saying("powered off") });
+            return Ok(Performed {
+                warnings: vec![text],
+                ..Performed::saying("powered off")
+            });
         }
         tokio::time::sleep(POLL).await;
     }
-    Ok(Performed::saying(format!("the guest shut down in {:.1} s", began.elapsed().as_secs_f64())))
+    Ok(Performed::saying(format!(
+        "the guest shut down in {:.1} s",
+        began.elapsed().as_secs_f64()
+    )))
 }
 
 async fn power(
     platform: &std::sync::Arc<dyn Platform>,
     vm: &VmRef,
 ) -> Result<PowerState, EffectError> {
-    blocking(platform, vm, |platform, vm| platform.vm(vm).map(|vm| vm.power)).await
+    blocking(platform, vm, |platform, vm| {
+        platform.vm(vm).map(|vm| vm.power)
+    })
+    .await
 }
 
 async fn blocking<T: Send + 'static>(
@@ -69,7 +78,9 @@ pub(super) fn freeze(stage: &Stage, pass: u32) -> Result<Performed, EffectError>
 
 pub(super) fn drop_point(stage: &Stage, pass: u32) -> Result<Performed, EffectError> {
     let point = protective_point(&stage.session, pass);
-    stage.dr.drop_point(&stage.replica_vm, &point, stage.holder())?;
+    stage
+        .dr
+        .drop_point(&stage.replica_vm, &point, stage.holder())?;
     Ok(Performed::plain())
 }
 
@@ -80,12 +91,16 @@ pub(super) fn set_hold(stage: &Stage, on_hold: bool) -> Result<Performed, Effect
 
 pub(super) fn keep_restore_point(stage: &Stage, pass: u32) -> Result<Performed, EffectError> {
     let point = protective_point(&stage.session, pass);
-    stage.dr.set_replica_state(&stage.replica, ReplicaState::Ready, Some(&point))?;
+    stage
+        .dr
+        .set_replica_state(&stage.replica, ReplicaState::Ready, Some(&point))?;
     Ok(Performed::plain())
 }
 
 pub(super) fn revert(stage: &Stage, pass: u32) -> Result<Performed, EffectError> {
-    stage.dr.revert(&stage.replica_vm, &protective_point(&stage.session, pass))?;
+    stage
+        .dr
+        .revert(&stage.replica_vm, &protective_point(&stage.session, pass))?;
     Ok(Performed::plain())
 }
 

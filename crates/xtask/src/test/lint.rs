@@ -2,63 +2,72 @@
 
 use std::process::Command;
 
-use super::{Count, native_packages};
+use super::{Count, Group, native_groups};
 use crate::{
     task, tidy,
     workspace::{self, Metadata, WASM_TARGET},
 };
 
-/// The crates without input or output: they must build for WebAssembly too.
-const PURE: [&str; 4] = ["blockmap", "failback", "sched", "access"];
-
 /// Runs them all.
 pub(super) fn run(metadata: &Metadata) -> Count {
-    let native = native_packages(metadata);
+    let groups = native_groups(metadata);
     let mut count = Count::default();
     count += check(
         "format",
         workspace::cargo().args(["fmt", "--all", "--check"]),
     );
     count += Count::of(task::step("tidy", tidy::run));
-    count += check(
-        "clippy, native",
-        workspace::cargo().arg("clippy").args(&native).args([
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ]),
-    );
-    count += check(
-        "clippy, WebAssembly",
-        workspace::cargo()
-            .args([
-                "clippy",
-                "-p",
-                "frontend",
-                "-p",
-                "app",
-                "--target",
-                WASM_TARGET,
-            ])
-            .args(["--", "-D", "warnings"]),
-    );
+    for group in &groups {
+        count += check(&format!("clippy, {}", group.title), &mut clippy(group));
+    }
+    count += check("clippy, WebAssembly", &mut clippy_wasm());
     count += check("pure crates, WebAssembly", &mut pure(metadata));
-    count += check(
-        "documentation",
-        workspace::cargo()
-            .env("RUSTDOCFLAGS", "-D warnings")
-            .args(["doc", "--no-deps"])
-            .args(&native),
-    );
+    for group in &groups {
+        count += check(&format!("documentation, {}", group.title), &mut doc(group));
+    }
     count
 }
 
+fn clippy(group: &Group) -> Command {
+    let mut command = workspace::cargo();
+    command
+        .arg("clippy")
+        .args(&group.packages)
+        .args(["--all-targets", "--", "-D", "warnings"]);
+    command
+}
+
+fn clippy_wasm() -> Command {
+    let mut command = workspace::cargo();
+    command
+        .args([
+            "clippy",
+            "-p",
+            "frontend",
+            "-p",
+            "app",
+            "--target",
+            WASM_TARGET,
+        ])
+        .args(["--", "-D", "warnings"]);
+    command
+}
+
+fn doc(group: &Group) -> Command {
+    let mut command = workspace::cargo();
+    command
+        .env("RUSTDOCFLAGS", "-D warnings")
+        .args(["doc", "--no-deps"])
+        .args(&group.packages);
+    command
+}
+
+/// The crates without input or output must build for WebAssembly too.
 fn pure(metadata: &Metadata) -> Command {
     let mut command = workspace::cargo();
     command.args(["check", "--target", WASM_TARGET]);
     for package in &metadata.packages {
-        if PURE.contains(&package.name.as_str()) {
+        if tidy::PURE.contains(&package.name.as_str()) {
             command.args(["-p", &package.name]);
         }
     }

@@ -12,7 +12,10 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::{console, workspace::Metadata};
+use crate::{
+    console,
+    workspace::{Metadata, Package},
+};
 use count::Count;
 
 /// What to check.
@@ -62,14 +65,37 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// `-p NAME` for each crate that has a native build: all but the frontend.
+/// Crates that are built together, as cargo is asked for them.
+#[derive(Debug)]
+struct Group {
+    /// What the steps for it are called.
+    title: &'static str,
+    /// `-p NAME` for each crate.
+    packages: Vec<String>,
+    /// The same for those that have a library.
+    libraries: Vec<String>,
+}
+
+/// The crates with a native build, in groups; `frontend` has none.
 ///
-/// Cargo is never asked for the whole workspace: that would build `app` for both sides at once.
-fn native_packages(metadata: &Metadata) -> Vec<String> {
-    metadata
-        .packages
-        .iter()
-        .filter(|package| package.name != "frontend")
-        .flat_map(|package| ["-p".to_owned(), package.name.clone()])
-        .collect()
+/// Cargo is never asked for the whole workspace: that would build `app` for both sides at once. And
+/// `xtask` stands alone, because its dependencies ask more of shared ones than the server's do: built
+/// together, the same crates would be built again for the server.
+fn native_groups(metadata: &Metadata) -> [Group; 2] {
+    let group = |title, belongs: fn(&str) -> bool| {
+        let members = || metadata.packages.iter().filter(|one| belongs(&one.name));
+        let ask = |package: &Package| ["-p".to_owned(), package.name.clone()];
+        Group {
+            title,
+            packages: members().flat_map(ask).collect(),
+            libraries: members()
+                .filter(|package| package.has_native_lib())
+                .flat_map(ask)
+                .collect(),
+        }
+    };
+    [
+        group("Landfall", |name| name != "frontend" && name != "xtask"),
+        group("xtask", |name| name == "xtask"),
+    ]
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::{Count, native_packages};
+use super::{Count, Group, native_groups};
 use crate::{
     setup, task,
     workspace::{self, Metadata},
@@ -16,34 +16,34 @@ pub(super) fn run(metadata: &Metadata) -> Count {
         return Count::of(Err(error));
     }
     let mut count = Count::default();
-    count += counted("unit and integration tests", &mut tests(metadata));
-    count += counted("examples in documentation", &mut examples(metadata));
+    for group in native_groups(metadata) {
+        count += counted(&format!("tests, {}", group.title), &mut tests(&group));
+        if !group.libraries.is_empty() {
+            let title = format!("examples in documentation, {}", group.title);
+            count += counted(&title, &mut examples(&group));
+        }
+    }
     count
 }
 
-fn tests(metadata: &Metadata) -> Command {
+fn tests(group: &Group) -> Command {
     let mut command = workspace::cargo();
     if workspace::on_path("cargo-nextest") {
         command
             .args(["nextest", "run", "--no-fail-fast", "--no-tests=pass"])
-            .args(["--status-level=fail", "--final-status-level=fail"])
-            .args(native_packages(metadata));
+            .args(["--status-level=fail", "--final-status-level=fail"]);
     } else {
-        command
-            .args(["test", "--no-fail-fast", "--lib", "--bins", "--tests"])
-            .args(native_packages(metadata));
+        command.args(["test", "--no-fail-fast", "--lib", "--bins", "--tests"]);
     }
+    command.args(&group.packages);
     command
 }
 
-fn examples(metadata: &Metadata) -> Command {
+fn examples(group: &Group) -> Command {
     let mut command = workspace::cargo();
-    command.args(["test", "--doc", "--no-fail-fast"]);
-    for package in &metadata.packages {
-        if package.has_native_lib() {
-            command.args(["-p", &package.name]);
-        }
-    }
+    command
+        .args(["test", "--doc", "--no-fail-fast"])
+        .args(&group.libraries);
     command
 }
 

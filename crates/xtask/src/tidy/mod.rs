@@ -7,6 +7,8 @@ mod edges;
 mod source_sizes;
 mod texts;
 
+pub(crate) use edges::PURE;
+
 use anyhow::{Result, bail};
 
 use crate::{console, files, workspace::Metadata};

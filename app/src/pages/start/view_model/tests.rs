@@ -67,11 +67,11 @@ fn a_row_offers_what_the_answer_allows() {
 #[test]
 fn a_held_job_says_so_once() {
     let mut held = replica(Vec::new());
-    assert_eq!(job_words(&held), "Web tier");
+    assert_eq!(hold_words(&held), "");
     held.on_hold = true;
-    assert_eq!(job_words(&held), "Web tier, on hold");
+    assert_eq!(hold_words(&held), "on hold");
     held.job = "Web tier, replication on hold".to_owned();
-    assert_eq!(job_words(&held), "Web tier, replication on hold");
+    assert_eq!(hold_words(&held), "");
 }
 
 #[test]

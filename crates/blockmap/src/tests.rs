@@ -1,0 +1,4 @@
+//! Properties against naive oracles, and the edges in literal cases.
+
+mod diff;
+mod ranges;

@@ -1,0 +1,156 @@
+//! Raw images: bytes as they are, with holes.
+
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    os::unix::fs::FileExt,
+    path::Path,
+};
+
+use model::{ByteCount, ByteRange};
+use rustix::fs::{FallocateFlags, SeekFrom, fallocate, seek};
+
+use crate::{
+    Access, Disk, DiskError, Extent, ExtentKind,
+    traits::{check_range, push_extent},
+};
+
+/// Every image here has sectors of this many bytes.
+pub(crate) const SECTOR: u32 = 512;
+
+/// A raw image file.
+#[derive(Debug)]
+pub(crate) struct RawDisk {
+    file: File,
+    size: ByteCount,
+}
+
+impl RawDisk {
+    pub(crate) fn open(path: &Path, access: Access) -> Result<Self, DiskError> {
+        let failed = |source| DiskError::Open {
+            path: path.to_owned(),
+            source,
+        };
+        let write = access == Access::Write;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(write)
+            .open(path)
+            .map_err(failed)?;
+        let size = ByteCount(file.metadata().map_err(failed)?.len());
+        if !size.0.is_multiple_of(u64::from(SECTOR)) {
+            return Err(DiskError::Unaligned {
+                path: path.to_owned(),
+                size,
+                sector: SECTOR,
+            });
+        }
+        Ok(Self { file, size })
+    }
+
+    /// The next position from `offset` on that holds data, or a hole; none past the last one.
+    fn seek(&self, to: SeekFrom) -> io::Result<Option<u64>> {
+        match seek(&self.file, to) {
+            Ok(position) => Ok(Some(position)),
+            Err(rustix::io::Errno::NXIO) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn map(&self, range: ByteRange) -> io::Result<Vec<Extent>> {
+        let mut extents = Vec::new();
+        let mut at = range.start;
+        while at < range.end() {
+            let data = self
+                .seek(SeekFrom::Data(at))?
+                .unwrap_or(range.end())
+                .min(range.end());
+            push_extent(&mut extents, at, data, ExtentKind::Zero);
+            if data >= range.end() {
+                break;
+            }
+            let hole = self
+                .seek(SeekFrom::Hole(data))?
+                .unwrap_or(range.end())
+                .min(range.end());
+            push_extent(&mut extents, data, hole, ExtentKind::Data);
+            at = hole;
+        }
+        Ok(extents)
+    }
+
+    fn zero(&self, range: ByteRange) -> io::Result<()> {
+        let punch = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        match fallocate(&self.file, punch, range.start, range.len) {
+            Ok(()) => Ok(()),
+            // A file system without holes: zeroes are written out.
+            Err(rustix::io::Errno::OPNOTSUPP) => self.write_out_zeroes(range),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn write_out_zeroes(&self, range: ByteRange) -> io::Result<()> {
+        static ZEROES: [u8; 65_536] = [0; 65_536];
+        let mut at = range.start;
+        while at < range.end() {
+            let len = (range.end() - at).min(65_536);
+            let zeroes = usize::try_from(len).map_or(&ZEROES[..], |len| &ZEROES[..len]);
+            self.file.write_all_at(zeroes, at)?;
+            at += len;
+        }
+        Ok(())
+    }
+}
+
+impl Disk for RawDisk {
+    fn size(&self) -> ByteCount {
+        self.size
+    }
+
+    fn sector(&self) -> u32 {
+        SECTOR
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), DiskError> {
+        let range = check_range(self.size, offset, buffer.len())?;
+        self.file
+            .read_exact_at(buffer, offset)
+            .map_err(|source| DiskError::Read { range, source })
+    }
+
+    fn write_at(&self, offset: u64, data: &[u8]) -> Result<(), DiskError> {
+        let range = check_range(self.size, offset, data.len())?;
+        self.file
+            .write_all_at(data, offset)
+            .map_err(|source| DiskError::Write { range, source })
+    }
+
+    fn write_zeroes(&self, range: ByteRange) -> Result<(), DiskError> {
+        check_range(
+            self.size,
+            range.start,
+            usize::try_from(range.len).unwrap_or(usize::MAX),
+        )?;
+        if range.len == 0 {
+            return Ok(());
+        }
+        self.zero(range)
+            .map_err(|source| DiskError::Write { range, source })
+    }
+
+    fn flush(&self) -> Result<(), DiskError> {
+        self.file
+            .sync_data()
+            .map_err(|source| DiskError::Flush { source })
+    }
+
+    fn extents(&self, range: ByteRange) -> Result<Vec<Extent>, DiskError> {
+        check_range(
+            self.size,
+            range.start,
+            usize::try_from(range.len).unwrap_or(usize::MAX),
+        )?;
+        self.map(range)
+            .map_err(|source| DiskError::Map { range, source })
+    }
+}

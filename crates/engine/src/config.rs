@@ -1,0 +1,60 @@
+//! What the engine needs to run.
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use hypervisor::{Platform, lab::Lab};
+use model::{SiteId, StepName};
+use store::Store;
+
+/// A moment around an effect, at which tests end the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Logged as begun, not performed.
+    Begun,
+    /// Performed, its result not logged.
+    Performed,
+}
+
+/// Called at each moment of each effect.
+pub type Hook = Arc<dyn Fn(Moment, StepName) + Send + Sync>;
+
+/// What the server hands to the engine.
+#[derive(Clone)]
+pub struct Config {
+    /// Where journals lie.
+    pub data_dir: PathBuf,
+    /// The store.
+    pub store: Store,
+    /// The platforms; each knows its sites.
+    pub platforms: Vec<Arc<dyn Platform>>,
+    /// The lab, where there is one: it can be reset and failed over again.
+    pub lab: Option<Lab>,
+    /// Task slots of each site's proxy.
+    pub slots: u32,
+    /// Called around effects; tests end the process there.
+    pub hook: Option<Hook>,
+}
+
+impl Config {
+    /// The platform that has a site.
+    pub(crate) fn platform(&self, site: &SiteId) -> Option<Arc<dyn Platform>> {
+        self.platforms
+            .iter()
+            .find(|platform| platform.sites().contains(site))
+            .cloned()
+    }
+
+    pub(crate) fn at(&self, moment: Moment, step: StepName) {
+        if let Some(hook) = &self.hook {
+            hook(moment, step);
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("data_dir", &self.data_dir)
+            .finish_non_exhaustive()
+    }
+}

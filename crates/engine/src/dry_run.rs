@@ -1,0 +1,197 @@
+//! A dry run: the full difference of a draft's VMs with nothing written at production.
+
+use std::sync::Arc;
+
+use blockmap::BlockSize;
+use disk::Access;
+use hypervisor::{DiskAt, Platform};
+use model::{
+    ByteCount, DiskInfo, DraftId, PointName, PowerState, ReplicaId, VmInfo,
+    view::{DryRunView, DryRunVm},
+};
+use mover::{Controls, Meter, Scope, Task};
+use store::{DraftRow, ReplicaRow};
+
+use crate::{clock, config::Config, failure::EffectError, live::LiveWork};
+
+/// Measures every VM of a draft and saves the result with it.
+pub(crate) async fn run(
+    config: &Config,
+    live: &LiveWork,
+    draft: &DraftId,
+) -> Result<String, String> {
+    let words = |error: store::StoreError| error.to_string();
+    let row = config.store.draft_fetch(draft).await.map_err(words)?;
+    let Some(row) = row else {
+        return Err("The draft is gone.".to_owned());
+    };
+    let asked = config.store.dry_run_fetch(draft).await.map_err(words)?;
+    let asked_at = asked.map_or_else(clock::now, |view| view.asked_at);
+    let vms = measure_all(config, live, &row).await;
+    live.end_dry_run(draft);
+    let scanned: ByteCount = vms.iter().map(|vm| vm.scanned).sum();
+    let done_at = Some(clock::now());
+    let view = DryRunView {
+        asked_at,
+        done_at,
+        progress: (scanned, scanned),
+        vms,
+    };
+    config
+        .store
+        .dry_run_put(draft, &view)
+        .await
+        .map_err(words)?;
+    Ok("done".to_owned())
+}
+
+async fn measure_all(config: &Config, live: &LiveWork, draft: &DraftRow) -> Vec<DryRunVm> {
+    let mut vms = Vec::new();
+    for replica in &draft.body.chosen {
+        let measured = match subject(config, replica).await {
+            Ok(subject) => {
+                let (live, id) = (live.clone(), draft.id.clone());
+                tokio::task::spawn_blocking(move || subject.measure(&live, &id))
+                    .await
+                    .unwrap_or_else(|error| failed(replica.to_string(), error.to_string()))
+            }
+            Err(vm) => vm,
+        };
+        vms.push(measured);
+    }
+    vms
+}
+
+fn failed(name: String, error: String) -> DryRunVm {
+    DryRunVm {
+        name,
+        scanned: ByteCount::ZERO,
+        different: ByteCount::ZERO,
+        to_send: ByteCount::ZERO,
+        error: Some(error),
+    }
+}
+
+/// A replica and the VM that it would return to.
+struct Subject {
+    record: ReplicaRow,
+    dr: Arc<dyn Platform>,
+    production: Arc<dyn Platform>,
+}
+
+async fn subject(config: &Config, replica: &ReplicaId) -> Result<Subject, DryRunVm> {
+    let no = |text: &str| failed(replica.to_string(), text.to_owned());
+    let sites = config
+        .store
+        .inventory_list()
+        .await
+        .map_err(|error| no(&error.to_string()))?;
+    let record = sites
+        .into_iter()
+        .flat_map(|(site, _, _)| site.replicas)
+        .find(|record| record.id == *replica)
+        .ok_or_else(|| no("The replica is gone. Choose again."))?;
+    let platform = |site| {
+        config
+            .platform(site)
+            .ok_or_else(|| no("Its site is not reachable."))
+    };
+    let (dr, production) = (platform(&record.vm.site)?, platform(&record.original.site)?);
+    Ok(Subject {
+        record,
+        dr,
+        production,
+    })
+}
+
+impl Subject {
+    fn measure(&self, live: &LiveWork, draft: &DraftId) -> DryRunVm {
+        let point = PointName::new(format!("dry-run-{draft}"));
+        let owner = format!("dry-run-{draft}");
+        let result = self.with_point(live, draft, &point, &owner);
+        // The point goes whatever came of it; one that cannot go is told, not hidden.
+        let dropped = self.dr.drop_point(&self.record.vm, &point, &owner);
+        let name = self.record.vm.platform_id.clone();
+        match (result, dropped) {
+            (Ok(vm), Ok(())) => vm,
+            (Err(error), _) => failed(name, error.sentence()),
+            (_, Err(error)) => failed(name, EffectError::from(error).sentence()),
+        }
+    }
+
+    fn with_point(
+        &self,
+        live: &LiveWork,
+        draft: &DraftId,
+        point: &PointName,
+        owner: &str,
+    ) -> Result<DryRunVm, EffectError> {
+        let production = self.production.vm(&self.record.original)?;
+        let replica = self.dr.vm(&self.record.vm)?;
+        if production.power != PowerState::Off {
+            let text = format!(
+                "{} runs, so its disks change while they are read. Power it off for a dry run; \
+                 phase 1 does so by itself.",
+                production.name
+            );
+            return Ok(failed(replica.name, text));
+        }
+        self.dr.freeze(&self.record.vm, point, owner)?;
+        let mut vm = DryRunVm {
+            error: None,
+            ..failed(replica.name.clone(), String::new())
+        };
+        for (from, _) in pairs(&replica, &production) {
+            let counters = self.one_disk(live, draft, point, from)?;
+            vm.scanned = vm.scanned.saturating_add(counters.scanned);
+            vm.different = vm.different.saturating_add(counters.different);
+            vm.to_send = vm
+                .to_send
+                .saturating_add(counters.different.saturating_sub(counters.zeroed));
+        }
+        Ok(vm)
+    }
+
+    fn one_disk(
+        &self,
+        live: &LiveWork,
+        draft: &DraftId,
+        point: &PointName,
+        disk: &DiskInfo,
+    ) -> Result<model::DiskCounters, EffectError> {
+        let at = DiskAt::Point(point.clone());
+        let source = self.dr.open_disk(&self.record.vm, &disk.key, &at, None)?;
+        let original = &self.record.original;
+        let target = self
+            .production
+            .open_disk(original, &disk.key, &DiskAt::Active, None)?;
+        let task = Task {
+            source: disk::open(&source, Access::Read)?,
+            target: disk::open(&target, Access::Read)?,
+            scope: Scope::Whole,
+            block: BlockSize::default(),
+            journal: None,
+            task_key: format!("dry-run/{draft}/{}", disk.key),
+            apply: false,
+        };
+        let meter = Meter::default();
+        live.begin_dry_run(draft, meter.clone());
+        mover::run(&task, &Controls::default(), &meter)
+            .map(|report| report.counters)
+            .map_err(|source| EffectError::Mover {
+                disk: disk.name.clone(),
+                source,
+            })
+    }
+}
+
+/// Disks that both VMs have, of the same size: the only ones that can be compared.
+fn pairs<'a>(
+    replica: &'a VmInfo,
+    production: &'a VmInfo,
+) -> impl Iterator<Item = (&'a DiskInfo, &'a DiskInfo)> {
+    replica.disks.iter().filter_map(|from| {
+        let to = production.disks.iter().find(|to| to.key == from.key)?;
+        (to.size == from.size).then_some((from, to))
+    })
+}

@@ -1,0 +1,268 @@
+//! The transfer of a pass: one task per disk, each with its slots, its journal and its counters.
+
+use std::{sync::Arc, time::Duration};
+
+use blockmap::{BlockSize, RangeSet};
+use disk::{Access, Disk};
+use failback::{Done, Scope};
+use hypervisor::{DiskAt, Ranges};
+use model::{DiskCounters, PointName};
+use mover::{Controls, Meter, MoverError, Report, Task};
+use sched::Request;
+use store::{DiskPassRow, SessionDisk};
+use tokio::task::JoinSet;
+
+use super::{Performed, Stage};
+use crate::{
+    failure::EffectError,
+    live::LiveDisk,
+    names::{journal, protective_point},
+};
+
+/// How often counters of a running task are saved.
+const SAVE_EVERY: Duration = Duration::from_secs(1);
+
+/// Runs the pass for all disks in parallel, as far as slots allow.
+pub(super) async fn run(
+    stage: Stage,
+    pass: u32,
+    scope: Scope,
+    controls: Controls,
+) -> Result<Performed, EffectError> {
+    controls.set_limit(stage.limit);
+    stage.live.begin(&stage.session, &controls);
+    let mut tasks = JoinSet::new();
+    for disk in stage.disks.clone() {
+        let (stage, controls) = (stage.clone(), controls.clone());
+        tasks.spawn(async move { one_disk(stage, disk, pass, scope, controls).await });
+    }
+    let mut outcome = Ok(Performed::plain());
+    let mut totals = DiskCounters::default();
+    while let Some(joined) = tasks.join_next().await {
+        match (
+            joined.map_err(EffectError::from).and_then(|result| result),
+            &mut outcome,
+        ) {
+            (Ok((counters, warnings)), Ok(performed)) => {
+                totals.different = totals.different.saturating_add(counters.different);
+                totals.sent = totals.sent.saturating_add(counters.sent);
+                performed.warnings.extend(warnings);
+            }
+            (Err(error), Ok(_)) => {
+                // The other disks stop where they are; their journals keep what is proved.
+                controls.cancel();
+                outcome = Err(error);
+            }
+            (_, Err(_)) => {}
+        }
+    }
+    stage.live.end(&stage.session);
+    let mut performed = outcome?;
+    performed.done = Done::Plain;
+    performed.said = Some(format!(
+        "{} different, {} sent, all verified",
+        totals.different, totals.sent
+    ));
+    Ok(performed)
+}
+
+async fn one_disk(
+    stage: Stage,
+    disk: SessionDisk,
+    pass: u32,
+    scope: Scope,
+    controls: Controls,
+) -> Result<(DiskCounters, Vec<String>), EffectError> {
+    let meter = Meter::default();
+    stage.live.put(
+        &stage.session,
+        &disk.key,
+        LiveDisk {
+            meter: meter.clone(),
+            ..LiveDisk::default()
+        },
+    );
+    let request = Request {
+        session: stage.session.clone(),
+        disk: disk.key.clone(),
+        source_site: stage.replica_vm.site.clone(),
+        target_site: stage.production_vm.site.clone(),
+        source_modes: stage.dr.capabilities().transport_modes,
+        target_modes: stage.production.capabilities().transport_modes,
+    };
+    let waiting = |why: Option<&str>| {
+        stage.live.change(&stage.session, &disk.key, |live| {
+            live.waiting = why.map(str::to_owned)
+        });
+    };
+    let slot = tokio::select! {
+        slot = stage.slots.acquire(request, waiting) => slot,
+        () = cancelled(&controls) => return Err(EffectError::Stopped),
+    };
+    let prepared = {
+        let (stage, disk) = (stage.clone(), disk.clone());
+        tokio::task::spawn_blocking(move || prepare(&stage, &disk, pass, scope)).await??
+    };
+    let Prepared {
+        task,
+        words,
+        warnings,
+    } = prepared;
+    stage.live.change(&stage.session, &disk.key, |live| {
+        live.scope.clone_from(&words);
+        live.proxies = Some(slot.words.clone());
+    });
+    let row = DiskPassRow {
+        disk: disk.key.clone(),
+        pass,
+        scope: words,
+        counters: meter.counters(),
+        proxies: Some(slot.words.clone()),
+    };
+    let report = move_disk(&stage, row, task, &controls, &meter).await;
+    drop(slot);
+    let report = report.map_err(|error| match error {
+        EffectError::Mover {
+            source: MoverError::Cancelled,
+            ..
+        } => EffectError::Stopped,
+        EffectError::Mover { source, .. } => EffectError::Mover {
+            disk: disk.name.clone(),
+            source,
+        },
+        other => other,
+    })?;
+    let notes = report
+        .notes
+        .iter()
+        .map(|note| format!("Disk {}: {note}.", disk.name));
+    Ok((report.counters, warnings.into_iter().chain(notes).collect()))
+}
+
+async fn cancelled(controls: &Controls) {
+    while !controls.is_cancelled() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Runs the mover on its own thread and saves its counters now and then and at its end.
+async fn move_disk(
+    stage: &Stage,
+    mut row: DiskPassRow,
+    task: Task,
+    controls: &Controls,
+    meter: &Meter,
+) -> Result<Report, EffectError> {
+    let mut running = {
+        let (controls, meter) = (controls.clone(), meter.clone());
+        tokio::task::spawn_blocking(move || mover::run(&task, &controls, &meter))
+    };
+    let result = loop {
+        tokio::select! {
+            result = &mut running => break result,
+            () = tokio::time::sleep(SAVE_EVERY) => {
+                row.counters = meter.counters();
+                stage.store.disk_counters_put(&stage.session, &row).await?;
+            }
+        }
+    };
+    row.counters = meter.counters();
+    stage.store.disk_counters_put(&stage.session, &row).await?;
+    result?.map_err(|source| EffectError::Mover {
+        disk: String::new(),
+        source,
+    })
+}
+
+/// A task ready to run, what it looks at in words, and what people should know.
+struct Prepared {
+    task: Task,
+    words: String,
+    warnings: Vec<String>,
+}
+
+fn prepare(
+    stage: &Stage,
+    disk: &SessionDisk,
+    pass: u32,
+    scope: Scope,
+) -> Result<Prepared, EffectError> {
+    let point = protective_point(&stage.session, pass);
+    let (source, target) = open_pair(stage, disk, &point, true)?;
+    let journal = journal(&stage.data_dir, &stage.session, &disk.key, pass);
+    if let Some(directory) = journal.parent() {
+        std::fs::create_dir_all(directory).map_err(|source| EffectError::Journal {
+            path: directory.to_owned(),
+            source,
+        })?;
+    }
+    let mut warnings = Vec::new();
+    let (scope, words) = match scope {
+        Scope::Whole => (mover::Scope::Whole, "whole disk".to_owned()),
+        Scope::Since(epoch) => {
+            match stage
+                .dr
+                .ranges_since(&stage.replica_vm, &disk.key, epoch, Some(&point))?
+            {
+                Ranges::Written(ranges) => {
+                    let set = RangeSet::from_ranges(ranges);
+                    (
+                        mover::Scope::Ranges(set),
+                        "written since the last pass".to_owned(),
+                    )
+                }
+                Ranges::Broken(why) => {
+                    warnings.push(format!(
+                        "Disk {}: change tracking cannot be trusted ({why}); the whole disk is \
+                         compared.",
+                        disk.name
+                    ));
+                    (
+                        mover::Scope::Whole,
+                        "whole disk, without change tracking".to_owned(),
+                    )
+                }
+            }
+        }
+    };
+    let task = Task {
+        source,
+        target,
+        scope,
+        block: BlockSize::default(),
+        journal: Some(journal),
+        task_key: format!("{}/{}/{pass}", stage.session, disk.key),
+        apply: true,
+    };
+    Ok(Prepared {
+        task,
+        words,
+        warnings,
+    })
+}
+
+/// Opens a pair of disks: the replica's at a point, production's newest layer.
+pub(crate) fn open_pair(
+    stage: &Stage,
+    disk: &SessionDisk,
+    point: &PointName,
+    write: bool,
+) -> Result<(Arc<dyn Disk>, Arc<dyn Disk>), EffectError> {
+    let at = DiskAt::Point(point.clone());
+    let source = stage
+        .dr
+        .open_disk(&stage.replica_vm, &disk.key, &at, None)?;
+    let (writer, access) = if write {
+        (Some(stage.holder()), Access::Write)
+    } else {
+        (None, Access::Read)
+    };
+    let target =
+        stage
+            .production
+            .open_disk(&stage.production_vm, &disk.key, &DiskAt::Active, writer)?;
+    Ok((
+        disk::open(&source, Access::Read)?,
+        disk::open(&target, access)?,
+    ))
+}

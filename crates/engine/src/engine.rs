@@ -1,0 +1,286 @@
+//! The main loop: one path for live, restart and periodic scan. It is woken without a payload and
+//! reads from the store what there is to do.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use model::{SessionId, SiteId, TransportMode};
+use store::{IntentKind, IntentRow, SessionRow, StoreError};
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinHandle,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    clock, config::Config, dry_run, effects::Stage, inventory, lab, live::LiveWork,
+    session_task::SessionTask, slots::Slots,
+};
+
+/// The store is looked at this often even when nobody wakes the engine.
+const SCAN_EVERY: Duration = Duration::from_secs(2);
+/// Requests that a session has not taken yet.
+const QUEUE: usize = 64;
+
+/// A failure to start the engine.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The store failed.
+    #[error("read the store")]
+    Store(#[from] StoreError),
+}
+
+/// A running engine.
+#[derive(Debug)]
+pub struct Engine {
+    wake: Arc<Notify>,
+    live: LiveWork,
+    shutdown: CancellationToken,
+    main: JoinHandle<()>,
+    tasks: TaskTracker,
+}
+
+impl Engine {
+    /// Reads the inventory once, then takes up every session that is not over.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn start(config: Config) -> Result<Self, EngineError> {
+        inventory::refresh(&config).await?;
+        let (wake, live) = (Arc::new(Notify::new()), LiveWork::default());
+        let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let main = Main {
+            slots: Slots::one_per_site(&sites(&config), &modes(&config), config.slots),
+            config,
+            live: live.clone(),
+            wake: Arc::clone(&wake),
+            shutdown: shutdown.clone(),
+            tasks: tasks.clone(),
+            sessions: BTreeMap::new(),
+            apart: None,
+        };
+        let main = tokio::spawn(main.run());
+        Ok(Self {
+            wake,
+            live,
+            shutdown,
+            main,
+            tasks,
+        })
+    }
+
+    /// Tells the engine that there is something new in the store.
+    #[must_use]
+    pub fn waker(&self) -> Arc<dyn Fn() + Send + Sync> {
+        let wake = Arc::clone(&self.wake);
+        Arc::new(move || wake.notify_one())
+    }
+
+    /// What moves right now.
+    #[must_use]
+    pub fn live(&self) -> LiveWork {
+        self.live.clone()
+    }
+
+    /// Parks every session: each stops at once, and goes on where it was after a restart.
+    pub async fn shutdown(self) {
+        self.shutdown.cancel();
+        if let Err(error) = self.main.await {
+            tracing::error!(%error, "the engine's main loop had died");
+        }
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+fn sites(config: &Config) -> Vec<SiteId> {
+    config
+        .platforms
+        .iter()
+        .flat_map(|platform| platform.sites())
+        .collect()
+}
+
+fn modes(config: &Config) -> Vec<TransportMode> {
+    let all = config
+        .platforms
+        .iter()
+        .flat_map(|platform| platform.capabilities().transport_modes);
+    let mut modes: Vec<_> = all.collect();
+    modes.sort_unstable();
+    modes.dedup();
+    modes
+}
+
+struct Main {
+    config: Config,
+    live: LiveWork,
+    slots: Slots,
+    wake: Arc<Notify>,
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+    sessions: BTreeMap<SessionId, mpsc::Sender<IntentRow>>,
+    /// A request that is about no session and takes its time: lab and dry run, one at a time.
+    apart: Option<JoinHandle<()>>,
+}
+
+impl Main {
+    async fn run(mut self) {
+        while !self.shutdown.is_cancelled() {
+            if let Err(error) = self.scan().await {
+                tracing::error!(%error, "the store could not be scanned");
+            }
+            tokio::select! {
+                () = self.shutdown.cancelled() => {}
+                () = self.wake.notified() => {}
+                () = tokio::time::sleep(SCAN_EVERY) => {}
+            }
+        }
+        if let Some(apart) = self.apart.take() {
+            apart.abort();
+        }
+    }
+
+    async fn scan(&mut self) -> Result<(), StoreError> {
+        self.sessions.retain(|_, sender| !sender.is_closed());
+        for row in self.config.store.session_list_active().await? {
+            self.ensure_task(&row);
+        }
+        for intent in self.config.store.intent_list_open().await? {
+            self.route(intent).await?;
+        }
+        inventory::refresh(&self.config).await
+    }
+
+    fn ensure_task(&mut self, row: &SessionRow) {
+        if self.sessions.contains_key(&row.id) {
+            return;
+        }
+        let Some(stage) = self.stage(row) else {
+            tracing::error!(session.id = %row.id, "no platform has the session's sites");
+            return;
+        };
+        let task = match SessionTask::new(self.config.clone(), stage, row) {
+            Ok(task) => task,
+            Err(error) => {
+                tracing::error!(session.id = %row.id, %error, "the session is not taken up");
+                return;
+            }
+        };
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        self.sessions.insert(row.id.clone(), sender);
+        let (shutdown, wake, id) = (
+            self.shutdown.clone(),
+            Arc::clone(&self.wake),
+            row.id.clone(),
+        );
+        self.tasks.spawn(async move {
+            if let Err(error) = task.run(receiver, shutdown).await {
+                tracing::error!(session.id = %id, %error, "the session's task ended");
+            }
+            wake.notify_one();
+        });
+    }
+
+    fn stage(&self, row: &SessionRow) -> Option<Stage> {
+        Some(Stage {
+            session: row.id.clone(),
+            replica: row.replica.clone(),
+            replica_vm: row.replica_vm.clone(),
+            production_vm: row.production_vm.clone(),
+            disks: row.layout.clone(),
+            limit: row.limit,
+            dr: self.config.platform(&row.replica_vm.site)?,
+            production: self.config.platform(&row.production_vm.site)?,
+            data_dir: self.config.data_dir.clone(),
+            slots: self.slots.clone(),
+            live: self.live.clone(),
+            store: self.config.store.clone(),
+        })
+    }
+
+    async fn route(&mut self, intent: IntentRow) -> Result<(), StoreError> {
+        if intent.taken_at.is_some() && self.is_at_work(&intent) {
+            return Ok(());
+        }
+        let store = self.config.store.clone();
+        match intent.kind.clone() {
+            IntentKind::Act(_) => {
+                let sender = intent.session.as_ref().and_then(|id| self.sessions.get(id));
+                match sender {
+                    Some(sender) => {
+                        store.intent_take(&intent.id, clock::now()).await?;
+                        if sender.try_send(intent).is_err() {
+                            tracing::warn!("a session's queue of requests is full");
+                        }
+                    }
+                    None => {
+                        let answer = Err("The session is over.".to_owned());
+                        store.intent_done(&intent.id, &answer, clock::now()).await?;
+                    }
+                }
+            }
+            // The session's task is started by the scan that found it in the store.
+            IntentKind::Start { .. } => {
+                store
+                    .intent_done(&intent.id, &Ok("started".to_owned()), clock::now())
+                    .await?;
+            }
+            IntentKind::LabReset | IntentKind::LabFailOver { .. } | IntentKind::DryRun { .. } => {
+                self.begin_apart(intent).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a request that was taken is still with the one who took it in this process.
+    fn is_at_work(&self, intent: &IntentRow) -> bool {
+        match intent.kind {
+            IntentKind::Act(_) => intent
+                .session
+                .as_ref()
+                .is_some_and(|id| self.sessions.contains_key(id)),
+            IntentKind::Start { .. } => false,
+            IntentKind::LabReset | IntentKind::LabFailOver { .. } | IntentKind::DryRun { .. } => {
+                self.apart
+                    .as_ref()
+                    .is_some_and(|apart| !apart.is_finished())
+            }
+        }
+    }
+
+    async fn begin_apart(&mut self, intent: IntentRow) -> Result<(), StoreError> {
+        if self
+            .apart
+            .as_ref()
+            .is_some_and(|apart| !apart.is_finished())
+        {
+            return Ok(());
+        }
+        self.config
+            .store
+            .intent_take(&intent.id, clock::now())
+            .await?;
+        let (config, live) = (self.config.clone(), self.live.clone());
+        let wake = Arc::clone(&self.wake);
+        self.apart = Some(tokio::spawn(async move {
+            let answer = match &intent.kind {
+                IntentKind::LabReset => lab::reset(&config).await,
+                IntentKind::LabFailOver { replica } => lab::fail_over(&config, replica).await,
+                IntentKind::DryRun { draft } => dry_run::run(&config, &live, draft).await,
+                IntentKind::Act(_) | IntentKind::Start { .. } => Ok(String::new()),
+            };
+            if let Err(error) = inventory::refresh(&config).await {
+                tracing::error!(%error, "inventory not saved");
+            }
+            if let Err(error) = config
+                .store
+                .intent_done(&intent.id, &answer, clock::now())
+                .await
+            {
+                tracing::error!(%error, "a request's answer was not saved");
+            }
+            wake.notify_one();
+        }));
+        Ok(())
+    }
+}

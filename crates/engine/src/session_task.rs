@@ -1,0 +1,438 @@
+//! One task per failback: it owns the session's state, hears events one at a time, saves what
+//! follows before it acts, and performs one effect at a time.
+
+use std::future::pending;
+
+use failback::{Directive, Done, Effect, Event, Session, Step, begin, step};
+use model::{LogLevel, SessionId, Timestamp};
+use mover::Controls;
+use store::{ActionKind, EffectFinish, EffectStart, IntentRow, NewLogLine, SessionRow};
+use tokio::{sync::mpsc, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock,
+    config::{Config, Moment},
+    effects::{Performed, Stage},
+    failure::EffectError,
+};
+
+/// Everything one session's task owns.
+pub(crate) struct SessionTask {
+    config: Config,
+    stage: Stage,
+    id: SessionId,
+    session: Session,
+    version: i64,
+    controls: Controls,
+    running: Option<Running>,
+    wake_at: Option<Timestamp>,
+    /// The key of the effect that the log has as begun.
+    open: Option<String>,
+    /// Entries of the effect log so far.
+    entries: usize,
+}
+
+struct Running {
+    effect: Effect,
+    handle: JoinHandle<Result<Performed, EffectError>>,
+}
+
+/// What the task heard.
+enum Heard {
+    Effect(Effect, Result<Performed, EffectError>),
+    Intent(Box<IntentRow>),
+    Woken,
+    Shutdown,
+}
+
+/// Why a task ended before its session did.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TaskError {
+    /// The store failed; the session is taken up again later.
+    #[error("save the session")]
+    Store(#[from] store::StoreError),
+    /// A newer version of Landfall wrote the session.
+    #[error("read the session")]
+    Record(#[from] failback::UnknownRecord),
+}
+
+impl SessionTask {
+    pub(crate) fn new(config: Config, stage: Stage, row: &SessionRow) -> Result<Self, TaskError> {
+        Ok(Self {
+            config,
+            id: row.id.clone(),
+            session: Session::from_record(&row.machine)?,
+            version: row.version,
+            controls: Controls::default(),
+            running: None,
+            wake_at: None,
+            open: None,
+            entries: 0,
+            stage,
+        })
+    }
+
+    /// Runs until the session is over or the console stops.
+    pub(crate) async fn run(
+        mut self,
+        mut intents: mpsc::Receiver<IntentRow>,
+        shutdown: CancellationToken,
+    ) -> Result<(), TaskError> {
+        self.take_up().await?;
+        while !self.session.is_over() {
+            match self.hear(&mut intents, &shutdown).await {
+                Heard::Effect(effect, result) => self.effect_ended(effect, result).await?,
+                Heard::Intent(intent) => self.intent(*intent).await?,
+                Heard::Woken => {
+                    self.wake_at = None;
+                    self.event(Event::Woken, None).await.map(drop)?;
+                }
+                Heard::Shutdown => {
+                    self.park().await;
+                    return Ok(());
+                }
+            }
+        }
+        crate::journals::remove(&self.stage);
+        Ok(())
+    }
+
+    /// A new session begins; one from before a restart goes on where it was.
+    async fn take_up(&mut self) -> Result<(), TaskError> {
+        let log = self.config.store.effect_list(&self.id).await?;
+        self.entries = log.len();
+        self.open = log
+            .last()
+            .filter(|row| row.done_at.is_none())
+            .map(|row| row.key.clone());
+        if log.is_empty() && self.session.effect() == Some(Effect::ProveTarget) {
+            let first = begin(self.session.clone());
+            self.save_and_act(first, None, Vec::new()).await
+        } else {
+            let text = "The console came back; the session goes on where it was.".to_owned();
+            let line = NewLogLine {
+                at: clock::now(),
+                level: LogLevel::Info,
+                text,
+            };
+            let now = clock::now();
+            match step(&self.session, Event::Restarted, now) {
+                Ok(next) => self.save_and_act(next, None, vec![line]).await,
+                Err(rejected) => {
+                    tracing::error!(session.id = %self.id, why = rejected.why, "cannot resume");
+                    Ok(())
+                }
+            }
+        }
+    }
+
+    async fn hear(
+        &mut self,
+        intents: &mut mpsc::Receiver<IntentRow>,
+        shutdown: &CancellationToken,
+    ) -> Heard {
+        let wake_at = self.wake_at;
+        let wake = async move {
+            match wake_at {
+                Some(at) => tokio::time::sleep(clock::until(at)).await,
+                None => pending().await,
+            }
+        };
+        let effect = async {
+            match &mut self.running {
+                Some(running) => {
+                    let result = (&mut running.handle).await;
+                    (
+                        running.effect,
+                        result.unwrap_or_else(|error| Err(error.into())),
+                    )
+                }
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => Heard::Shutdown,
+            (effect, result) = effect => Heard::Effect(effect, result),
+            Some(intent) = intents.recv() => Heard::Intent(Box::new(intent)),
+            () = wake => Heard::Woken,
+        }
+    }
+
+    /// Stops the effect at work and leaves its log entry open: a restart asks what became of it.
+    async fn park(&mut self) {
+        self.controls.cancel();
+        if let Some(running) = self.running.take() {
+            let ended = running.handle.await;
+            tracing::info!(session.id = %self.id, ok = ended.is_ok(), "session parked");
+        }
+    }
+
+    async fn effect_ended(
+        &mut self,
+        effect: Effect,
+        result: Result<Performed, EffectError>,
+    ) -> Result<(), TaskError> {
+        self.running = None;
+        self.config.at(Moment::Performed, effect.step());
+        let at = clock::now();
+        let mut lines = Vec::new();
+        let (event, finish) = match result {
+            Ok(performed) => {
+                let warn = |text| NewLogLine {
+                    at,
+                    level: LogLevel::Warning,
+                    text,
+                };
+                lines.extend(performed.warnings.into_iter().map(warn));
+                let text = format!(
+                    "{}{}.",
+                    effect.step().words(),
+                    said(performed.said.as_deref())
+                );
+                lines.push(NewLogLine {
+                    at,
+                    level: LogLevel::Info,
+                    text,
+                });
+                let finish = EffectFinish {
+                    at,
+                    result: performed.said,
+                    failed: false,
+                    facts: facts(performed.done),
+                };
+                (Event::Done(performed.done), finish)
+            }
+            Err(error) => {
+                let cause = error.sentence();
+                tracing::warn!(session.id = %self.id, cause, "effect failed");
+                let temporary = error.is_temporary();
+                let finish = EffectFinish {
+                    at,
+                    result: Some(cause.clone()),
+                    failed: true,
+                    facts: None,
+                };
+                (Event::Failed { cause, temporary }, finish)
+            }
+        };
+        match step(&self.session, event, at) {
+            Ok(next) => self.save_and_act(next, Some(finish), lines).await,
+            Err(rejected) => {
+                tracing::error!(session.id = %self.id, why = rejected.why, "result not awaited");
+                Ok(())
+            }
+        }
+    }
+
+    async fn intent(&mut self, intent: IntentRow) -> Result<(), TaskError> {
+        let store = self.config.store.clone();
+        let store::IntentKind::Act(action) = intent.kind else {
+            return Ok(());
+        };
+        let answer = match event_of(action) {
+            Asked::Event(event) => self.event(event, Some(&intent.actor.to_string())).await?,
+            Asked::Limit(limit) => {
+                store.session_set_limit(&self.id, limit).await?;
+                self.stage.limit = limit;
+                self.stage.live.set_limit(&self.id, limit);
+                let words = limit.map_or_else(|| "no limit".to_owned(), |limit| limit.to_string());
+                let text = format!("Speed limit: {words}. Asked by {}.", intent.actor);
+                store
+                    .log_append(&self.id, LogLevel::Info, &text, clock::now())
+                    .await?;
+                Ok("done".to_owned())
+            }
+        };
+        store.intent_done(&intent.id, &answer, clock::now()).await?;
+        Ok(())
+    }
+
+    /// An event that is no result: performed when the state allows it, else answered with why not.
+    async fn event(
+        &mut self,
+        event: Event,
+        asked_by: Option<&str>,
+    ) -> Result<Result<String, String>, TaskError> {
+        let now = clock::now();
+        let next = match step(&self.session, event.clone(), now) {
+            Ok(next) => next,
+            Err(rejected) => return Ok(Err(rejected.why)),
+        };
+        let mut lines = Vec::new();
+        if let Some(actor) = asked_by {
+            let text = format!("{} asked for by {actor}.", words_of(&event));
+            lines.push(NewLogLine {
+                at: now,
+                level: LogLevel::Info,
+                text,
+            });
+        }
+        let stopped = next.directives.contains(&Directive::Stop);
+        let finish = if stopped {
+            Some(self.stop().await)
+        } else {
+            None
+        };
+        self.save_and_act(next, finish, lines).await?;
+        Ok(Ok("done".to_owned()))
+    }
+
+    /// Ends the effect at work: two effects of a session never overlap.
+    async fn stop(&mut self) -> EffectFinish {
+        self.controls.cancel();
+        if let Some(running) = self.running.take() {
+            drop(running.handle.await);
+        }
+        self.controls = Controls::default();
+        EffectFinish {
+            at: clock::now(),
+            result: Some("stopped".to_owned()),
+            failed: false,
+            facts: None,
+        }
+    }
+
+    /// Saves the step in one transaction, then does what it says.
+    async fn save_and_act(
+        &mut self,
+        next: Step,
+        finish: Option<EffectFinish>,
+        mut lines: Vec<NewLogLine>,
+    ) -> Result<(), TaskError> {
+        let at = clock::now();
+        lines.extend(next.notes.into_iter().map(|note| NewLogLine {
+            at,
+            level: note.level,
+            text: note.text,
+        }));
+        let finish = finish.filter(|_| self.open.is_some());
+        if finish.is_some() {
+            self.open = None;
+        }
+        let perform = next
+            .directives
+            .iter()
+            .find_map(|directive| match directive {
+                Directive::Perform { effect, not_before } => Some((*effect, *not_before)),
+                Directive::Stop | Directive::PauseMovers | Directive::ResumeMovers => None,
+            });
+        let start = perform.and_then(|(effect, _)| self.entry(&next.next, effect, at));
+        let record = next.next.to_record();
+        if let Some(start) = &start {
+            self.open = Some(start.key.clone());
+            self.entries += 1;
+        }
+        self.version = self
+            .config
+            .store
+            .session_commit_step(&self.id, self.version, &record, finish, start, &lines)
+            .await?;
+        self.session = next.next;
+        self.wake_at = next
+            .wake_at
+            .or(self.wake_at.filter(|_| self.session.activity().is_none()));
+        self.act(&next.directives);
+        Ok(())
+    }
+
+    /// The log entry of an effect; none when the log has it as begun already.
+    fn entry(&self, session: &Session, effect: Effect, at: Timestamp) -> Option<EffectStart> {
+        let (activity, index) = session.activity()?;
+        if self.open.is_some() {
+            return None;
+        }
+        let pass = session.pass;
+        let key = format!("{}/{pass}/{index}/{}", activity.words(), self.entries + 1);
+        Some(EffectStart {
+            activity: activity.words().to_owned(),
+            step: effect.step(),
+            key,
+            at,
+        })
+    }
+
+    fn act(&mut self, directives: &[Directive]) {
+        for directive in directives {
+            match *directive {
+                Directive::Stop => {}
+                Directive::PauseMovers => self.controls.pause(),
+                Directive::ResumeMovers => self.controls.resume(),
+                Directive::Perform { effect, not_before } => self.perform(effect, not_before),
+            }
+        }
+    }
+
+    fn perform(&mut self, effect: Effect, not_before: Option<Timestamp>) {
+        let (stage, config) = (self.stage.clone(), self.config.clone());
+        if self.controls.is_cancelled() {
+            self.controls = Controls::default();
+        }
+        let controls = self.controls.clone();
+        let handle = tokio::spawn(async move {
+            if let Some(at) = not_before {
+                tokio::select! {
+                    () = tokio::time::sleep(clock::until(at)) => {}
+                    () = cancelled(&controls) => return Err(EffectError::Stopped),
+                }
+            }
+            config.at(Moment::Begun, effect.step());
+            stage.perform(effect, controls).await
+        });
+        self.running = Some(Running { effect, handle });
+    }
+}
+
+async fn cancelled(controls: &Controls) {
+    while !controls.is_cancelled() {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+enum Asked {
+    Event(Event),
+    Limit(Option<model::BytesPerSecond>),
+}
+
+fn event_of(action: ActionKind) -> Asked {
+    Asked::Event(match action {
+        ActionKind::Pause => Event::Pause,
+        ActionKind::Resume => Event::Resume,
+        ActionKind::Cancel => Event::Cancel,
+        ActionKind::SwitchNow => Event::SwitchNow,
+        ActionKind::ChangeMode { to } => Event::ChangeMode(to),
+        ActionKind::Commit => Event::Commit,
+        ActionKind::Undo => Event::Undo,
+        ActionKind::Retry => Event::Retry,
+        ActionKind::SetLimit { limit } => return Asked::Limit(limit),
+    })
+}
+
+const fn words_of(event: &Event) -> &'static str {
+    match event {
+        Event::Done(_) | Event::Failed { .. } | Event::Restarted | Event::Woken => "Progress",
+        Event::Pause => "Pause",
+        Event::Resume => "Resume",
+        Event::Cancel => "Cancel",
+        Event::SwitchNow => "Switchover",
+        Event::ChangeMode(_) => "Another failback mode",
+        Event::Commit => "Commit",
+        Event::Undo => "Undo",
+        Event::Retry => "Retry",
+    }
+}
+
+fn said(text: Option<&str>) -> String {
+    text.map(|text| format!(": {text}")).unwrap_or_default()
+}
+
+/// What later steps need to know, for people who read the log's table.
+fn facts(done: Done) -> Option<String> {
+    match done {
+        Done::Plain => None,
+        Done::Proved { production_on } => Some(format!(r#"{{"production_on":{production_on}}}"#)),
+        Done::Frozen(epoch) => Some(format!(r#"{{"epoch":{epoch}}}"#)),
+        Done::WriteEpoch(epoch) => Some(format!(r#"{{"write_epoch":{epoch}}}"#)),
+    }
+}

@@ -1,0 +1,144 @@
+//! The sample estates: made from nothing in seconds, with real files on real file systems.
+
+mod files;
+mod make;
+mod plan;
+
+use std::{fs, io, path::Path, str::FromStr, sync::Arc};
+
+use disk::Disk;
+use model::{Job, JobId, SiteId, SiteRole};
+
+use self::plan::{Keeper, Pair, Plan};
+use super::meta::{self, EstateFile, ReplicaFile, SiteFile};
+use crate::PlatformError;
+
+/// The production site's id.
+pub(crate) const PRODUCTION: &str = "production";
+/// The DR site's id.
+pub(crate) const DR: &str = "dr";
+
+/// How large an estate to make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// Three VMs of a few MiB, for tests.
+    Tiny,
+    /// Seven VMs with disks from 256 MiB to 2 GiB, to try Landfall with.
+    Sample,
+}
+
+impl FromStr for Scale {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "tiny" => Ok(Self::Tiny),
+            "sample" => Ok(Self::Sample),
+            other => Err(format!("unknown scale {other:?}; say tiny or sample")),
+        }
+    }
+}
+
+/// Makes an estate in `<data-dir>/lab`, in place of one that is there. The estate's description
+/// comes last: without it there is no lab, and making it again begins anew.
+pub(crate) fn create(data_dir: &Path, scale: Scale) -> Result<(), PlatformError> {
+    let plan = match scale {
+        Scale::Tiny => plan::tiny(),
+        Scale::Sample => plan::sample(),
+    };
+    clear(data_dir)?;
+    let replicas = make_pairs(data_dir, &plan)?;
+    meta::save_estate(data_dir, &estate(replicas))
+}
+
+/// Writes a few new files, as a replica does after it was failed over again.
+pub(crate) fn diverge_after_failover(disk: Arc<dyn Disk>, seed: u64) -> Result<(), PlatformError> {
+    // 2 % of the disk, without what overwriting adds.
+    let kib = (disk.size().0 / 50) >> 10;
+    files::diverge(disk, kib, seed, None)
+        .map_err(|source| PlatformError::Io { operation: "write new files".to_owned(), source })
+}
+
+/// Removes what an estate consists of, its description first.
+fn clear(data_dir: &Path) -> Result<(), PlatformError> {
+    let lab = meta::lab_dir(data_dir);
+    let description = lab.join("estate.json");
+    let missing_is_fine = |result: io::Result<()>, path: &Path| match result {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(meta::io_error("remove", path, source))
+        }
+        _ => Ok(()),
+    };
+    missing_is_fine(fs::remove_file(&description), &description)?;
+    for site in [PRODUCTION, DR] {
+        let path = lab.join(site);
+        missing_is_fine(fs::remove_dir_all(&path), &path)?;
+        fs::create_dir_all(&path).map_err(|source| meta::io_error("create", &path, source))?;
+    }
+    Ok(())
+}
+
+/// Makes the pairs, two at a time.
+fn make_pairs(data_dir: &Path, plan: &Plan) -> Result<Vec<ReplicaFile>, PlatformError> {
+    let now = super::guest::now_micros();
+    let every_second = |first: usize| -> Result<Vec<(usize, ReplicaFile)>, PlatformError> {
+        let pairs = plan.pairs.iter().enumerate().skip(first).step_by(2);
+        pairs.map(|(index, pair)| Ok((index, make::pair(data_dir, pair, now)?))).collect()
+    };
+    let mut made = std::thread::scope(|scope| {
+        let other = scope.spawn(|| every_second(1));
+        let mut made = every_second(0)?;
+        let others = other.join().map_err(|_| PlatformError::Io {
+            operation: "make the sample".to_owned(),
+            source: io::Error::other("a thread that makes sample VMs panicked"),
+        })??;
+        made.extend(others);
+        Ok::<_, PlatformError>(made)
+    })?;
+    made.sort_by_key(|(index, _)| *index);
+    Ok(made.into_iter().map(|(_, replica)| replica).collect())
+}
+
+fn estate(replicas: Vec<ReplicaFile>) -> EstateFile {
+    let site = |id: &str, name: &str, role| SiteFile {
+        id: SiteId::new(id),
+        name: name.to_owned(),
+        role,
+    };
+    EstateFile {
+        version: 1,
+        sites: vec![
+            site(PRODUCTION, "Production site", SiteRole::Production),
+            site(DR, "DR site", SiteRole::DisasterRecovery),
+        ],
+        replicas,
+        jobs: Keeper::ALL.into_iter().map(job).collect(),
+    }
+}
+
+fn job(keeper: Keeper) -> Job {
+    Job { id: job_id(keeper), name: keeper.name().to_owned(), held: false }
+}
+
+fn job_id(keeper: Keeper) -> JobId {
+    JobId::new(stable_id("job", keeper.name()))
+}
+
+/// A UUID of version 7 that is the same each time: made of the kind and name of what it is for.
+fn stable_id(kind: &str, name: &str) -> String {
+    /// 2026-01-01 in milliseconds: before anything that Landfall makes itself.
+    const MILLIS: u64 = 1_767_225_600_000;
+    let hash = seed(kind, name);
+    let mut bytes = [0; 10];
+    bytes[..8].copy_from_slice(&hash.to_be_bytes());
+    bytes[8..].copy_from_slice(&hash.to_le_bytes()[..2]);
+    uuid::Builder::from_unix_timestamp_millis(MILLIS, &bytes).into_uuid().to_string()
+}
+
+/// A number made of a kind and a name.
+fn seed(kind: &str, name: &str) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(format!("{kind}/{name}").as_bytes())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! What the two sample estates are made of, as data.
+
+use model::{DiskFormat, Firmware, ReplicaState};
+
+/// An estate.
+pub(super) struct Plan {
+    pub(super) pairs: Vec<Pair>,
+}
+
+/// A job that keeps replicas.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keeper {
+    Gold,
+    Silver,
+}
+
+impl Keeper {
+    /// All of them.
+    pub(super) const ALL: [Self; 2] = [Self::Gold, Self::Silver];
+
+    /// What operators call it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Gold => "Gold hourly",
+            Self::Silver => "Silver nightly",
+        }
+    }
+}
+
+/// An original VM and its replica.
+#[derive(Clone)]
+pub(super) struct Pair {
+    pub(super) name: &'static str,
+    pub(super) keeper: Keeper,
+    pub(super) cpus: u32,
+    pub(super) memory_mib: u64,
+    pub(super) firmware: Firmware,
+    pub(super) tags: &'static [&'static str],
+    pub(super) policy: &'static str,
+    pub(super) tracking: bool,
+    pub(super) disks: Vec<DiskPlan>,
+    /// The original was started again and writes.
+    pub(super) production_on: bool,
+    pub(super) replica: ReplicaPlan,
+}
+
+/// How a replica differs from a copy.
+#[derive(Clone)]
+pub(super) struct ReplicaPlan {
+    pub(super) state: ReplicaState,
+    /// In the production site, beside its original.
+    pub(super) same_site: bool,
+    /// Its guest never answers.
+    pub(super) deaf: bool,
+    /// Its first disk was enlarged to this.
+    pub(super) first_disk_mib: Option<u64>,
+    /// It was reconfigured at the DR site: a disk, memory and a network of its own.
+    pub(super) reconfigured: Option<DiskPlan>,
+}
+
+/// One disk.
+#[derive(Clone)]
+pub(super) struct DiskPlan {
+    pub(super) name: &'static str,
+    pub(super) format: DiskFormat,
+    pub(super) size_mib: u64,
+    /// Files on it when it was replicated.
+    pub(super) files_kib: u64,
+    /// What the replica wrote since.
+    pub(super) written_kib: u64,
+}
+
+const fn raw(name: &'static str, size_mib: u64, files_kib: u64, written_kib: u64) -> DiskPlan {
+    DiskPlan { name, format: DiskFormat::Raw, size_mib, files_kib, written_kib }
+}
+
+const fn qcow2(name: &'static str, size_mib: u64, files_kib: u64, written_kib: u64) -> DiskPlan {
+    DiskPlan { name, format: DiskFormat::Qcow2, size_mib, files_kib, written_kib }
+}
+
+/// A replica that runs in place of its original, at the DR site.
+const FAILED_OVER: ReplicaPlan = ReplicaPlan {
+    state: ReplicaState::Failover,
+    same_site: false,
+    deaf: false,
+    first_disk_mib: None,
+    reconfigured: None,
+};
+
+fn pair(name: &'static str, disks: Vec<DiskPlan>) -> Pair {
+    Pair {
+        name,
+        keeper: Keeper::Gold,
+        cpus: 2,
+        memory_mib: 4_096,
+        firmware: Firmware::Uefi,
+        tags: &["sample"],
+        policy: "Gold",
+        tracking: true,
+        disks,
+        production_on: false,
+        replica: FAILED_OVER,
+    }
+}
+
+/// The estate that a first visitor finds.
+pub(super) fn sample() -> Plan {
+    Plan { pairs: vec![web(), db(), mail(), files(), app(), erp(), wiki()] }
+}
+
+fn web() -> Pair {
+    Pair { tags: &["web", "tier 1"], ..pair("web-01", vec![raw("system", 1_024, 49_152, 20_480)]) }
+}
+
+fn db() -> Pair {
+    let disks = vec![
+        qcow2("system", 512, 24_576, 10_240),
+        qcow2("data", 2_048, 65_536, 40_960),
+    ];
+    Pair { cpus: 8, memory_mib: 32_768, tags: &["database", "tier 1"], ..pair("db-01", disks) }
+}
+
+fn mail() -> Pair {
+    Pair {
+        cpus: 4,
+        memory_mib: 16_384,
+        tags: &["mail", "tier 2"],
+        production_on: true,
+        ..pair("mail-01", vec![raw("system", 512, 40_960, 36_864)])
+    }
+}
+
+fn files() -> Pair {
+    Pair {
+        keeper: Keeper::Silver,
+        tags: &["files", "tier 2"],
+        policy: "Silver",
+        replica: ReplicaPlan { first_disk_mib: Some(768), ..FAILED_OVER },
+        ..pair("files-01", vec![raw("system", 512, 40_960, 20_480)])
+    }
+}
+
+fn app() -> Pair {
+    let disks = vec![
+        qcow2("system", 512, 24_576, 12_288),
+        qcow2("data", 256, 20_480, 16_384),
+    ];
+    let added = qcow2("data2", 256, 0, 20_480);
+    Pair {
+        cpus: 4,
+        memory_mib: 8_192,
+        tags: &["application", "tier 1"],
+        replica: ReplicaPlan { reconfigured: Some(added), ..FAILED_OVER },
+        ..pair("app-01", disks)
+    }
+}
+
+fn erp() -> Pair {
+    Pair {
+        cpus: 8,
+        memory_mib: 65_536,
+        tags: &["erp", "tier 1"],
+        production_on: true,
+        replica: ReplicaPlan { state: ReplicaState::Ready, ..FAILED_OVER },
+        ..pair("erp-01", vec![qcow2("system", 1_024, 40_960, 0)])
+    }
+}
+
+fn wiki() -> Pair {
+    Pair {
+        keeper: Keeper::Silver,
+        memory_mib: 2_048,
+        firmware: Firmware::Bios,
+        tags: &["wiki", "tier 3"],
+        policy: "Silver",
+        tracking: false,
+        replica: ReplicaPlan { same_site: true, deaf: true, ..FAILED_OVER },
+        ..pair("wiki-01", vec![qcow2("system", 256, 24_576, 24_576)])
+    }
+}
+
+/// A small estate for tests.
+pub(super) fn tiny() -> Plan {
+    let deaf = ReplicaPlan { deaf: true, ..FAILED_OVER };
+    let two = vec![qcow2("system", 16, 2_048, 768), qcow2("data", 32, 3_072, 2_048)];
+    Plan {
+        pairs: vec![
+            pair("tiny-a", vec![raw("system", 24, 3_072, 1_536)]),
+            pair("tiny-b", two),
+            Pair {
+                production_on: true,
+                replica: deaf,
+                ..pair("tiny-c", vec![raw("system", 24, 3_072, 1_536)])
+            },
+        ],
+    }
+}

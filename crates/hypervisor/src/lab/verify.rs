@@ -1,0 +1,157 @@
+//! Checks, without Landfall's own data path, that production's disks equal what a session froze on
+//! the replica.
+//!
+//! Two raw images are compared by plain reads; as soon as a qcow2 is involved, `qemu-img compare`
+//! does it. The lab's lock is not taken, so it works beside a running server. The one part that
+//! shares code with Landfall is the look at the guest's records, which reads the production disk
+//! through the crates `disk` and `fatfs`.
+
+mod compare;
+mod report;
+
+use std::path::{Path, PathBuf};
+
+use disk::{Access, Locator};
+use model::{DiskFormat, PowerState, VmRef};
+
+use self::compare::Image;
+pub use self::report::{DiskRow, RecordsRow, VerifyReport, VerifyResult};
+use super::{
+    guest,
+    meta::{self, DiskFile, PointFile, ReplicaFile, VmFile},
+};
+use crate::PlatformError;
+
+/// Points that sessions make begin with this.
+const OURS: &str = "landfall-";
+
+/// Compares each replica's newest protective point with its production VM's disks as they are.
+///
+/// # Errors
+/// When the lab's description cannot be read. What cannot be compared is a row of the report.
+pub fn verify(data_dir: &Path) -> Result<VerifyReport, PlatformError> {
+    let estate = meta::load_estate(data_dir)?;
+    let mut report = VerifyReport::default();
+    for replica in &estate.replicas {
+        verify_replica(data_dir, replica, &mut report)?;
+    }
+    Ok(report)
+}
+
+fn verify_replica(
+    data_dir: &Path,
+    replica: &ReplicaFile,
+    report: &mut VerifyReport,
+) -> Result<(), PlatformError> {
+    let there = meta::load_vm(data_dir, &replica.vm)?;
+    let Some(point) = there.points.iter().rev().find(|point| point.name.as_str().starts_with(OURS))
+    else {
+        report.without_point.push(there.name);
+        return Ok(());
+    };
+    let production = meta::load_vm(data_dir, &replica.original)?;
+    for disk in &production.disks {
+        if let Some(paired) = there.disks.iter().find(|paired| paired.key == disk.key) {
+            let sides = Sides { data_dir, production: &production, replica: &there, point };
+            let result = sides.compare(disk, paired);
+            report.disks.push(DiskRow {
+                vm: production.name.clone(),
+                disk: disk.name.clone(),
+                point: point.name.clone(),
+                result,
+            });
+        }
+    }
+    report.records.extend(records(data_dir, &production));
+    Ok(())
+}
+
+/// A production VM and its replica at a point.
+struct Sides<'a> {
+    data_dir: &'a Path,
+    production: &'a VmFile,
+    replica: &'a VmFile,
+    point: &'a PointFile,
+}
+
+impl Sides<'_> {
+    fn compare(&self, disk: &DiskFile, paired: &DiskFile) -> VerifyResult {
+        if self.production.power != PowerState::Off {
+            return VerifyResult::NotComparable {
+                reason: "the production VM is on and writes; power it off and check again".to_owned(),
+            };
+        }
+        if disk.size != paired.size {
+            let text = format!("{} in production, {} on the replica", disk.size, paired.size);
+            return VerifyResult::Different { text };
+        }
+        let Some(replica) = image_at(self.data_dir, &self.replica.vm, paired, self.point.depth)
+        else {
+            let reason = "the description names layers that are not there; run `landfall lab reset`";
+            return VerifyResult::NotComparable { reason: reason.to_owned() };
+        };
+        let production = active_image(self.data_dir, &self.production.vm, disk);
+        compare::images(&production, &replica)
+    }
+}
+
+/// The image that holds a disk's content up to and including `depth` overlays.
+fn image_at(data_dir: &Path, vm: &VmRef, disk: &DiskFile, depth: usize) -> Option<Image> {
+    let dir = meta::vm_dir(data_dir, vm);
+    match depth.checked_sub(1) {
+        None => Some(Image { path: dir.join(&disk.base), format: disk.format }),
+        Some(index) => {
+            let layer = disk.layers.get(index)?;
+            Some(Image { path: dir.join(&layer.file), format: DiskFormat::Qcow2 })
+        }
+    }
+}
+
+/// The newest image of a disk.
+fn active_image(data_dir: &Path, vm: &VmRef, disk: &DiskFile) -> Image {
+    let dir = meta::vm_dir(data_dir, vm);
+    disk.layers.last().map_or_else(
+        || Image { path: dir.join(&disk.base), format: disk.format },
+        |layer| Image { path: dir.join(&layer.file), format: DiskFormat::Qcow2 },
+    )
+}
+
+/// The records on a production VM's first disk; none while it is on.
+fn records(data_dir: &Path, production: &VmFile) -> Option<RecordsRow> {
+    let disk = production.disks.first()?;
+    if production.power != PowerState::Off {
+        return None;
+    }
+    let image = active_image(data_dir, &production.vm, disk);
+    let (whole, text) = match read_records(image.path, image.format) {
+        Ok(found) => (found.is_whole(), records_text(&found)),
+        Err(reason) => (false, reason),
+    };
+    Some(RecordsRow { vm: production.name.clone(), whole, text })
+}
+
+fn records_text(found: &guest::Records) -> String {
+    let guest::Records { first, last, count, gaps, bad } = found;
+    format!("{count} records, {first} to {last}, {gaps} missing, {bad} damaged")
+}
+
+fn read_records(path: PathBuf, format: DiskFormat) -> Result<guest::Records, String> {
+    let path = std::path::absolute(path).map_err(|error| error.to_string())?;
+    let disk = disk::open(&Locator::File { path, format }, Access::Read)
+        .map_err(|error| chain_text(&error))?;
+    guest::read_records(disk).map_err(|error| chain_text(&error))
+}
+
+/// An error with its causes in one line.
+fn chain_text(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! The steps' choices. A choice that lacks something is kept, and what it lacks is said; a choice
+//! that cannot be is refused and changes nothing.
+
+use std::collections::BTreeSet;
+
+use model::{Actor, ApiError, Destination, DraftId, ReplicaId, view::ModeInput};
+
+use super::destinations;
+use crate::{
+    Service,
+    actor::authorise,
+    mode,
+    refusal::{conflict, invalid, not_found},
+};
+
+const REASON_CHARACTERS: usize = 2_000;
+
+impl Service {
+    /// Step Replica.
+    ///
+    /// # Errors
+    /// When none is chosen, or one is not there or cannot be failed back now.
+    pub async fn draft_set_replicas(
+        &self,
+        actor: &Actor,
+        id: &DraftId,
+        replicas: Vec<ReplicaId>,
+    ) -> Result<(), ApiError> {
+        authorise(actor)?;
+        let chosen = self.choosable(replicas).await?;
+        self.edit(id, |body| body.chosen.clone_from(&chosen))
+            .await?;
+        some_chosen(&chosen)
+    }
+
+    /// Step Destination.
+    ///
+    /// # Errors
+    /// When none is chosen, or it cannot be chosen in this version.
+    pub async fn draft_set_destination(
+        &self,
+        actor: &Actor,
+        id: &DraftId,
+        destination: Option<Destination>,
+    ) -> Result<(), ApiError> {
+        authorise(actor)?;
+        if let Some(why_not) = destination.and_then(destinations::why_not) {
+            return Err(invalid("destination", why_not, "Choose the original VM."));
+        }
+        self.edit(id, |body| body.destination = destination).await?;
+        destination_chosen(destination).map(|_| ())
+    }
+
+    /// Step Failback mode.
+    ///
+    /// # Errors
+    /// When the mode, its time or its zone cannot be; then the mode stays as it was.
+    pub async fn draft_set_mode(
+        &self,
+        actor: &Actor,
+        id: &DraftId,
+        input: ModeInput,
+    ) -> Result<(), ApiError> {
+        authorise(actor)?;
+        self.draft(id).await?;
+        let mode = mode::parse(&input, self.now())?;
+        self.edit(id, |body| {
+            body.mode_input.clone_from(&input);
+            body.mode = Some(mode.clone());
+        })
+        .await
+    }
+
+    /// Step Summary. What of it is missing is said by Finish.
+    ///
+    /// # Errors
+    /// When the reason is too long.
+    pub async fn draft_set_summary(
+        &self,
+        actor: &Actor,
+        id: &DraftId,
+        power_on: bool,
+        reason: String,
+        drift_seen: Vec<String>,
+    ) -> Result<(), ApiError> {
+        authorise(actor)?;
+        let reason = reason.trim().to_owned();
+        if reason.chars().count() > REASON_CHARACTERS {
+            return Err(invalid(
+                "reason",
+                format!("The reason is longer than {REASON_CHARACTERS} characters."),
+                "Shorten it.",
+            ));
+        }
+        let seen: Vec<String> = drift_seen
+            .into_iter()
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect();
+        self.edit(id, |body| {
+            body.power_on = power_on;
+            body.reason.clone_from(&reason);
+            body.drift_seen.clone_from(&seen);
+        })
+        .await
+    }
+
+    /// Replicas that are all there and can be failed back now, each once.
+    pub(super) async fn choosable(
+        &self,
+        replicas: Vec<ReplicaId>,
+    ) -> Result<Vec<ReplicaId>, ApiError> {
+        if replicas.is_empty() {
+            return Ok(replicas);
+        }
+        let estate = self.estate().await?;
+        let views = estate.replica_views();
+        let mut chosen = Vec::new();
+        let mut taken = BTreeSet::new();
+        for id in replicas {
+            let Some(view) = views.iter().find(|view| view.id == id) else {
+                return Err(not_found(
+                    format!("There is no replica {id}."),
+                    "Load the list again and choose from it.",
+                )
+                .on_field("replicas"));
+            };
+            if let Some(why_not) = view.operations.iter().find_map(|it| it.why_not.as_ref()) {
+                return Err(conflict(
+                    format!("{} cannot be failed back now. {why_not}", view.name),
+                    "Choose replicas in Failover.",
+                )
+                .on_field("replicas"));
+            }
+            if taken.insert(id.clone()) {
+                chosen.push(id);
+            }
+        }
+        Ok(chosen)
+    }
+}
+
+/// Refuses to go on without a replica.
+pub(super) fn some_chosen(chosen: &[ReplicaId]) -> Result<(), ApiError> {
+    if chosen.is_empty() {
+        return Err(invalid(
+            "replicas",
+            "No replica is chosen.",
+            "Choose at least one replica in Failover.",
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses to go on without a destination.
+pub(super) fn destination_chosen(
+    destination: Option<Destination>,
+) -> Result<Destination, ApiError> {
+    destination.ok_or_else(|| {
+        invalid(
+            "destination",
+            "No destination is chosen.",
+            "Choose where the replicas return to.",
+        )
+    })
+}

@@ -1,0 +1,61 @@
+//! A dry run: a full difference of the chosen VMs with nothing written, made by the engine.
+
+use model::{Actor, ApiError, ByteCount, DraftId, view::DryRunView};
+use store::IntentKind;
+
+use super::choose::{destination_chosen, some_chosen};
+use crate::{
+    Service,
+    actor::authorise,
+    refusal::{conflict, failed},
+};
+
+impl Service {
+    /// Asks for a dry run of a draft.
+    ///
+    /// # Errors
+    /// When there is no such draft, it was finished, a choice is missing, or one runs already.
+    pub async fn dry_run(&self, actor: &Actor, id: &DraftId) -> Result<(), ApiError> {
+        authorise(actor)?;
+        let draft = self.open_draft(id).await?;
+        some_chosen(&draft.body.chosen)?;
+        destination_chosen(draft.body.destination)?;
+        if self.dry_run_is_open(id).await? {
+            return Err(conflict(
+                "A dry run of this failback is at work already.",
+                "Wait for its result.",
+            ));
+        }
+        let asked = DryRunView {
+            asked_at: self.now(),
+            done_at: None,
+            progress: (ByteCount::ZERO, ByteCount::ZERO),
+            vms: Vec::new(),
+        };
+        self.store().dry_run_put(id, &asked).await.map_err(failed)?;
+        let audit = format!("Asked for a dry run of draft {id}.");
+        let kind = IntentKind::DryRun { draft: id.clone() };
+        self.intend(actor, None, kind, &audit).await?;
+        Ok(())
+    }
+
+    /// The newest dry run of a draft, as far as it is right now.
+    pub(super) async fn dry_run_view(&self, id: &DraftId) -> Result<Option<DryRunView>, ApiError> {
+        let view = self.store().dry_run_fetch(id).await.map_err(failed)?;
+        Ok(view.map(|mut view| {
+            if view.done_at.is_none()
+                && let Some(live) = self.wired.live.dry_run(id)
+            {
+                view.progress = (live.to_scan, live.scanned);
+            }
+            view
+        }))
+    }
+
+    async fn dry_run_is_open(&self, id: &DraftId) -> Result<bool, ApiError> {
+        let open = self.store().intent_list_open().await.map_err(failed)?;
+        Ok(open
+            .iter()
+            .any(|intent| matches!(&intent.kind, IntentKind::DryRun { draft } if draft == id)))
+    }
+}

@@ -1,0 +1,160 @@
+//! Finish: everything is checked once more, then one session per replica is recorded, once.
+
+use model::{
+    Actor, ApiError, BatchId, Destination, DraftId, FailbackMode, SessionId, view::FinishReply,
+};
+use store::{DraftBody, NewBatch, NewSession, fresh_id};
+
+use super::choose::{destination_chosen, some_chosen};
+use crate::{
+    Service,
+    actor::authorise,
+    mode,
+    preflight::{self, Checked, Target},
+    refusal::{conflict, failed, invalid},
+    start::counted,
+};
+
+impl Service {
+    /// Starts the failback that a draft describes. Asked again, it answers the same.
+    ///
+    /// # Errors
+    /// When there is no such draft, a choice is missing, or a check blocks; then nothing starts.
+    pub async fn finish(&self, actor: &Actor, id: &DraftId) -> Result<FinishReply, ApiError> {
+        authorise(actor)?;
+        if let Some(batch) = self.store().batch_for_draft(id).await.map_err(failed)? {
+            return Ok(batch.into());
+        }
+        let draft = self.draft(id).await?;
+        let (destination, mode) = self.complete(&draft.body)?;
+        let estate = self.estate().await?;
+        let checked = preflight::check(&estate, &draft.body.chosen);
+        nothing_blocks(&checked)?;
+        all_drift_seen(&checked, &draft.body)?;
+        let plan = Plan {
+            batch: BatchId::new(fresh_id()),
+            destination,
+            mode,
+            body: &draft.body,
+            actor,
+        };
+        let batch = self.batch(plan, id, checked);
+        let row = self.store().batch_insert(&batch).await.map_err(failed)?;
+        self.wake();
+        Ok(row.into())
+    }
+
+    /// The choices that Finish needs, or what is missing first.
+    fn complete(&self, body: &DraftBody) -> Result<(Destination, FailbackMode), ApiError> {
+        some_chosen(&body.chosen)?;
+        let destination = destination_chosen(body.destination)?;
+        let Some(mode) = body.mode.clone() else {
+            return Err(invalid(
+                "mode",
+                "No failback mode is chosen.",
+                "Choose when the switchover follows.",
+            ));
+        };
+        mode::still_to_come(&mode, self.now())?;
+        Ok((destination, mode))
+    }
+
+    fn batch(&self, plan: Plan<'_>, draft: &DraftId, checked: Vec<Checked>) -> NewBatch {
+        let now = self.now();
+        let targets: Vec<Target> = checked.into_iter().filter_map(|it| it.target).collect();
+        let names: Vec<&str> = targets.iter().map(|it| it.vm_name.as_str()).collect();
+        let audit = format!(
+            "Started the failback of {}: {}. {}.",
+            counted(names.len(), "VM", "VMs"),
+            names.join(", "),
+            mode::words(&plan.mode)
+        );
+        NewBatch {
+            draft: draft.clone(),
+            started_by: plan.actor.clone(),
+            reason: plan.body.reason.clone(),
+            started_at: now,
+            audit,
+            sessions: targets
+                .into_iter()
+                .map(|target| plan.session(target, now))
+                .collect(),
+            id: plan.batch,
+        }
+    }
+}
+
+/// What all sessions of one Finish have in common.
+struct Plan<'a> {
+    batch: BatchId,
+    destination: Destination,
+    mode: FailbackMode,
+    body: &'a DraftBody,
+    actor: &'a Actor,
+}
+
+impl Plan<'_> {
+    fn session(&self, target: Target, now: model::Timestamp) -> NewSession {
+        let machine = failback::Session::new(self.mode.clone(), self.body.power_on);
+        NewSession {
+            id: SessionId::new(fresh_id()),
+            batch: self.batch.clone(),
+            replica: target.replica.id,
+            protected: target.replica.protected,
+            vm_name: target.vm_name,
+            replica_vm: target.replica.vm,
+            production_vm: target.production,
+            destination: self.destination,
+            machine: machine.to_record(),
+            limit: None,
+            started_by: self.actor.clone(),
+            reason: self.body.reason.clone(),
+            started_at: now,
+            layout: target.pairs,
+        }
+    }
+}
+
+fn nothing_blocks(checked: &[Checked]) -> Result<(), ApiError> {
+    let first = checked
+        .iter()
+        .find_map(|it| Some((&it.view.name, it.view.blocked.first()?)));
+    match first {
+        None => Ok(()),
+        Some((name, why)) => Err(conflict(
+            format!("{name} cannot be failed back. {why}"),
+            "Or go back to Replica and leave this VM out.",
+        )),
+    }
+}
+
+fn all_drift_seen(checked: &[Checked], body: &DraftBody) -> Result<(), ApiError> {
+    let missing: Vec<String> = checked
+        .iter()
+        .flat_map(|it| unseen(it, body).map(|item| format!("{} of {}", item, it.view.name)))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(invalid(
+        "drift_seen",
+        format!("Not sent, and not ticked yet: {}.", missing.join(", ")),
+        "Tick each of them to say that you have seen it.",
+    ))
+}
+
+/// The drift of a VM that was not ticked.
+pub(super) fn unseen<'a>(
+    checked: &'a Checked,
+    body: &'a DraftBody,
+) -> impl Iterator<Item = &'a str> {
+    checked
+        .view
+        .drift
+        .iter()
+        .filter(|drift| {
+            let ticked = format!("{}/{}", checked.view.replica, drift.item);
+            !body.drift_seen.contains(&ticked)
+        })
+        .map(|drift| drift.item.as_str())
+}

@@ -1,0 +1,72 @@
+//! A draft with everything that its steps show.
+
+use model::{
+    ApiError, DraftId,
+    view::{DraftView, FinishReply, WizardStep},
+};
+use store::DraftBody;
+
+use super::{destinations, finish::unseen};
+use crate::{
+    Service, mode,
+    preflight::{self, Checked},
+    refusal::failed,
+};
+
+impl Service {
+    /// A draft with everything that its steps show.
+    ///
+    /// # Errors
+    /// When there is no such draft.
+    pub async fn draft_view(&self, id: &DraftId) -> Result<DraftView, ApiError> {
+        let body = self.draft(id).await?.body;
+        let batch = self.store().batch_for_draft(id).await.map_err(failed)?;
+        let finished: Option<FinishReply> = batch.map(FinishReply::from);
+        let estate = self.estate().await?;
+        let checked = preflight::check(&estate, &body.chosen);
+        Ok(DraftView {
+            id: id.clone(),
+            now: self.now(),
+            steps: self.steps(&body, &checked),
+            replicas: estate.replica_views(),
+            destinations: destinations::options(),
+            destination: body.destination,
+            mode_words: body.mode.as_ref().map(mode::words).unwrap_or_default(),
+            dry_run: self.dry_run_view(id).await?,
+            summary: checked.into_iter().map(|it| it.view).collect(),
+            chosen: body.chosen,
+            mode_input: body.mode_input,
+            mode: body.mode,
+            power_on: body.power_on,
+            drift_seen: body.drift_seen,
+            reason: body.reason,
+            finished,
+            zones: mode::zones(),
+        })
+    }
+
+    /// The steps that apply, each with whether its choice is complete.
+    fn steps(&self, body: &DraftBody, checked: &[Checked]) -> Vec<(WizardStep, bool)> {
+        let replicas = !body.chosen.is_empty();
+        let destination = body.destination.is_some();
+        let mode = body
+            .mode
+            .as_ref()
+            .is_some_and(|mode| mode::still_to_come(mode, self.now()).is_ok());
+        let checks = checked
+            .iter()
+            .all(|it| it.view.blocked.is_empty() && unseen(it, body).next().is_none());
+        destinations::steps(body.destination)
+            .iter()
+            .map(|&step| {
+                let complete = match step {
+                    WizardStep::Replica => replicas,
+                    WizardStep::Destination => destination,
+                    WizardStep::FailbackMode => mode,
+                    WizardStep::Summary => replicas && destination && mode && checks,
+                };
+                (step, complete)
+            })
+            .collect()
+    }
+}

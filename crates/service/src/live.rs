@@ -1,0 +1,64 @@
+//! What moves right now, which the engine holds in memory and the store has only at its last save.
+
+use model::{ByteCount, DiskCounters, DiskKey, DraftId, Limiter, SessionId};
+
+/// One disk's task as it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveDisk {
+    /// The disk.
+    pub key: DiskKey,
+    /// What the pass looks at, in words.
+    pub scope: String,
+    /// Its counters.
+    pub counters: DiskCounters,
+    /// Which proxies carry it and why, in words.
+    pub proxies: Option<String>,
+    /// Why it waits, where it does.
+    pub waiting: Option<String>,
+}
+
+/// The transfer of a session as it runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LiveSession {
+    /// Its disks.
+    pub disks: Vec<LiveDisk>,
+    /// What decides the remaining time.
+    pub limiter: Option<Limiter>,
+}
+
+/// How far a dry run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DryRunProgress {
+    /// Bytes to scan in all.
+    pub to_scan: ByteCount,
+    /// Of those, scanned.
+    pub scanned: ByteCount,
+}
+
+/// What the engine knows of work that runs right now.
+pub trait Live: Send + Sync {
+    /// A session's transfer; none when nothing of it runs.
+    fn session(&self, id: &SessionId) -> Option<LiveSession>;
+
+    /// A draft's dry run; none when it does not run.
+    fn dry_run(&self, id: &DraftId) -> Option<DryRunProgress>;
+
+    /// Bytes that a session's pre-failback snapshot takes now; none when nobody measured it.
+    fn undo_space(&self, _id: &SessionId) -> Option<ByteCount> {
+        None
+    }
+}
+
+/// For when no engine runs.
+#[derive(Clone, Copy, Debug)]
+pub struct NothingLive;
+
+impl Live for NothingLive {
+    fn session(&self, _id: &SessionId) -> Option<LiveSession> {
+        None
+    }
+
+    fn dry_run(&self, _id: &DraftId) -> Option<DryRunProgress> {
+        None
+    }
+}

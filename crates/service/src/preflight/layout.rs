@@ -1,0 +1,111 @@
+//! Whether the two sides' disks fit. Disks pair by the key recorded at replication.
+
+use model::{ByteCount, DiskInfo, LayoutFinding, VmInfo};
+use store::SessionDisk;
+
+/// What the layout check found.
+#[derive(Debug)]
+pub(super) struct Layout {
+    pub(super) findings: Vec<LayoutFinding>,
+    pub(super) pairs: Vec<SessionDisk>,
+    /// Disks that the replica has and production has not.
+    pub(super) only_on_replica: Vec<DiskInfo>,
+    /// Allocated on both sides: what a difference without digests reads.
+    pub(super) to_read: ByteCount,
+    /// What undo may take at most: no more than the disks, nor than the replica could send.
+    pub(super) undo_space: ByteCount,
+}
+
+/// Compares the disks of the replica with those of production.
+pub(super) fn check(replica: &VmInfo, production: &VmInfo) -> Layout {
+    let mut layout = Layout {
+        findings: Vec::new(),
+        pairs: Vec::new(),
+        only_on_replica: Vec::new(),
+        to_read: ByteCount::ZERO,
+        undo_space: ByteCount::ZERO,
+    };
+    for disk in &replica.disks {
+        let counterpart = production.disks.iter().find(|other| other.key == disk.key);
+        layout.take(disk, counterpart);
+    }
+    let only_on_production = production
+        .disks
+        .iter()
+        .filter(|disk| replica.disks.iter().all(|other| other.key != disk.key));
+    for disk in only_on_production {
+        layout.find(
+            disk,
+            false,
+            format!(
+                "{}, {}, is on {} only and stays untouched.",
+                disk.name, disk.size, production.name
+            ),
+        );
+    }
+    layout
+}
+
+impl Layout {
+    fn take(&mut self, disk: &DiskInfo, counterpart: Option<&DiskInfo>) {
+        let Some(other) = counterpart else {
+            let what = format!(
+                "{}, {}, is on the replica only and is not sent.",
+                disk.name, disk.size
+            );
+            self.find(disk, false, what);
+            self.only_on_replica.push(disk.clone());
+            return;
+        };
+        if let Some(what) = mismatch(disk, other) {
+            self.find(disk, true, what);
+            return;
+        }
+        self.find(disk, false, format!("{} on both sides.", disk.size));
+        self.pairs.push(SessionDisk {
+            key: disk.key.clone(),
+            name: disk.name.clone(),
+            size: disk.size,
+        });
+        let both = disk.allocated.saturating_add(other.allocated);
+        self.to_read = self.to_read.saturating_add(both);
+        let at_most = disk.size.min(disk.allocated);
+        self.undo_space = self.undo_space.saturating_add(at_most);
+    }
+
+    fn find(&mut self, disk: &DiskInfo, blocks: bool, what: String) {
+        self.findings.push(LayoutFinding {
+            disk: disk.name.clone(),
+            blocks,
+            what,
+        });
+    }
+}
+
+/// Why a pair does not fit, with the next step.
+fn mismatch(replica: &DiskInfo, production: &DiskInfo) -> Option<String> {
+    let name = &replica.name;
+    if replica.size != production.size {
+        let (ours, theirs) = sizes(replica.size, production.size);
+        return Some(format!(
+            "{name} is {ours} on the replica and {theirs} on production. Make both the same size \
+             at their platforms, then open this step again."
+        ));
+    }
+    (replica.sector != production.sector).then(|| {
+        format!(
+            "{name} has sectors of {} bytes on the replica and of {} bytes on production. \
+             Fail back to a disk with the same sector size.",
+            replica.sector, production.sector
+        )
+    })
+}
+
+/// Two sizes in units, or in bytes where they would read the same.
+fn sizes(one: ByteCount, other: ByteCount) -> (String, String) {
+    let (a, b) = (one.to_string(), other.to_string());
+    if a == b {
+        return (format!("{} bytes", one.0), format!("{} bytes", other.0));
+    }
+    (a, b)
+}

@@ -1,0 +1,10 @@
+//! Sessions as people see them, and what they ask of them.
+
+mod act;
+mod disks;
+mod steps;
+mod view;
+mod words;
+mod work;
+
+pub(crate) use work::Work;

@@ -1,0 +1,12 @@
+//! One module per use case, against a real store in a directory of its own.
+
+mod draft;
+mod dry_run;
+mod finish;
+mod fixture;
+mod lab;
+mod mode;
+mod preflight;
+mod session_act;
+mod session_view;
+mod start;

@@ -1,0 +1,142 @@
+//! What works behind the console: the store, the lab, the engine and the use cases over them.
+//!
+//! Stopped in the order in which they depend on each other: the engine parks its sessions, then
+//! the guests of the lab stop, then the store closes.
+
+use std::{path::Path, sync::Arc};
+
+use engine::{Engine, EngineError, LiveWork};
+use hypervisor::{
+    Platform, PlatformError,
+    lab::{Lab, LabSettings, Scale},
+};
+use model::{ByteCount, DiskCounters, DraftId, Limiter, SessionId};
+use service::{DryRunProgress, Live, LiveDisk, LiveSession, Service, Wiring};
+use store::{Store, StoreError};
+use thiserror::Error;
+
+use crate::fault;
+
+/// Task slots of each site's proxy.
+const SLOTS: u32 = 2;
+
+/// Everything that runs behind the console.
+#[derive(Debug)]
+pub struct Backend {
+    store: Store,
+    lab: Lab,
+    engine: Engine,
+    service: Service,
+}
+
+/// A back end that could not start.
+#[derive(Debug, Error)]
+pub enum BackendError {
+    /// The store could not be opened.
+    #[error("open the store")]
+    Store(#[from] StoreError),
+    /// The lab could not be opened.
+    #[error("open the lab")]
+    Lab(#[from] PlatformError),
+    /// The engine could not start.
+    #[error("start the engine")]
+    Engine(#[from] EngineError),
+    /// A thread that opened the lab died.
+    #[error("open the lab in the background")]
+    Worker(#[from] tokio::task::JoinError),
+}
+
+impl Backend {
+    /// Opens everything under `data_dir`; an empty one becomes a sample estate.
+    ///
+    /// # Errors
+    /// [`BackendError`] with what could not be opened.
+    pub async fn start(
+        data_dir: &Path,
+        scale: Scale,
+        open_to_network: bool,
+    ) -> Result<Self, BackendError> {
+        // The lab's lock comes first: one process owns a data directory.
+        let lab = {
+            let data_dir = data_dir.to_owned();
+            let settings = LabSettings { scale, ..LabSettings::default() };
+            tokio::task::spawn_blocking(move || Lab::open(&data_dir, settings)).await??
+        };
+        let store = Store::open_path(&data_dir.join("landfall.db")).await?;
+        let platforms: Vec<Arc<dyn Platform>> = vec![Arc::new(lab.clone())];
+        let engine = Engine::start(engine::Config {
+            data_dir: data_dir.to_owned(),
+            store: store.clone(),
+            platforms,
+            lab: Some(lab.clone()),
+            slots: SLOTS,
+            hook: fault::hook(),
+        })
+        .await?;
+        let service = Service::new(Wiring {
+            store: store.clone(),
+            wake: engine.waker(),
+            live: Arc::new(LiveView { work: engine.live(), lab: lab.clone(), store: store.clone() }),
+            clock: Arc::new(engine::now),
+            open_to_network,
+            lab_directory: Some(data_dir.join("lab").display().to_string()),
+        });
+        Ok(Self { store, lab, engine, service })
+    }
+
+    /// The use cases.
+    #[must_use]
+    pub fn service(&self) -> Service {
+        self.service.clone()
+    }
+
+    /// Parks sessions, stops guests, closes the store.
+    pub async fn shutdown(self) {
+        self.engine.shutdown().await;
+        let lab = self.lab;
+        if let Err(error) = tokio::task::spawn_blocking(move || lab.shutdown()).await {
+            tracing::error!(%error, "the lab did not stop cleanly");
+        }
+        self.store.close().await;
+    }
+}
+
+/// What the engine knows of running work, as the use cases ask for it.
+#[derive(Debug)]
+struct LiveView {
+    work: LiveWork,
+    lab: Lab,
+    store: Store,
+}
+
+impl Live for LiveView {
+    fn session(&self, id: &SessionId) -> Option<LiveSession> {
+        let disks = self.work.disks(id);
+        if disks.is_empty() {
+            return None;
+        }
+        let limiter = limiter(disks.iter().map(|(_, disk, _)| disk.waiting.is_some()));
+        let disks = disks
+            .into_iter()
+            .map(|(key, disk, counters)| LiveDisk {
+                key,
+                scope: disk.scope,
+                counters,
+                proxies: disk.proxies,
+                waiting: disk.waiting,
+            })
+            .collect();
+        Some(LiveSession { disks, limiter })
+    }
+
+    fn dry_run(&self, id: &DraftId) -> Option<DryRunProgress> {
+        let counters = self.work.dry_run(id)?;
+        let sum = |of: fn(&DiskCounters) -> ByteCount| counters.iter().map(of).sum();
+        Some(DryRunProgress { to_scan: sum(|c| c.to_scan), scanned: sum(|c| c.scanned) })
+    }
+}
+
+/// All disks wait for a slot, or at least one is being read.
+fn limiter(mut waits: impl Iterator<Item = bool>) -> Option<Limiter> {
+    Some(if waits.all(|waits| waits) { Limiter::WaitingForSlot } else { Limiter::Reading })
+}

@@ -1,0 +1,113 @@
+//! `landfall lab reset|verify`: the lab from the command line.
+
+use std::{io::Write as _, path::PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use hypervisor::lab::{Lab, LabSettings, Scale, verify};
+
+/// What to do with the lab.
+#[derive(Debug, Subcommand)]
+pub enum LabCommand {
+    /// Make the lab's estate anew; the console must not run
+    Reset(ResetArgs),
+    /// Compare each replica's protective point with its production disks, independently of
+    /// Landfall's own data path; the console may run
+    Verify(VerifyArgs),
+}
+
+/// How large the lab is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LabScale {
+    /// A few VMs of some MiB, for tests
+    Tiny,
+    /// The sample estate
+    #[default]
+    Sample,
+}
+
+impl From<LabScale> for Scale {
+    fn from(scale: LabScale) -> Self {
+        match scale {
+            LabScale::Tiny => Self::Tiny,
+            LabScale::Sample => Self::Sample,
+        }
+    }
+}
+
+/// Arguments of `lab reset`.
+#[derive(Debug, Args)]
+pub struct ResetArgs {
+    /// Directory of everything that Landfall keeps
+    #[arg(long, default_value = ".landfall", value_name = "DIR")]
+    data_dir: PathBuf,
+    /// How large the estate is
+    #[arg(long, value_enum, default_value_t)]
+    scale: LabScale,
+}
+
+/// Arguments of `lab verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Directory of everything that Landfall keeps
+    #[arg(long, default_value = ".landfall", value_name = "DIR")]
+    data_dir: PathBuf,
+}
+
+/// Does what was asked, and prints what came of it.
+///
+/// # Errors
+/// With the cause and the next step; `verify` also when a pair of disks differs.
+pub fn run(command: LabCommand) -> anyhow::Result<()> {
+    match command {
+        LabCommand::Reset(args) => reset(&args),
+        LabCommand::Verify(args) => verify_all(&args),
+    }
+}
+
+fn reset(args: &ResetArgs) -> anyhow::Result<()> {
+    let database = args.data_dir.join("landfall.db");
+    if database.exists() {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("start the async runtime")?
+            .block_on(refuse_when_at_work(&database))?;
+    }
+    std::fs::create_dir_all(&args.data_dir)
+        .with_context(|| format!("make {}", args.data_dir.display()))?;
+    let settings = LabSettings { scale: args.scale.into(), ..LabSettings::default() };
+    let lab = Lab::open(&args.data_dir, settings)?;
+    lab.reset()?;
+    lab.shutdown();
+    say(&format!("The lab in {} is as it was at the beginning.", args.data_dir.display()));
+    Ok(())
+}
+
+/// A reset under a session that is not over would pull its disks away.
+async fn refuse_when_at_work(database: &std::path::Path) -> anyhow::Result<()> {
+    let store = store::Store::open_path(database).await?;
+    let active = store.session_list_active().await?;
+    store.close().await;
+    if let Some(session) = active.first() {
+        bail!(
+            "the failback of {} is not over. Start the console and commit, undo or cancel it first",
+            session.vm_name
+        );
+    }
+    Ok(())
+}
+
+fn verify_all(args: &VerifyArgs) -> anyhow::Result<()> {
+    let report = verify(&args.data_dir)?;
+    say(&report.to_string());
+    if !report.all_equal() {
+        bail!("at least one pair of disks is not equal");
+    }
+    Ok(())
+}
+
+fn say(text: &str) {
+    // A closed standard output is no failure of what was done.
+    drop(writeln!(std::io::stdout().lock(), "{}", text.trim_end()));
+}
