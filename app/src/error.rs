@@ -1,11 +1,14 @@
 //! The error of every server function: [`ApiError`] in a type of our own, as Leptos needs it.
 
+use std::str;
+
 use leptos::server_fn::{
-    codec::JsonEncoding,
+    Bytes, ContentType, Decodes, Encodes, Format, FormatType,
+    codec::Post,
     error::{FromServerFnError, ServerFnErrorErr},
 };
 use model::{ApiError, ErrorKind};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// What a server function refuses with. On the wire it is the [`ApiError`] as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,8 +24,40 @@ impl From<ApiError> for AppError {
     }
 }
 
+/// JSON that is read as text, as everything else in the browser is: one parser is compiled, not two.
+#[derive(Debug)]
+pub struct JsonText;
+
+/// The encoding of answers.
+pub type Json = Post<JsonText>;
+
+impl ContentType for JsonText {
+    const CONTENT_TYPE: &'static str = "application/json";
+}
+
+impl FormatType for JsonText {
+    const FORMAT_TYPE: Format = Format::Text;
+}
+
+impl<T: Serialize> Encodes<T> for JsonText {
+    type Error = serde_json::Error;
+
+    fn encode(output: &T) -> Result<Bytes, Self::Error> {
+        serde_json::to_vec(output).map(Bytes::from)
+    }
+}
+
+impl<T: DeserializeOwned> Decodes<T> for JsonText {
+    type Error = serde_json::Error;
+
+    fn decode(bytes: Bytes) -> Result<T, Self::Error> {
+        // Bytes that are no text are no JSON either.
+        serde_json::from_str(str::from_utf8(&bytes).unwrap_or_default())
+    }
+}
+
 impl FromServerFnError for AppError {
-    type Encoder = JsonEncoding;
+    type Encoder = JsonText;
 
     /// Says in words what went wrong on the way. Details of the protocol help no operator.
     fn from_server_fn_error(value: ServerFnErrorErr) -> Self {

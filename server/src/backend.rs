@@ -3,7 +3,7 @@
 //! Stopped in the order in which they depend on each other: the engine parks its sessions, then
 //! the guests of the lab stop, then the store closes.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use engine::{Engine, EngineError, LiveWork};
 use hypervisor::{
@@ -59,7 +59,7 @@ impl Backend {
         // The lab's lock comes first: one process owns a data directory.
         let lab = {
             let data_dir = data_dir.to_owned();
-            let settings = LabSettings { scale, ..LabSettings::default() };
+            let settings = lab_settings(scale);
             tokio::task::spawn_blocking(move || Lab::open(&data_dir, settings)).await??
         };
         let store = Store::open_path(&data_dir.join("landfall.db")).await?;
@@ -76,12 +76,17 @@ impl Backend {
         let service = Service::new(Wiring {
             store: store.clone(),
             wake: engine.waker(),
-            live: Arc::new(LiveView { work: engine.live(), lab: lab.clone(), store: store.clone() }),
+            live: Arc::new(LiveView(engine.live())),
             clock: Arc::new(engine::now),
             open_to_network,
             lab_directory: Some(data_dir.join("lab").display().to_string()),
         });
-        Ok(Self { store, lab, engine, service })
+        Ok(Self {
+            store,
+            lab,
+            engine,
+            service,
+        })
     }
 
     /// The use cases.
@@ -101,17 +106,29 @@ impl Backend {
     }
 }
 
+/// The tiny lab is for tests: its guests are as quick as they can be.
+fn lab_settings(scale: Scale) -> LabSettings {
+    match scale {
+        Scale::Sample => LabSettings {
+            scale,
+            ..LabSettings::default()
+        },
+        Scale::Tiny => LabSettings {
+            scale,
+            guest_tick: Duration::from_millis(50),
+            shutdown_delay: Duration::from_millis(300),
+            shutdown_timeout: Duration::from_secs(3),
+        },
+    }
+}
+
 /// What the engine knows of running work, as the use cases ask for it.
 #[derive(Debug)]
-struct LiveView {
-    work: LiveWork,
-    lab: Lab,
-    store: Store,
-}
+struct LiveView(LiveWork);
 
 impl Live for LiveView {
     fn session(&self, id: &SessionId) -> Option<LiveSession> {
-        let disks = self.work.disks(id);
+        let disks = self.0.disks(id);
         if disks.is_empty() {
             return None;
         }
@@ -129,14 +146,25 @@ impl Live for LiveView {
         Some(LiveSession { disks, limiter })
     }
 
+    fn undo_space(&self, id: &SessionId) -> Option<ByteCount> {
+        self.0.undo_space(id)
+    }
+
     fn dry_run(&self, id: &DraftId) -> Option<DryRunProgress> {
-        let counters = self.work.dry_run(id)?;
+        let counters = self.0.dry_run(id)?;
         let sum = |of: fn(&DiskCounters) -> ByteCount| counters.iter().map(of).sum();
-        Some(DryRunProgress { to_scan: sum(|c| c.to_scan), scanned: sum(|c| c.scanned) })
+        Some(DryRunProgress {
+            to_scan: sum(|c| c.to_scan),
+            scanned: sum(|c| c.scanned),
+        })
     }
 }
 
 /// All disks wait for a slot, or at least one is being read.
 fn limiter(mut waits: impl Iterator<Item = bool>) -> Option<Limiter> {
-    Some(if waits.all(|waits| waits) { Limiter::WaitingForSlot } else { Limiter::Reading })
+    Some(if waits.all(|waits| waits) {
+        Limiter::WaitingForSlot
+    } else {
+        Limiter::Reading
+    })
 }

@@ -39,9 +39,14 @@ async fn start(State(contexts): State<Contexts>) -> Response {
     tokio::spawn(async move {
         let mut last = String::new();
         loop {
-            let Ok(view) = follow.service().start().await else { return };
+            let Ok(view) = follow.service().start().await else {
+                return;
+            };
             // The age of the answer alone is no news.
-            let news = json(&model::view::StartView { now: model::Timestamp(0), ..view.clone() });
+            let news = json(&model::view::StartView {
+                now: model::Timestamp(0),
+                ..view.clone()
+            });
             if news != last {
                 last = news;
                 if sender.send(named("start", &view)).await.is_err() {
@@ -85,7 +90,9 @@ async fn follow_session(
     let mut last = String::new();
     loop {
         let service = contexts.service();
-        let Ok(lines) = service.session_log_after(id, after).await else { return };
+        let Ok(lines) = service.session_log_after(id, after).await else {
+            return;
+        };
         for line in lines {
             after = line.seq;
             let event = named("log", &line).id(line.seq.to_string());
@@ -93,9 +100,17 @@ async fn follow_session(
                 return;
             }
         }
-        let Ok(view) = service.session_view(id).await else { return };
-        let view = SessionView { log: Vec::new(), ..view };
-        let news = json(&SessionView { now: model::Timestamp(0), ..view.clone() });
+        let Ok(view) = service.session_view(id).await else {
+            return;
+        };
+        let view = SessionView {
+            log: Vec::new(),
+            ..view
+        };
+        let news = json(&SessionView {
+            now: model::Timestamp(0),
+            ..view.clone()
+        });
         if news != last {
             last = news;
             if sender.send(named("snapshot", &view)).await.is_err() {
@@ -123,7 +138,9 @@ fn stream(receiver: mpsc::Receiver<Event>, contexts: &Contexts) -> Response {
     let until_stop = futures::StreamExt::take_until(events, async move {
         shutdown.cancelled().await;
     });
-    Sse::new(until_stop).keep_alive(KeepAlive::default()).into_response()
+    Sse::new(until_stop)
+        .keep_alive(KeepAlive::default())
+        .into_response()
 }
 
 fn named(name: &str, data: &impl Serialize) -> Event {

@@ -16,16 +16,21 @@ pub(crate) fn hook() -> Option<Hook> {
 
     let text = std::env::var("LANDFALL_KILL_AT").ok()?;
     let (moment, number) = text.split_once(':')?;
-    let moment = if moment == "begun" { Moment::Begun } else { Moment::Performed };
+    let moment = if moment == "begun" {
+        Moment::Begun
+    } else {
+        Moment::Performed
+    };
     let number: u64 = number.parse().ok()?;
     let seen = AtomicU64::new(0);
     Some(Arc::new(move |at, step| {
         if at == moment && seen.fetch_add(1, Ordering::SeqCst) + 1 == number {
             tracing::warn!(?step, "killed on demand");
-            drop(rustix::process::kill_process(
+            let ended = rustix::process::kill_process(
                 rustix::process::getpid(),
                 rustix::process::Signal::KILL,
-            ));
+            );
+            tracing::error!(?ended, "still here");
         }
     }))
 }

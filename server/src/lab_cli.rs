@@ -76,11 +76,17 @@ fn reset(args: &ResetArgs) -> anyhow::Result<()> {
     }
     std::fs::create_dir_all(&args.data_dir)
         .with_context(|| format!("make {}", args.data_dir.display()))?;
-    let settings = LabSettings { scale: args.scale.into(), ..LabSettings::default() };
+    let settings = LabSettings {
+        scale: args.scale.into(),
+        ..LabSettings::default()
+    };
     let lab = Lab::open(&args.data_dir, settings)?;
-    lab.reset()?;
+    lab.reset(args.scale.into())?;
     lab.shutdown();
-    say(&format!("The lab in {} is as it was at the beginning.", args.data_dir.display()));
+    say(&format!(
+        "The lab in {} is as it was at the beginning.",
+        args.data_dir.display()
+    ));
     Ok(())
 }
 

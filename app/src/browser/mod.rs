@@ -4,6 +4,7 @@
 
 pub mod events;
 pub mod notify;
+pub mod post;
 
 use std::time::Duration;
 

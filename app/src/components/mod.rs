@@ -2,8 +2,10 @@
 
 pub mod confirm;
 pub mod data_table;
+pub mod dynamic;
 pub mod error_summary;
 pub mod field;
+pub mod form;
 pub mod icon;
 pub mod live_status;
 pub mod load;

@@ -84,7 +84,7 @@ pub fn plan(batch: &Batch<'_>, limits: &Limits) -> Result<(DiffPlan, DiffReport)
 }
 
 pub(crate) fn check_shape(batch: &Batch<'_>, block: BlockSize) -> Result<(), Malformed> {
-    if batch.range.start % block.bytes() != 0 {
+    if !batch.range.start.is_multiple_of(block.bytes()) {
         return Err(Malformed::Unaligned);
     }
     let blocks = batch.range.len.div_ceil(block.bytes());

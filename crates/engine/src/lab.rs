@@ -18,7 +18,7 @@ pub(crate) async fn reset(config: &Config) -> Result<String, String> {
             session.vm_name
         ));
     }
-    let done = tokio::task::spawn_blocking(move || lab.reset()).await;
+    let done = tokio::task::spawn_blocking(move || lab.reset(lab.settings().scale)).await;
     answer(done, "The lab is as it was at the beginning.")
 }
 

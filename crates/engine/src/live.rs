@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use model::{BytesPerSecond, DiskCounters, DiskKey, DraftId, SessionId};
+use model::{ByteCount, BytesPerSecond, DiskCounters, DiskKey, DraftId, SessionId};
 use mover::{Controls, Meter};
 
 /// The meters of all running work.
@@ -19,6 +19,7 @@ pub struct LiveWork {
 struct Inner {
     sessions: BTreeMap<SessionId, SessionWork>,
     dry_runs: BTreeMap<DraftId, Vec<Meter>>,
+    undo_space: BTreeMap<SessionId, ByteCount>,
 }
 
 #[derive(Debug, Default)]
@@ -66,6 +67,16 @@ impl LiveWork {
             .dry_runs
             .get(draft)
             .map(|meters| meters.iter().map(Meter::counters).collect())
+    }
+
+    /// Bytes that a session's pre-failback snapshot took when it was last looked at.
+    #[must_use]
+    pub fn undo_space(&self, session: &SessionId) -> Option<ByteCount> {
+        self.lock().undo_space.get(session).copied()
+    }
+
+    pub(crate) fn set_undo_space(&self, session: &SessionId, space: ByteCount) {
+        self.lock().undo_space.insert(session.clone(), space);
     }
 
     /// Changes the limit of a session at work.

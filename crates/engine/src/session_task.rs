@@ -80,6 +80,7 @@ impl SessionTask {
         shutdown: CancellationToken,
     ) -> Result<(), TaskError> {
         self.take_up().await?;
+        self.measure_undo_space().await;
         while !self.session.is_over() {
             match self.hear(&mut intents, &shutdown).await {
                 Heard::Effect(effect, result) => self.effect_ended(effect, result).await?,
@@ -124,6 +125,15 @@ impl SessionTask {
                     Ok(())
                 }
             }
+        }
+    }
+
+    /// How much undo takes now; a platform that cannot say leaves the last figure.
+    async fn measure_undo_space(&self) {
+        let stage = self.stage.clone();
+        let measured = tokio::task::spawn_blocking(move || stage.undo_space()).await;
+        if let Ok(Ok(space)) = measured {
+            self.stage.live.set_undo_space(&self.id, space);
         }
     }
 
@@ -176,6 +186,7 @@ impl SessionTask {
     ) -> Result<(), TaskError> {
         self.running = None;
         self.config.at(Moment::Performed, effect.step());
+        self.measure_undo_space().await;
         let at = clock::now();
         let mut lines = Vec::new();
         let (event, finish) = match result {

@@ -14,7 +14,10 @@ mod random;
 pub use clock::ManualClock;
 pub use image::{random_image, scatter_changes};
 pub use layers::{
-    BitFlip, Call, Counting, Counts, FailAt, Fault, PowerLoss, Slow, Survivors,
+    BitFlip, Call, Counting, Counts, FailAt, Fault, Hook, Layer, PowerLoss, Slow, Survivors, When,
 };
 pub use memory::MemDisk;
 pub use random::Random;
+
+#[cfg(test)]
+mod tests;

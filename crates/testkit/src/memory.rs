@@ -1,9 +1,6 @@
 //! A disk in memory that knows its holes.
 
-use std::{
-    io,
-    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
-};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use disk::{Disk, DiskError, Extent, ExtentKind};
 use model::{ByteCount, ByteRange};
@@ -167,9 +164,4 @@ fn append(extents: &mut Vec<Extent>, span: std::ops::Range<u64>, kind: ExtentKin
             kind,
         }),
     }
-}
-
-/// An error of the operating system as a layer makes it.
-pub(crate) fn injected(kind: io::ErrorKind) -> io::Error {
-    io::Error::new(kind, "injected fault")
 }

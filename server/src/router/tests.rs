@@ -3,18 +3,21 @@
 use std::{fs, path::Path};
 
 use axum::http::{HeaderMap, header};
+use hypervisor::lab::Scale;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::*;
+use crate::backend::Backend;
 
 struct Console {
     router: Router,
+    _backend: Backend,
     _site: tempfile::TempDir,
 }
 
 impl Console {
-    fn new() -> Self {
+    async fn new() -> Self {
         let site = tempfile::tempdir().expect("a temporary directory");
         write_site(site.path());
         let address = "127.0.0.1:3000".parse().expect("a literal address");
@@ -23,10 +26,15 @@ impl Console {
             data_dir: site.path().join("data"),
             site_dir: site.path().to_path_buf(),
             allow_hosts: Vec::new(),
+            lab_scale: crate::lab_cli::LabScale::Tiny,
         };
-        let contexts = Contexts::new(CancellationToken::new());
+        let backend = Backend::start(&config.data_dir, Scale::Tiny, false)
+            .await
+            .expect("a back end over an empty directory");
+        let contexts = Contexts::new(backend.service(), CancellationToken::new());
         Self {
             router: build(&config, address, contexts),
+            _backend: backend,
             _site: site,
         }
     }
@@ -91,7 +99,7 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
 
 #[tokio::test]
 async fn the_start_page_is_complete_without_scripts() {
-    let page = Console::new().send("GET", "/", &[]).await;
+    let page = Console::new().await.send("GET", "/", &[]).await;
     assert_eq!(page.status, StatusCode::OK);
     assert!(page.body.contains("<h1"), "{}", page.body);
     assert_eq!(page.header(&header::CACHE_CONTROL), "no-store");
@@ -99,7 +107,7 @@ async fn the_start_page_is_complete_without_scripts() {
 
 #[tokio::test]
 async fn the_policy_names_the_nonce_of_the_scripts() {
-    let console = Console::new();
+    let console = Console::new().await;
     let page = console.send("GET", "/no/such/page", &[]).await;
     let policy = page.header(&header::CONTENT_SECURITY_POLICY);
     let nonce = between(policy, "'nonce-", "'");
@@ -122,7 +130,7 @@ async fn the_policy_names_the_nonce_of_the_scripts() {
 
 #[tokio::test]
 async fn an_unknown_address_is_our_own_404() {
-    let page = Console::new().send("GET", "/no/such/page", &[]).await;
+    let page = Console::new().await.send("GET", "/no/such/page", &[]).await;
     assert_eq!(page.status, StatusCode::NOT_FOUND);
     assert!(page.body.contains("There is no such page"), "{}", page.body);
     assert!(
@@ -134,6 +142,7 @@ async fn an_unknown_address_is_our_own_404() {
 #[tokio::test]
 async fn a_foreign_host_is_refused() {
     let answer = Console::new()
+        .await
         .send("GET", "/", &[("host", "evil.example:3000")])
         .await;
     assert_eq!(answer.status, StatusCode::MISDIRECTED_REQUEST);
@@ -147,7 +156,7 @@ async fn a_foreign_host_is_refused() {
 
 #[tokio::test]
 async fn writes_from_another_site_are_refused() {
-    let console = Console::new();
+    let console = Console::new().await;
     for cause in [
         ("origin", "http://evil.example"),
         ("sec-fetch-site", "cross-site"),
@@ -171,6 +180,7 @@ async fn writes_from_another_site_are_refused() {
 async fn a_body_beyond_the_limit_is_refused() {
     let too_long = (BODY_LIMIT + 1).to_string();
     let answer = Console::new()
+        .await
         .send("POST", "/api/anything", &[("content-length", &too_long)])
         .await;
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
@@ -178,7 +188,7 @@ async fn a_body_beyond_the_limit_is_refused() {
 
 #[tokio::test]
 async fn files_come_compressed_as_the_browser_likes() {
-    let console = Console::new();
+    let console = Console::new().await;
     for (accepted, body) in [
         ("br, gzip", "brotli"),
         ("gzip", "gzip"),
@@ -196,7 +206,7 @@ async fn files_come_compressed_as_the_browser_likes() {
 
 #[tokio::test]
 async fn a_file_is_sent_again_only_when_it_changed() {
-    let console = Console::new();
+    let console = Console::new().await;
     let first = console.send("GET", "/pkg/landfall.js", &[]).await;
     let changed = first.header(&header::LAST_MODIFIED);
     let second = console
@@ -207,7 +217,7 @@ async fn a_file_is_sent_again_only_when_it_changed() {
 
 #[tokio::test]
 async fn files_outside_the_site_stay_there() {
-    let console = Console::new();
+    let console = Console::new().await;
     for path in [
         "/pkg/../../etc/passwd",
         "/pkg/%2e%2e/%2e%2e/etc/passwd",

@@ -1,43 +1,9 @@
 //! What is missing or was refused: cause, next step, and a link to the field it belongs to.
 
-use leptos::{
-    html,
-    prelude::*,
-    server_fn::{ServerFn, error::ServerFnUrlError},
-};
-use leptos_router::hooks::use_query_map;
+use leptos::{html, prelude::*};
 use model::ApiError;
 
-use super::icon::Icon;
-use crate::error::AppError;
-
-/// The error of a form's newest sending: of this page's own, or, before hydration, of the address.
-///
-/// A form that the browser sends by itself comes back to its page with the error in the query.
-pub fn form_error<S>(action: ServerAction<S>) -> Signal<Option<ApiError>>
-where
-    S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
-    S::Output: Clone + Send + Sync + 'static,
-{
-    let query = use_query_map();
-    Signal::derive(move || {
-        if action.version().get() > 0 {
-            return action.value().get()?.err().map(|error| error.0);
-        }
-        query.with(|query| {
-            let path = query.get_str("__path")?;
-            let error = query.get_str("__err")?;
-            (path == S::PATH).then(|| decode::<S>(error))
-        })
-    })
-}
-
-fn decode<S>(error: &str) -> ApiError
-where
-    S: ServerFn<Error = AppError>,
-{
-    ServerFnUrlError::<S::Error>::decode_err(error).0
-}
+use super::{dynamic::part, icon::Icon};
 
 /// The id of a field's element, from the name that errors carry.
 pub fn field_id(field: &str) -> String {
@@ -50,7 +16,10 @@ pub fn ErrorSummary(
     /// The error to show.
     error: Signal<Option<ApiError>>,
 ) -> impl IntoView {
-    move || error.get().map(|error| view! { <Summary error/> })
+    part(move || {
+        let error = error.get()?;
+        Some(view! { <Summary error/> }.into_any())
+    })
 }
 
 #[component]

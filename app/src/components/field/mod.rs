@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use model::ApiError;
 
-use super::error_summary::field_id;
+use super::{dynamic::part, error_summary::field_id};
 
 /// The id of the text that describes a field.
 pub fn note_id(field: &str) -> String {
@@ -60,9 +60,10 @@ pub fn FieldNote(
     view! {
         <p class="field-note" id=note_id(name)>
             {hint}
-            {move || {
-                message.get().map(|message| view! { <strong class="field-error">{message}</strong> })
-            }}
+            {part(move || {
+                let message = message.get()?;
+                Some(view! { <strong class="field-error">{message}</strong> }.into_any())
+            })}
         </p>
     }
 }

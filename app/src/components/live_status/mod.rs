@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use super::dynamic::text;
+
 /// How the live link is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LiveState {
@@ -65,7 +67,7 @@ pub fn LiveStatus(
     view! {
         <p class=move || state.get().class()>
             <span class="live-dot" aria-hidden="true"></span>
-            {move || state.get().words()}
+            {text(move || state.get().words())}
         </p>
     }
 }

@@ -4,6 +4,7 @@ use leptos::{either::Either, html, prelude::*};
 use model::{ApiError, view::ModeInput};
 
 use super::{
+    dynamic::part_if,
     error_summary::field_id,
     field::{Field, FieldNote, error_of, note_id},
 };
@@ -136,7 +137,12 @@ fn ZoneInput(zone: String, zones: Vec<String>) -> impl IntoView {
     let node = NodeRef::<html::Select>::new();
     Effect::new(move || {
         if let (true, Some(select), Some(zone)) = (untouched, node.get(), browser::zone()) {
+            let first = select.value();
             select.set_value(&zone);
+            // A browser may know zones that the server does not.
+            if select.value().is_empty() {
+                select.set_value(&first);
+            }
         }
     });
     let options = zones
@@ -158,8 +164,9 @@ fn ZoneInput(zone: String, zones: Vec<String>) -> impl IntoView {
 fn WhichOfTwo(which: String, error: Signal<Option<ApiError>>) -> impl IntoView {
     let message = error_of(error, "which");
     let chosen = !which.is_empty();
-    move || {
-        (chosen || message.get().is_some()).then(|| {
+    part_if(
+        move || chosen || message.get().is_some(),
+        move || {
             let radio = |value: &'static str, text: &'static str| {
                 let id = match value {
                     "earlier" => field_id("which"),
@@ -186,6 +193,7 @@ fn WhichOfTwo(which: String, error: Signal<Option<ApiError>>) -> impl IntoView {
                     <FieldNote name="which" error/>
                 </fieldset>
             }
-        })
-    }
+            .into_any()
+        },
+    )
 }

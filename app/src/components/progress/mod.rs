@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use super::dynamic::text;
+
 /// A bar of whole percents; none while nothing is known, which shows an undetermined bar.
 #[component]
 pub fn ProgressBar(
@@ -18,7 +20,7 @@ pub fn ProgressBar(
             max="100"
             value=move || percent.get().map(|percent| percent.to_string())
         >
-            {move || percent.get().map(|percent| format!("{percent} %"))}
+            {text(move || percent.get().map_or_else(String::new, |percent| format!("{percent} %")))}
         </progress>
     }
 }

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use model::Timestamp;
 
+use super::dynamic::text;
 use crate::words;
 
 /// Relative for the eye, absolute on hover and for assistive technology.
@@ -16,7 +17,7 @@ pub fn When(
     let absolute = at.utc_text();
     view! {
         <time class="when" datetime=words::machine_time(at) title=absolute>
-            {move || words::relative_time(now.get(), at)}
+            {text(move || words::relative_time(now.get(), at))}
             <span class="visually-hidden">", " {absolute.clone()}</span>
         </time>
     }

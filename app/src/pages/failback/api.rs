@@ -11,7 +11,7 @@ use leptos::{prelude::*, server_fn::codec::GetUrl};
 use model::{Destination, DraftId, ReplicaId, view::DraftView};
 use serde::{Deserialize, Serialize};
 
-use crate::error::Answer;
+use crate::error::{Answer, Json};
 
 /// The button that sent a step's form.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,14 +37,14 @@ pub enum Press {
 }
 
 /// A draft with everything that its steps show.
-#[server(endpoint = "console/draft", input = GetUrl)]
+#[server(endpoint = "console/draft", input = GetUrl, output = Json)]
 pub async fn read_draft(id: DraftId) -> Answer<DraftView> {
     let (service, _) = crate::api::caller();
     crate::api::answer(service.draft_view(&id).await)
 }
 
 /// Step Replica.
-#[server(endpoint = "console/draft/replicas")]
+#[server(endpoint = "console/draft/replicas", output = Json)]
 pub async fn save_replicas(
     id: DraftId,
     #[server(default)] replicas: Vec<ReplicaId>,
@@ -55,7 +55,7 @@ pub async fn save_replicas(
 }
 
 /// Step Destination.
-#[server(endpoint = "console/draft/destination")]
+#[server(endpoint = "console/draft/destination", output = Json)]
 pub async fn save_destination(
     id: DraftId,
     destination: Option<Destination>,
@@ -69,7 +69,7 @@ pub async fn save_destination(
 }
 
 /// Step Failback mode. The fields are those of [`model::view::ModeInput`].
-#[server(endpoint = "console/draft/mode")]
+#[server(endpoint = "console/draft/mode", output = Json)]
 pub async fn save_mode(
     id: DraftId,
     #[server(default)] mode: String,
@@ -92,7 +92,7 @@ pub async fn save_mode(
 }
 
 /// Step Summary: dry run and Finish as well.
-#[server(endpoint = "console/draft/summary")]
+#[server(endpoint = "console/draft/summary", output = Json)]
 pub async fn save_summary(
     id: DraftId,
     #[server(default)] power_on: bool,

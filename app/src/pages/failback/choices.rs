@@ -22,17 +22,20 @@ pub(super) fn Choices(draft: DraftView, step: WizardStep) -> impl IntoView {
     let destination = draft
         .destination
         .map_or("not chosen yet", words::destination_title);
-    let mode = if draft.mode.is_some() {
-        draft.mode_words.clone()
-    } else {
-        "not chosen yet".to_owned()
-    };
+    let open = draft.finished.is_none();
+    let DraftView {
+        id,
+        mode,
+        mode_words,
+        ..
+    } = draft;
+    let mode = mode.map_or_else(|| "not chosen yet".to_owned(), |_| mode_words);
     let change = |target: WizardStep| {
-        let offered = step > target && draft.finished.is_none();
+        let offered = step > target && open;
         offered.then(|| {
             view! {
                 " "
-                <a href=view_model::step_href(&draft.id, target)>
+                <a href=view_model::step_href(&id, target)>
                     "Change" <span class="visually-hidden">" " {target.title()}</span>
                 </a>
             }
@@ -59,7 +62,7 @@ pub(super) fn Finished(reply: FinishReply) -> impl IntoView {
     let count = words::counted(reply.sessions.len(), "session");
     let links = reply
         .sessions
-        .iter()
+        .into_iter()
         .enumerate()
         .map(|(index, session)| {
             view! {

@@ -8,15 +8,16 @@ use model::{
 
 use super::{Question, StepButtons, api::SaveDestination};
 use crate::components::{
-    error_summary::{ErrorSummary, field_id, form_error},
+    error_summary::{ErrorSummary, field_id},
     field::{FieldNote, note_id},
+    form::{Form, Sending},
 };
 
 /// The step.
 #[component]
 pub(super) fn DestinationStep(draft: DraftView) -> impl IntoView {
-    let save = ServerAction::<SaveDestination>::new();
-    let error = form_error(save);
+    let save = Sending::to::<SaveDestination>();
+    let error = save.error();
     let chosen = draft.destination;
     let first = draft
         .destinations
@@ -34,7 +35,7 @@ pub(super) fn DestinationStep(draft: DraftView) -> impl IntoView {
     view! {
         <Question step=WizardStep::Destination/>
         <ErrorSummary error/>
-        <ActionForm action=save>
+        <Form sending=save>
             <input type="hidden" name="id" value=draft.id.to_string()/>
             <fieldset class="cards" aria-describedby=note_id("destination")>
                 <legend class="visually-hidden">"Destination"</legend>
@@ -46,8 +47,8 @@ pub(super) fn DestinationStep(draft: DraftView) -> impl IntoView {
                 "Automatic: before each VM the best pair of proxies is taken for every disk, and "
                 "the session says which and why."
             </p>
-            <StepButtons step=WizardStep::Destination pending=save.pending()/>
-        </ActionForm>
+            <StepButtons step=WizardStep::Destination sending=save/>
+        </Form>
     }
 }
 

@@ -9,7 +9,13 @@ use model::{
 use super::{api::read_draft, view_model};
 use crate::{
     browser,
-    components::{data_table::DataTable, icon::Icon, progress::ProgressBar},
+    components::{
+        data_table::DataTable,
+        dynamic::{part, part_if, text},
+        form::Sending,
+        icon::Icon,
+        progress::ProgressBar,
+    },
     words,
 };
 
@@ -19,8 +25,7 @@ pub(super) fn DryRun(
     id: DraftId,
     run: Option<DryRunView>,
     total: ByteCount,
-    #[prop(into)] pending: Signal<bool>,
-    #[prop(into)] sent: Signal<usize>,
+    sending: Sending,
 ) -> impl IntoView {
     let run = RwSignal::new(run);
     let running =
@@ -38,7 +43,7 @@ pub(super) fn DryRun(
     };
     // The form's answer says that a run began; how it goes on is asked for.
     Effect::new(move || {
-        if sent.get() > 0 {
+        if sending.done() > 0 {
             refresh();
         }
     });
@@ -61,26 +66,30 @@ pub(super) fn DryRun(
                 {total.to_string()} " and says how much would be sent."
             </p>
             <p role="status">
-                {move || run.with(|run| run.as_ref().map(view_model::dry_run_words))}
+                {text(move || run.with(|run| run.as_ref().map_or_else(String::new, view_model::dry_run_words)))}
             </p>
-            <Show when=move || running.get()>
-                <ProgressBar label="Dry run" percent/>
-            </Show>
-            {move || run.with(|run| run.as_ref().map(|run| results(&run.vms)))}
+            {part_if(
+                move || running.get(),
+                move || view! { <ProgressBar label="Dry run" percent/> }.into_any(),
+            )}
+            {part(move || run.with(|run| run.as_ref().and_then(|run| results(&run.vms))))}
             <button
                 type="submit"
                 class="button"
                 name="press"
                 value="dry_run"
-                aria-busy=move || pending.get().then_some("true")
+                aria-busy=move || sending.busy()
             >
-                {move || if run.with(Option::is_some) { "Measure again" } else { "Start a dry run" }}
+                {text(move || {
+                    let again = run.with(Option::is_some);
+                    if again { "Measure again" } else { "Start a dry run" }.to_owned()
+                })}
             </button>
         </section>
     }
 }
 
-fn results(vms: &[DryRunVm]) -> Option<impl IntoView + use<>> {
+fn results(vms: &[DryRunVm]) -> Option<AnyView> {
     if vms.is_empty() {
         return None;
     }
@@ -100,17 +109,20 @@ fn results(vms: &[DryRunVm]) -> Option<impl IntoView + use<>> {
             }
         })
         .collect_view();
-    Some(view! {
-        <DataTable caption="Result of the dry run">
-            <thead>
-                <tr>
-                    <th scope="col">"Replica"</th>
-                    <th scope="col" class="number">"Looked at"</th>
-                    <th scope="col" class="number">"Different"</th>
-                    <th scope="col" class="number">"To send"</th>
-                </tr>
-            </thead>
-            <tbody>{rows}</tbody>
-        </DataTable>
-    })
+    Some(
+        view! {
+            <DataTable caption="Result of the dry run">
+                <thead>
+                    <tr>
+                        <th scope="col">"Replica"</th>
+                        <th scope="col" class="number">"Looked at"</th>
+                        <th scope="col" class="number">"Different"</th>
+                        <th scope="col" class="number">"To send"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </DataTable>
+        }
+        .into_any(),
+    )
 }

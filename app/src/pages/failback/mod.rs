@@ -20,6 +20,7 @@ use model::{
 
 use crate::{
     components::{
+        form::Sending,
         load::{FirstLoad, LoadFailed},
         step_rail::StepRail,
     },
@@ -108,7 +109,7 @@ fn Question(step: WizardStep) -> impl IntoView {
 
 /// The buttons at the foot of a step.
 #[component]
-fn StepButtons(step: WizardStep, #[prop(into)] pending: Signal<bool>) -> impl IntoView {
+fn StepButtons(step: WizardStep, sending: Sending) -> impl IntoView {
     let back = (step != WizardStep::Replica).then(|| {
         view! { <button type="submit" class="button" name="press" value="back">"Back"</button> }
     });
@@ -118,11 +119,10 @@ fn StepButtons(step: WizardStep, #[prop(into)] pending: Signal<bool>) -> impl In
             ("next", "Next")
         }
     };
-    let busy = move || pending.get().then_some("true");
     view! {
         // Enter in a field presses the first of them.
         <div class="step-buttons">
-            <button type="submit" class="button primary" name="press" value=value aria-busy=busy>
+            <button type="submit" class="button primary" name="press" value=value aria-busy=move || sending.busy()>
                 {words}
             </button>
             {back}

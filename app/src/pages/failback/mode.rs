@@ -5,15 +5,16 @@ use model::view::{DraftView, WizardStep};
 
 use super::{Question, StepButtons, api::SaveMode};
 use crate::components::{
-    error_summary::{ErrorSummary, form_error},
+    error_summary::ErrorSummary,
+    form::{Form, Sending},
     mode_fields::ModeFields,
 };
 
 /// The step.
 #[component]
 pub(super) fn ModeStep(draft: DraftView) -> impl IntoView {
-    let save = ServerAction::<SaveMode>::new();
-    let error = form_error(save);
+    let save = Sending::to::<SaveMode>();
+    let error = save.error();
     view! {
         <Question step=WizardStep::FailbackMode/>
         <p>
@@ -21,10 +22,10 @@ pub(super) fn ModeStep(draft: DraftView) -> impl IntoView {
             "switchover then shuts the replica down, sends the last changes and hands over."
         </p>
         <ErrorSummary error/>
-        <ActionForm action=save>
+        <Form sending=save>
             <input type="hidden" name="id" value=draft.id.to_string()/>
             <ModeFields input=draft.mode_input zones=draft.zones error/>
-            <StepButtons step=WizardStep::FailbackMode pending=save.pending()/>
-        </ActionForm>
+            <StepButtons step=WizardStep::FailbackMode sending=save/>
+        </Form>
     }
 }

@@ -4,28 +4,31 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 
 use crate::{
-    components::error_summary::{ErrorSummary, form_error},
+    components::{
+        error_summary::ErrorSummary,
+        form::{Form, Sending},
+    },
     pages::start::api::CreateDraft,
 };
 
 /// Offers to begin a draft.
 #[component]
 pub fn NewFailback() -> impl IntoView {
-    let create = ServerAction::<CreateDraft>::new();
+    let create = Sending::to::<CreateDraft>();
     view! {
         <Title text="Start a failback"/>
         <header class="page-head">
             <h1>"Start a failback"</h1>
         </header>
-        <ErrorSummary error=form_error(create)/>
+        <ErrorSummary error=create.error()/>
         <p>
             "The wizard asks which replicas return to production, where to, and when. Nothing is "
             "written before Finish."
         </p>
-        <ActionForm action=create>
+        <Form sending=create>
             <button type="submit" class="button primary">"Start a failback"</button>
             " "
             <a class="button quiet" href="/">"Back to the start page"</a>
-        </ActionForm>
+        </Form>
     }
 }

@@ -14,7 +14,9 @@ use crate::{
     browser,
     components::{
         data_table::DataTable,
-        error_summary::{ErrorSummary, field_id, form_error},
+        dynamic::text,
+        error_summary::{ErrorSummary, field_id},
+        form::{Form, Sending},
         state_badge::Badges,
         when::When,
     },
@@ -69,8 +71,8 @@ impl Selection {
 /// The step.
 #[component]
 pub(super) fn ReplicaStep(draft: DraftView) -> impl IntoView {
-    let save = ServerAction::<SaveReplicas>::new();
-    let error = form_error(save);
+    let save = Sending::to::<SaveReplicas>();
+    let error = save.error();
     let filter = use_query_map()
         .with_untracked(|query| query.get_str("filter").unwrap_or_default().to_owned());
     let now = Signal::from(browser::present(draft.now));
@@ -89,7 +91,7 @@ pub(super) fn ReplicaStep(draft: DraftView) -> impl IntoView {
     view! {
         <Question step=WizardStep::Replica/>
         <ErrorSummary error/>
-        <ActionForm action=save>
+        <Form sending=save>
             <input type="hidden" name="id" value=draft.id.to_string()/>
             <Toolbar selection href=view_model::step_href(&draft.id, WizardStep::Replica)/>
                 <DataTable caption="Replicas to fail back">
@@ -105,8 +107,8 @@ pub(super) fn ReplicaStep(draft: DraftView) -> impl IntoView {
                     </thead>
                     <tbody>{rows}</tbody>
                 </DataTable>
-            <StepButtons step=WizardStep::Replica pending=save.pending()/>
-        </ActionForm>
+            <StepButtons step=WizardStep::Replica sending=save/>
+        </Form>
     }
 }
 
@@ -144,14 +146,14 @@ fn Toolbar(selection: Selection, href: String) -> impl IntoView {
                 "Apply"
             </button>
             <button type="submit" class="button small" name="press" value="all" on:click=select_all>
-                {move || format!("Select all {}", selection.selectable().len())}
+                {text(move || format!("Select all {}", selection.selectable().len()))}
             </button>
             <button type="submit" class="button small" name="press" value="clear" on:click=clear>
-                {move || format!("Clear all {}", count())}
+                {text(move || format!("Clear all {}", count()))}
             </button>
             <a class="button small" rel="external" href=href>"Refresh"</a>
             <span class="toolbar-count" role="status">
-                {move || format!("{} chosen", words::counted(count(), "replica"))}
+                {text(move || format!("{} chosen", words::counted(count(), "replica")))}
             </span>
         </div>
     }

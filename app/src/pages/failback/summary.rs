@@ -8,16 +8,17 @@ use model::{
 
 use super::{Question, StepButtons, api::SaveSummary, dry_run::DryRun, view_model};
 use crate::components::{
-    error_summary::{ErrorSummary, field_id, form_error},
+    error_summary::{ErrorSummary, field_id},
     field::{Field, FieldNote, note_id},
+    form::{Form, Sending},
     icon::Icon,
 };
 
 /// The step.
 #[component]
 pub(super) fn SummaryStep(draft: DraftView) -> impl IntoView {
-    let save = ServerAction::<SaveSummary>::new();
-    let error = form_error(save);
+    let save = Sending::to::<SaveSummary>();
+    let error = save.error();
     let total = view_model::total_to_read(&draft);
     let blocked = blocked(view_model::blocked(&draft));
     let DraftView {
@@ -40,11 +41,11 @@ pub(super) fn SummaryStep(draft: DraftView) -> impl IntoView {
         <Question step=WizardStep::Summary/>
         <ErrorSummary error/>
         {blocked}
-        <ActionForm action=save>
+        <Form sending=save>
             <input type="hidden" name="id" value=id.to_string()/>
             <p>{mode_words}</p>
             <div id=field_id("drift_seen") tabindex="-1">{vms} {drift_note}</div>
-            <DryRun id run=dry_run total pending=save.pending() sent=save.version()/>
+            <DryRun id run=dry_run total sending=save/>
             <section class="panel">
                 <h3>"After the switchover"</h3>
                 <div class="choice">
@@ -63,8 +64,8 @@ pub(super) fn SummaryStep(draft: DraftView) -> impl IntoView {
                     </textarea>
                 </Field>
             </section>
-            <StepButtons step=WizardStep::Summary pending=save.pending()/>
-        </ActionForm>
+            <StepButtons step=WizardStep::Summary sending=save/>
+        </Form>
     }
 }
 

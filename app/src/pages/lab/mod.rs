@@ -12,7 +12,9 @@ use crate::{
     browser,
     components::{
         confirm::ConfirmDialog,
-        error_summary::{ErrorSummary, form_error},
+        dynamic::{part, text},
+        error_summary::ErrorSummary,
+        form::{Form, Sending},
         icon::Icon,
         load::{FirstLoad, LoadFailed, Loading},
     },
@@ -40,8 +42,8 @@ pub fn LabPage() -> impl IntoView {
 fn Lab(view: LabView) -> impl IntoView {
     let fetched = RwSignal::new(Loading::Ready(view.clone()));
     let lab = Memo::new(move |_| fetched.with(|lab| lab.data().cloned().unwrap_or(view.clone())));
-    let reset = ServerAction::<ResetLab>::new();
-    let fail_over = ServerAction::<FailOver>::new();
+    let reset = Sending::to::<ResetLab>();
+    let fail_over = Sending::to::<FailOver>();
     keep_fresh(fetched, reset, fail_over);
     let query = use_query_map();
     let asked = Memo::new(move |_| {
@@ -66,25 +68,24 @@ fn Lab(view: LabView) -> impl IntoView {
         <StaleNote fetched/>
         <Reset lab/>
         <FailOverList lab/>
-        <ErrorSummary error=form_error(reset)/>
-        <ErrorSummary error=form_error(fail_over)/>
-        {move || asked.get().map(|question| view! { <Confirm question reset fail_over/> })}
+        <ErrorSummary error=reset.error()/>
+        <ErrorSummary error=fail_over.error()/>
+        {part(move || {
+            let question = asked.get()?;
+            Some(view! { <Confirm question reset fail_over/> }.into_any())
+        })}
     }
 }
 
 /// Asks again after each form, and every second while a reset is at work.
-fn keep_fresh(
-    lab: RwSignal<Loading<LabView>>,
-    reset: ServerAction<ResetLab>,
-    fail_over: ServerAction<FailOver>,
-) {
+fn keep_fresh(lab: RwSignal<Loading<LabView>>, reset: Sending, fail_over: Sending) {
     let refresh = move || {
         spawn_local(async move {
             let answer = read_lab().await;
             let _gone = lab.try_update(|lab| *lab = lab.clone().take(answer));
         });
     };
-    let sent = move || reset.version().get() + fail_over.version().get();
+    let sent = move || reset.done() + fail_over.done();
     let resetting = Memo::new(move |_| lab.with(|lab| lab.data().is_some_and(|lab| lab.resetting)));
     Effect::new(move || {
         if sent() > 0 {
@@ -102,7 +103,7 @@ fn keep_fresh(
 fn LastResult(lab: Memo<LabView>) -> impl IntoView {
     view! {
         <p role="status" class="lab-status">
-            {move || lab.with(view_model::status)}
+            {text(move || lab.with(view_model::status))}
         </p>
     }
 }
@@ -110,14 +111,17 @@ fn LastResult(lab: Memo<LabView>) -> impl IntoView {
 /// Says that what is shown is old, and why.
 #[component]
 fn StaleNote(fetched: RwSignal<Loading<LabView>>) -> impl IntoView {
-    move || {
+    part(move || {
         fetched.with(|lab| match lab {
-            Loading::Stale(_, error) => Some(view! {
-                <p class="why-not">"Not refreshed: " {error.message.clone()}</p>
-            }),
+            Loading::Stale(_, error) => Some(
+                view! {
+                    <p class="why-not">"Not refreshed: " {error.message.clone()}</p>
+                }
+                .into_any(),
+            ),
             Loading::First | Loading::Ready(_) | Loading::Failed(_) => None,
         })
-    }
+    })
 }
 
 #[component]
@@ -127,14 +131,14 @@ fn Reset(lab: Memo<LabView>) -> impl IntoView {
         <section class="panel" aria-labelledby="reset">
             <h2 id="reset">"Reset the lab"</h2>
             <p>"Makes the sample estate anew, with its replicas failed over and ready to try."</p>
-            {move || match why_not.get() {
-                Some(reason) => Either::Left(view! {
+            {part(move || Some(match why_not.get() {
+                Some(reason) => view! {
                     <p class="why-not"><Icon name="off"/>"Not possible now: " {reason}</p>
-                }),
-                None => Either::Right(view! {
+                }.into_any(),
+                None => view! {
                     <a class="button danger" href="/lab?confirm=reset">"Reset the lab"</a>
-                }),
-            }}
+                }.into_any(),
+            }))}
         </section>
     }
 }
@@ -142,29 +146,35 @@ fn Reset(lab: Memo<LabView>) -> impl IntoView {
 #[component]
 fn FailOverList(lab: Memo<LabView>) -> impl IntoView {
     let replicas = Memo::new(move |_| lab.with(|lab| lab.can_fail_over.clone()));
-    let rows = move || {
-        replicas
-            .get()
+    let rows = part(move || {
+        let list = replicas.get();
+        if list.is_empty() {
+            return Some(none_ready());
+        }
+        let rows = list
             .into_iter()
             .map(|(id, name)| view! { <FailOverRow id name/> })
-            .collect_view()
-    };
+            .collect_view();
+        Some(view! { <ul class="fail-over-list">{rows}</ul> }.into_any())
+    });
     view! {
         <section class="panel" aria-labelledby="fail-over">
             <h2 id="fail-over">"Fail over again"</h2>
-            <p>"A replica in state Ready can be failed over, so that its failback can be tried again."</p>
-            <Show
-                when=move || replicas.with(|list| !list.is_empty())
-                fallback=|| view! {
-                    <p class="empty">
-                        "No replica is in state Ready. One is after its failback was committed."
-                    </p>
-                }
-            >
-                <ul class="fail-over-list">{rows}</ul>
-            </Show>
+            <p>
+                "A replica in state Ready can be failed over, so that its failback can be tried again."
+            </p>
+            {rows}
         </section>
     }
+}
+
+fn none_ready() -> AnyView {
+    view! {
+        <p class="empty">
+            "No replica is in state Ready. One is after its failback was committed."
+        </p>
+    }
+    .into_any()
 }
 
 #[component]
@@ -181,11 +191,7 @@ fn FailOverRow(id: ReplicaId, name: String) -> impl IntoView {
 }
 
 #[component]
-fn Confirm(
-    question: Question,
-    reset: ServerAction<ResetLab>,
-    fail_over: ServerAction<FailOver>,
-) -> impl IntoView {
+fn Confirm(question: Question, reset: Sending, fail_over: Sending) -> impl IntoView {
     let keep = || view! { <a class="button quiet" href="/lab">"Leave it as it is"</a> };
     match question {
         Question::Reset => Either::Left(view! {
@@ -194,12 +200,12 @@ fn Confirm(
                     "All VMs of the lab, their disks and everything written to them are removed and "
                     "made anew. Sessions that are over stay in the list."
                 </p>
-                <ActionForm action=reset>
+                <Form sending=reset>
                     <div class="button-row">
                         <button type="submit" class="button danger">"Reset the lab"</button>
                         {keep()}
                     </div>
-                </ActionForm>
+                </Form>
             </ConfirmDialog>
         }),
         Question::FailOver { id, name } => Either::Right(view! {
@@ -208,13 +214,13 @@ fn Confirm(
                     "The production VM is powered off and " {name}
                     " runs in its place at the DR site. Its disks diverge from then on."
                 </p>
-                <ActionForm action=fail_over>
+                <Form sending=fail_over>
                     <input type="hidden" name="replica" value=id.to_string()/>
                     <div class="button-row">
                         <button type="submit" class="button primary">"Fail over"</button>
                         {keep()}
                     </div>
-                </ActionForm>
+                </Form>
             </ConfirmDialog>
         }),
     }

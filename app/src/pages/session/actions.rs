@@ -2,7 +2,7 @@
 //!
 //! A confirmation is an address (`?confirm=commit`), so it works without scripts and outlives a reload.
 
-use leptos::{either::Either, prelude::*};
+use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use model::{ApiError, Operation};
 
@@ -14,8 +14,10 @@ use super::{
 use crate::{
     components::{
         confirm::ConfirmDialog,
-        error_summary::{ErrorSummary, field_id, form_error},
+        dynamic::{part, part_if, text},
+        error_summary::{ErrorSummary, field_id},
         field::{Field, note_id},
+        form::{Form, Sending},
         mode_fields::ModeFields,
     },
     words,
@@ -24,24 +26,34 @@ use crate::{
 /// All actions in one place.
 #[component]
 pub(super) fn Actions(newest: Newest) -> impl IntoView {
-    let act = ServerAction::<Act>::new();
-    let error = form_error(act);
+    let act = Sending::to::<Act>();
+    let error = act.error();
     let query = use_query_map();
     let asked = Memo::new(move |_| {
         query.with(|query| query.get_str("confirm").and_then(view_model::from_slug))
     });
     let possible = Memo::new(move |_| newest.with(view_model::possible));
-    let buttons = move || possible.get().into_iter().map(button).collect_view();
+    let buttons = part(move || {
+        Some(
+            possible
+                .get()
+                .into_iter()
+                .map(button)
+                .collect_view()
+                .into_any(),
+        )
+    });
     view! {
         <section class="actions" aria-label="Actions">
             <div class="button-row">{buttons}</div>
             <Impossible newest/>
         </section>
-        {move || asked.get().map(|operation| view! { <Confirmation newest operation act error/> })}
+        {part(move || {
+            let operation = asked.get()?;
+            Some(view! { <Confirmation newest operation act error/> }.into_any())
+        })}
         // An error outlives its confirmation, for instance when the session went on meanwhile.
-        <Show when=move || asked.get().is_none()>
-            <ErrorSummary error/>
-        </Show>
+        {part_if(move || asked.get().is_none(), move || view! { <ErrorSummary error/> }.into_any())}
     }
 }
 
@@ -62,25 +74,28 @@ fn button(operation: Operation) -> impl IntoView {
 #[component]
 fn Impossible(newest: Newest) -> impl IntoView {
     let impossible = Memo::new(move |_| newest.with(view_model::impossible));
-    view! {
-        <Show when=move || impossible.with(|list| !list.is_empty())>
+    part(move || {
+        let list = impossible.get();
+        if list.is_empty() {
+            return None;
+        }
+        let list = list
+            .into_iter()
+            .map(|(operation, why)| {
+                view! {
+                    <dt>{words::operation_verb(operation)}</dt>
+                    <dd>{why}</dd>
+                }
+            })
+            .collect_view();
+        let list = view! {
             <details class="not-now">
                 <summary>"Not possible now"</summary>
-                <dl>
-                    {move || {
-                        impossible
-                            .get()
-                            .into_iter()
-                            .map(|(operation, why)| view! {
-                                <dt>{words::operation_verb(operation)}</dt>
-                                <dd>{why}</dd>
-                            })
-                            .collect_view()
-                    }}
-                </dl>
+                <dl>{list}</dl>
             </details>
-        </Show>
-    }
+        };
+        Some(list.into_any())
+    })
 }
 
 /// The question, the consequence, the fields that the operation needs, and the button.
@@ -88,7 +103,7 @@ fn Impossible(newest: Newest) -> impl IntoView {
 fn Confirmation(
     newest: Newest,
     operation: Operation,
-    act: ServerAction<Act>,
+    act: Sending,
     error: Signal<Option<ApiError>>,
 ) -> impl IntoView {
     let (id, vm) =
@@ -104,16 +119,25 @@ fn Confirmation(
     };
     let keep = match operation {
         Operation::Cancel => "Go on with the failback",
-        _ => "Leave it as it is",
+        Operation::StartFailback
+        | Operation::Pause
+        | Operation::Resume
+        | Operation::SwitchNow
+        | Operation::ChangeMode
+        | Operation::Commit
+        | Operation::Undo
+        | Operation::Retry
+        | Operation::SetLimit => "Leave it as it is",
     };
     view! {
         <ConfirmDialog title=view_model::question(operation, &vm) close=page.clone()>
             <ErrorSummary error/>
-            <p>{move || consequence.get()}</p>
-            {move || why_not.get().map(|reason| view! {
-                <p class="why-not">"Not possible now: " {reason}</p>
+            <p>{text(move || consequence.get().unwrap_or_default())}</p>
+            {part(move || {
+                let reason = why_not.get()?;
+                Some(view! { <p class="why-not">"Not possible now: " {reason}</p> }.into_any())
             })}
-            <ActionForm action=act>
+            <Form sending=act>
                 <input type="hidden" name="id" value=id.to_string()/>
                 <input type="hidden" name="operation" value=view_model::form_value(operation)/>
                 {fields}
@@ -121,13 +145,13 @@ fn Confirmation(
                     <button
                         type="submit"
                         class=submit
-                        aria-busy=move || act.pending().get().then_some("true")
+                        aria-busy=move || act.busy()
                     >
                         {words::operation_verb(operation)}
                     </button>
                     <a class="button quiet" href=page.clone()>{keep}</a>
                 </div>
-            </ActionForm>
+            </Form>
         </ConfirmDialog>
     }
 }
@@ -136,34 +160,35 @@ fn fields(
     newest: Newest,
     operation: Operation,
     error: Signal<Option<ApiError>>,
-) -> Option<impl IntoView> {
+) -> Option<AnyView> {
     match operation {
         Operation::ChangeMode => {
             let input = newest.with_untracked(view_model::mode_input);
-            Some(Either::Left(
-                view! { <ModeFields input zones=Vec::new() error/> },
-            ))
+            Some(view! { <ModeFields input zones=Vec::new() error/> }.into_any())
         }
         Operation::SetLimit => {
             let limit = newest.with_untracked(view_model::limit_mib);
-            Some(Either::Right(view! {
-                <Field
-                    name="limit_mib"
-                    label="MiB per second"
-                    hint="0 or empty is no limit. It takes effect at once."
-                    error
-                >
-                    <input
-                        type="number"
-                        min="0"
-                        inputmode="numeric"
+            Some(
+                view! {
+                    <Field
                         name="limit_mib"
-                        id=field_id("limit_mib")
-                        value=limit
-                        aria-describedby=note_id("limit_mib")
-                    />
-                </Field>
-            }))
+                        label="MiB per second"
+                        hint="0 or empty is no limit. It takes effect at once."
+                        error
+                    >
+                        <input
+                            type="number"
+                            min="0"
+                            inputmode="numeric"
+                            name="limit_mib"
+                            id=field_id("limit_mib")
+                            value=limit
+                            aria-describedby=note_id("limit_mib")
+                        />
+                    </Field>
+                }
+                .into_any(),
+            )
         }
         Operation::StartFailback
         | Operation::Pause

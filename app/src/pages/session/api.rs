@@ -2,23 +2,25 @@
 
 #![expect(
     missing_docs,
-    reason = "the macro makes structs of the arguments, which the functions' own documents describe"
+    clippy::too_many_arguments,
+    reason = "the macro makes structs of the arguments, one per form field, which the functions' \
+              own documents describe"
 )]
 
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 use model::{Operation, SessionId, view::SessionView};
 
-use crate::error::Answer;
+use crate::error::{Answer, Json};
 
 /// A session, whole.
-#[server(endpoint = "console/session", input = GetUrl)]
+#[server(endpoint = "console/session", input = GetUrl, output = Json)]
 pub async fn read_session(id: SessionId) -> Answer<SessionView> {
     let (service, _) = crate::api::caller();
     crate::api::answer(service.session_view(&id).await)
 }
 
 /// Asks something of a session. The fields after the operation belong to those that need them.
-#[server(endpoint = "console/session/act")]
+#[server(endpoint = "console/session/act", output = Json)]
 pub async fn act(
     id: SessionId,
     operation: Operation,

@@ -3,25 +3,32 @@
 use leptos::prelude::*;
 use model::{LogLevel, view::LogLine};
 
-use crate::words;
+use crate::{components::dynamic::part, words};
 
 /// All lines so far.
 #[component]
 pub(super) fn Log(log: RwSignal<Vec<LogLine>>) -> impl IntoView {
+    let is_empty = Memo::new(move |_| log.with(Vec::is_empty));
     view! {
         <section aria-labelledby="log">
             <h2 id="log">"Log"</h2>
             <p class="muted">"Times are UTC."</p>
-            <Show
-                when=move || log.with(|log| !log.is_empty())
-                fallback=|| view! { <p class="empty">"What happens is written here."</p> }
-            >
-                <ol class="log" tabindex="0" aria-label="Log lines">
-                    <For each=move || log.get() key=|line| line.seq children=line/>
-                </ol>
-            </Show>
+            {part(move || Some(if is_empty.get() { empty() } else { lines(log) }))}
         </section>
     }
+}
+
+fn empty() -> AnyView {
+    view! { <p class="empty">"What happens is written here."</p> }.into_any()
+}
+
+fn lines(log: RwSignal<Vec<LogLine>>) -> AnyView {
+    view! {
+        <ol class="log" tabindex="0" aria-label="Log lines">
+            <For each=move || log.get() key=|line| line.seq children=line/>
+        </ol>
+    }
+    .into_any()
 }
 
 fn line(line: LogLine) -> impl IntoView {

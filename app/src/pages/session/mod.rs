@@ -23,6 +23,7 @@ use model::{
 use crate::{
     browser::{self, events},
     components::{
+        dynamic::{part, part_if, text},
         icon::Icon,
         live_status::LiveStatus,
         load::{FirstLoad, LoadFailed},
@@ -81,13 +82,7 @@ fn Session(mut view: SessionView) -> impl IntoView {
         <Attention newest now/>
         <Progress newest/>
         <Actions newest/>
-        <Show when=move || !over.get()>
-            <p class="may-leave">
-                "You may leave this page: the session goes on at the server, and this page shows "
-                "where it is whenever you come back. "
-                <NotifyButton newest/>
-            </p>
-        </Show>
+        {part_if(move || !over.get(), move || may_leave(newest))}
         <div class="columns">
             <Steps newest now/>
             <Facts newest now/>
@@ -95,6 +90,17 @@ fn Session(mut view: SessionView) -> impl IntoView {
         <Disks newest/>
         <Log log/>
     }
+}
+
+fn may_leave(newest: Newest) -> AnyView {
+    view! {
+        <p class="may-leave">
+            "You may leave this page: the session goes on at the server, and this page shows "
+            "where it is whenever you come back. "
+            <NotifyButton newest/>
+        </p>
+    }
+    .into_any()
 }
 
 /// Keeps the page fresh until the session is over.
@@ -145,20 +151,22 @@ fn Head(
     link: ReadSignal<crate::components::live_status::LiveState>,
 ) -> impl IntoView {
     let badges = Memo::new(move |_| newest.with(|view| words::session_badges(&view.summary)));
+    let vm = Memo::new(move |_| newest.with(|view| view.summary.vm_name.clone()));
+    let route = Memo::new(move |_| newest.with(|view| view.summary.route.clone()));
     let status = Memo::new(move |_| newest.with(view_model::status_line));
     let authoritative = Memo::new(move |_| newest.with(|view| view.authoritative.clone()));
     view! {
         <p class="trail"><a href="/">"Failback"</a></p>
         <header class="page-head">
             <div>
-                <h1>{move || newest.with(|view| view.summary.vm_name.clone())}</h1>
-                <p class="route">{move || newest.with(|view| view.summary.route.clone())}</p>
+                <h1>{text(move || vm.get())}</h1>
+                <p class="route">{text(move || route.get())}</p>
             </div>
-            {move || view! { <Badges badges=badges.get()/> }}
+            {part(move || Some(view! { <Badges badges=badges.get()/> }.into_any()))}
             <LiveStatus state=link/>
-            <p class="visually-hidden" role="status">{move || status.get()}</p>
+            <p class="visually-hidden" role="status">{text(move || status.get())}</p>
         </header>
-        <p class="authoritative"><Icon name="on"/>{move || authoritative.get()}</p>
+        <p class="authoritative"><Icon name="on"/>{text(move || authoritative.get())}</p>
     }
 }
 
@@ -166,9 +174,9 @@ fn Head(
 #[component]
 fn Attention(newest: Newest, now: Signal<Timestamp>) -> impl IntoView {
     let attention = Memo::new(move |_| newest.with(|view| view.summary.attention.clone()));
-    move || {
-        attention.get().map(|attention| {
-            view! {
+    part(move || {
+        let attention = attention.get()?;
+        let notice = view! {
                 <section class="notice notice-attention" aria-labelledby="attention">
                     <h2 id="attention">
                         <Icon name="attention"/>
@@ -178,7 +186,7 @@ fn Attention(newest: Newest, now: Signal<Timestamp>) -> impl IntoView {
                     <p>{attention.cause}</p>
                     <p class="muted">"Stopped " <When at=attention.since now/></p>
                 </section>
-            }
-        })
-    }
+        };
+        Some(notice.into_any())
+    })
 }

@@ -3,7 +3,10 @@
 use leptos::prelude::*;
 
 use super::Newest;
-use crate::browser::notify::{self, Permission};
+use crate::{
+    browser::notify::{self, Permission},
+    components::dynamic::part,
+};
 
 /// The button; absent until the page is hydrated and where the browser has no notifications.
 #[component]
@@ -36,26 +39,20 @@ pub(super) fn NotifyButton(newest: Newest) -> impl IntoView {
         }
         waits
     });
-    move || {
-        match permission.get() {
-        Permission::Unavailable => None,
-        Permission::CanAsk => Some(
-            view! {
+    part(move || {
+        let offer = match permission.get() {
+            Permission::Unavailable => return None,
+            Permission::CanAsk => view! {
                 <button type="button" class="button small" on:click=move |_| notify::ask(permission)>
                     "Notify me when it waits"
                 </button>
             }
             .into_any(),
-        ),
-        Permission::Granted => {
-            Some(view! { <span>"This browser notifies you when it waits for you."</span> }.into_any())
-        }
-        Permission::Refused => Some(
-            view! {
-                <span>"Notifications are refused in this browser's settings."</span>
+            Permission::Granted => "This browser notifies you when it waits for you.".into_any(),
+            Permission::Refused => {
+                "Notifications are refused in this browser's settings.".into_any()
             }
-            .into_any(),
-        ),
-    }
-    }
+        };
+        Some(offer)
+    })
 }

@@ -1,9 +1,14 @@
 //! The one bar of the phase at work, with bytes, rate, remaining time and what decides it.
 
 use leptos::prelude::*;
+use model::view::ProgressView;
 
 use super::{Newest, view_model};
-use crate::components::{icon::Icon, progress::ProgressBar};
+use crate::components::{
+    dynamic::{part, part_if, text},
+    icon::Icon,
+    progress::ProgressBar,
+};
 
 /// The bar. Absent where nothing is moved.
 #[component]
@@ -11,27 +16,32 @@ pub(super) fn Progress(newest: Newest) -> impl IntoView {
     let moves = Memo::new(move |_| newest.with(view_model::moves));
     let progress = Memo::new(move |_| newest.with(|view| view.progress.clone()));
     let percent = Signal::derive(move || progress.with(view_model::bar));
-    let waiting = move || {
+    part_if(
+        move || moves.get(),
+        move || view! { <Bar progress percent/> }.into_any(),
+    )
+}
+
+#[component]
+fn Bar(progress: Memo<ProgressView>, percent: Signal<Option<u8>>) -> impl IntoView {
+    let waiting = part(move || {
         progress.with(|progress| {
-            progress.waiting.clone().map(|reason| {
-                view! { <p class="waiting"><Icon name="paused"/>{reason}</p> }
-            })
+            let reason = progress.waiting.clone()?;
+            Some(view! { <p class="waiting"><Icon name="paused"/>{reason}</p> }.into_any())
         })
-    };
+    });
     view! {
-        <Show when=move || moves.get()>
             <section class="progress" aria-labelledby="progress">
                 <h2 id="progress">
                     "Progress"
                     <span class="percent">
-                        {move || percent.get().map(|percent| format!("{percent} %"))}
+                        {text(move || percent.get().map_or_else(String::new, |percent| format!("{percent} %")))}
                     </span>
                 </h2>
                 <ProgressBar label="Looked at" percent/>
-                <p class="figures">{move || progress.with(view_model::bar_words)}</p>
-                <p class="figures">{move || progress.with(view_model::found_words)}</p>
+                <p class="figures">{text(move || progress.with(view_model::bar_words))}</p>
+                <p class="figures">{text(move || progress.with(view_model::found_words))}</p>
                 {waiting}
             </section>
-        </Show>
     }
 }

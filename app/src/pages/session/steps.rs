@@ -8,7 +8,11 @@ use super::{
     view_model::{self, StepState},
 };
 use crate::{
-    components::{icon::Icon, when::When},
+    components::{
+        dynamic::{part, text},
+        icon::Icon,
+        when::When,
+    },
     words,
 };
 
@@ -19,17 +23,19 @@ pub(super) fn Steps(newest: Newest, now: Signal<Timestamp>) -> impl IntoView {
     view! {
         <section class="steps" aria-labelledby="steps">
             <h2 id="steps">"Steps"</h2>
-            {move || {
-                groups
-                    .get()
-                    .into_iter()
-                    .map(|(activity, steps)| view! {
-                        <h3>{activity}</h3>
-                        <ol>{steps.into_iter().map(|step| line(step, now)).collect_view()}</ol>
-                    })
-                    .collect_view()
-            }}
+            {part(move || {
+                let groups = groups.get().into_iter().map(|(activity, steps)| group(activity, steps, now));
+                Some(groups.collect_view().into_any())
+            })}
         </section>
+    }
+}
+
+fn group(activity: String, steps: Vec<EffectView>, now: Signal<Timestamp>) -> impl IntoView {
+    let lines = steps.into_iter().map(|step| line(step, now)).collect_view();
+    view! {
+        <h3>{activity}</h3>
+        <ol>{lines}</ol>
     }
 }
 
@@ -40,10 +46,10 @@ fn line(step: EffectView, now: Signal<Timestamp>) -> impl IntoView {
         StepState::AtWork => (
             "step at-work",
             "working",
-            EitherOf4::B(move || {
+            EitherOf4::B(text(move || {
                 let seconds = started.map_or(0, |at| now.get().seconds_since(at));
                 format!("at work for {}", words::duration(seconds))
-            }),
+            })),
         ),
         StepState::Failed => ("step failed", "attention", EitherOf4::C("stopped")),
         StepState::Done(took) => (

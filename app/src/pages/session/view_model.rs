@@ -158,9 +158,10 @@ pub fn action_request(
     input: ModeInput,
     limit_mib: &str,
 ) -> Result<ActionRequest, ApiError> {
-    let limit_mib = match operation {
-        Operation::SetLimit => Some(words::parse_limit(limit_mib)?),
-        _ => None,
+    let limit_mib = if operation == Operation::SetLimit {
+        Some(words::parse_limit(limit_mib)?)
+    } else {
+        None
     };
     Ok(ActionRequest {
         operation,

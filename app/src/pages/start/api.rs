@@ -8,17 +8,17 @@
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 use model::{ReplicaId, view::StartView};
 
-use crate::error::Answer;
+use crate::error::{Answer, Json};
 
 /// Everything that the start page shows.
-#[server(endpoint = "console/start", input = GetUrl)]
+#[server(endpoint = "console/start", input = GetUrl, output = Json)]
 pub async fn read_start() -> Answer<StartView> {
     let (service, _) = crate::api::caller();
     crate::api::answer(service.start().await)
 }
 
 /// Begins a wizard with some replicas chosen, and leads to its first step.
-#[server(endpoint = "console/draft/create")]
+#[server(endpoint = "console/draft/create", output = Json)]
 pub async fn create_draft(#[server(default)] preselect: Vec<ReplicaId>) -> Answer<()> {
     let (service, actor) = crate::api::caller();
     let draft = crate::api::answer(service.draft_create(&actor, preselect).await)?;

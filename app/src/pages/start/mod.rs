@@ -15,7 +15,9 @@ use model::view::StartView;
 use crate::{
     browser::{self, events},
     components::{
-        error_summary::{ErrorSummary, form_error},
+        dynamic::{part_if, text},
+        error_summary::ErrorSummary,
+        form::{Form, Sending},
         live_status::LiveStatus,
         load::{FirstLoad, LoadFailed},
     },
@@ -73,24 +75,25 @@ fn Start(view: StartView) -> impl IntoView {
         )],
     );
 
-    let create = ServerAction::<CreateDraft>::new();
+    let create = Sending::to::<CreateDraft>();
     let now = Signal::from(now);
     view! {
         <Title text=move || title.get()/>
         <header class="page-head">
             <div>
                 <h1>"Failback"</h1>
-                <p class="headline" role="status">{move || headline.get()}</p>
+                <p class="headline" role="status">{text(move || headline.get())}</p>
             </div>
             <LiveStatus state=link/>
-            <ActionForm action=create>
+            <Form sending=create>
                 <button type="submit" class="button primary">"Start a failback"</button>
-            </ActionForm>
+            </Form>
         </header>
-        <ErrorSummary error=form_error(create)/>
-        <Show when=move || !running.is_empty()>
-            <Sessions title="Sessions at work" past=false rows=running now/>
-        </Show>
+        <ErrorSummary error=create.error()/>
+        {part_if(
+            move || !running.is_empty(),
+            move || view! { <Sessions title="Sessions at work" past=false rows=running now/> }.into_any(),
+        )}
         <Replicas rows=replicas now create/>
         <Sessions title="Past sessions" past=true rows=past now/>
         <Sites sites now/>

@@ -3,12 +3,15 @@
 use leptos::{either::EitherOf3, prelude::*};
 use model::{ReplicaId, Timestamp, view::ReplicaView};
 
-use super::{
-    api::CreateDraft,
-    view_model::{self, Offer},
-};
+use super::view_model::{self, Offer};
 use crate::{
-    components::{data_table::DataTable, state_badge::Badges, when::When},
+    components::{
+        data_table::DataTable,
+        dynamic::part,
+        form::{Form, Sending},
+        state_badge::Badges,
+        when::When,
+    },
     keyed::Rows,
     words,
 };
@@ -18,53 +21,56 @@ use crate::{
 pub(super) fn Replicas(
     rows: Rows<ReplicaId, ReplicaView>,
     now: Signal<Timestamp>,
-    create: ServerAction<CreateDraft>,
+    create: Sending,
 ) -> impl IntoView {
     view! {
         <section aria-labelledby="replicas">
             <h2 id="replicas">"Replicas"</h2>
-            <Show
-                when=move || !rows.is_empty()
-                fallback=|| view! {
-                    <p class="empty">
-                        "Replicas appear here once a site has some. "
-                        <a href="/lab">"The lab"</a> " makes a sample estate."
-                    </p>
-                }
-            >
-                <DataTable caption="Replicas">
-                    <thead>
-                        <tr>
-                            <th scope="col">"VM"</th>
-                            <th scope="col">"State"</th>
-                            <th scope="col">"Power"</th>
-                            <th scope="col">"Restore point"</th>
-                            <th scope="col">"Running since"</th>
-                            <th scope="col" class="number">"Size"</th>
-                            <th scope="col">"Job"</th>
-                            <th scope="col">"What may be done"</th>
-                        </tr>
-                    </thead>
-                    <tbody>
-                        <For
-                            each=move || rows.get()
-                            key=|(id, _)| id.clone()
-                            children=move |(_, replica)| {
-                                move || replica.with(|replica| row(replica, now, create))
-                            }
-                        />
-                    </tbody>
-                </DataTable>
-            </Show>
+            {part(move || Some(if rows.is_empty() { empty() } else { table(rows, now, create) }))}
         </section>
     }
 }
 
-fn row(
-    replica: &ReplicaView,
-    now: Signal<Timestamp>,
-    create: ServerAction<CreateDraft>,
-) -> impl IntoView + use<> {
+fn empty() -> AnyView {
+    view! {
+        <p class="empty">
+            "Replicas appear here once a site has some. "
+            <a href="/lab">"The lab"</a> " makes a sample estate."
+        </p>
+    }
+    .into_any()
+}
+
+fn table(rows: Rows<ReplicaId, ReplicaView>, now: Signal<Timestamp>, create: Sending) -> AnyView {
+    view! {
+        <DataTable caption="Replicas">
+            <thead>
+                <tr>
+                    <th scope="col">"VM"</th>
+                    <th scope="col">"State"</th>
+                    <th scope="col">"Power"</th>
+                    <th scope="col">"Restore point"</th>
+                    <th scope="col">"Running since"</th>
+                    <th scope="col" class="number">"Size"</th>
+                    <th scope="col">"Job"</th>
+                    <th scope="col">"What may be done"</th>
+                </tr>
+            </thead>
+            <tbody>
+                <For
+                    each=move || rows.get()
+                    key=|(id, _)| id.clone()
+                    children=move |(_, replica)| {
+                        part(move || Some(replica.with(|replica| row(replica, now, create))))
+                    }
+                />
+            </tbody>
+        </DataTable>
+    }
+    .into_any()
+}
+
+fn row(replica: &ReplicaView, now: Signal<Timestamp>, create: Sending) -> AnyView {
     let point = replica.restore_point.as_ref().map(|point| {
         view! { <When at=point.taken_at now/> }
     });
@@ -96,9 +102,10 @@ fn row(
             <td class="row-actions">{offer(replica, create)}</td>
         </tr>
     }
+    .into_any()
 }
 
-fn offer(replica: &ReplicaView, create: ServerAction<CreateDraft>) -> impl IntoView + use<> {
+fn offer(replica: &ReplicaView, create: Sending) -> impl IntoView + use<> {
     if let Some(session) = &replica.session {
         return EitherOf3::A(view! {
             <a class="button small" href=format!("/sessions/{session}")>
@@ -111,13 +118,13 @@ fn offer(replica: &ReplicaView, create: ServerAction<CreateDraft>) -> impl IntoV
         Offer::Possible => {
             let (id, name) = (replica.id.to_string(), replica.production_name.clone());
             EitherOf3::B(view! {
-                <ActionForm action=create>
+                <Form sending=create>
                     <input type="hidden" name="preselect[]" value=id/>
                     <button type="submit" class="button small">
                         "Fail back"
                         <span class="visually-hidden">" " {name}</span>
                     </button>
-                </ActionForm>
+                </Form>
             })
         }
         Offer::NotNow(reason) => EitherOf3::C(view! { <span class="why-not">{reason}</span> }),

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use model::{SessionId, Timestamp, view::SessionSummary};
 
 use crate::{
-    components::{data_table::DataTable, state_badge::Badges, when::When},
+    components::{data_table::DataTable, dynamic::part, state_badge::Badges, when::When},
     keyed::Rows,
     words,
 };
@@ -22,38 +22,48 @@ pub(super) fn Sessions(
     view! {
         <section aria-labelledby=id.clone()>
             <h2 id=id.clone()>{title}</h2>
-            <Show
-                when=move || !rows.is_empty()
-                fallback=|| view! {
-                    <p class="empty">"Sessions that ended appear here with what came of them."</p>
-                }
-            >
-                <DataTable caption=title>
-                    <thead>
-                        <tr>
-                            <th scope="col">"VM"</th>
-                            <th scope="col">"State"</th>
-                            <th scope="col">"Started"</th>
-                            {past.then(|| view! { <th scope="col">"Ended"</th> })}
-                            <th scope="col">"By"</th>
-                        </tr>
-                    </thead>
-                    <tbody>
-                        <For
-                            each=move || rows.get()
-                            key=|(id, _)| id.clone()
-                            children=move |(_, session)| {
-                                move || session.with(|session| row(session, past, now))
-                            }
-                        />
-                    </tbody>
-                </DataTable>
-            </Show>
+            {part(move || Some(if rows.is_empty() { empty() } else { table(title, past, rows, now) }))}
         </section>
     }
 }
 
-fn row(session: &SessionSummary, past: bool, now: Signal<Timestamp>) -> impl IntoView + use<> {
+fn empty() -> AnyView {
+    view! { <p class="empty">"Sessions that ended appear here with what came of them."</p> }
+        .into_any()
+}
+
+fn table(
+    caption: &'static str,
+    past: bool,
+    rows: Rows<SessionId, SessionSummary>,
+    now: Signal<Timestamp>,
+) -> AnyView {
+    view! {
+        <DataTable caption>
+            <thead>
+                <tr>
+                    <th scope="col">"VM"</th>
+                    <th scope="col">"State"</th>
+                    <th scope="col">"Started"</th>
+                    {past.then(|| view! { <th scope="col">"Ended"</th> })}
+                    <th scope="col">"By"</th>
+                </tr>
+            </thead>
+            <tbody>
+                <For
+                    each=move || rows.get()
+                    key=|(id, _)| id.clone()
+                    children=move |(_, session)| {
+                        part(move || Some(session.with(|session| row(session, past, now))))
+                    }
+                />
+            </tbody>
+        </DataTable>
+    }
+    .into_any()
+}
+
+fn row(session: &SessionSummary, past: bool, now: Signal<Timestamp>) -> AnyView {
     let cause = session
         .attention
         .as_ref()
@@ -74,4 +84,5 @@ fn row(session: &SessionSummary, past: bool, now: Signal<Timestamp>) -> impl Int
             <td data-label="By" class="short">{session.started_by.to_string()}</td>
         </tr>
     }
+    .into_any()
 }

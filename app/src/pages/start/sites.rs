@@ -3,7 +3,7 @@
 use leptos::{either::Either, prelude::*};
 use model::{SiteRole, Timestamp, view::SiteView};
 
-use crate::components::{icon::Icon, when::When};
+use crate::components::{dynamic::part, icon::Icon, when::When};
 
 /// One line per site.
 #[component]
@@ -12,7 +12,12 @@ pub(super) fn Sites(sites: RwSignal<Vec<SiteView>>, now: Signal<Timestamp>) -> i
         <section aria-labelledby="sites">
             <h2 id="sites">"Sites"</h2>
             <ul class="sites">
-                {move || sites.with(|sites| sites.iter().map(|site| line(site, now)).collect_view())}
+                {part(move || {
+                    sites.with(|sites| {
+                        let lines = sites.iter().map(|site| line(site, now)).collect_view();
+                        Some(lines.into_any())
+                    })
+                })}
             </ul>
         </section>
     }

@@ -16,8 +16,6 @@ use model::{BytesPerSecond, ReplicaId, SessionId, VmRef};
 use mover::Controls;
 use store::{SessionDisk, Store};
 
-pub(crate) use transfer::open_pair;
-
 use crate::{failure::EffectError, live::LiveWork, slots::Slots};
 
 /// What one session's effects work on.
@@ -72,6 +70,12 @@ impl Performed {
 impl Stage {
     fn holder(&self) -> &str {
         self.session.as_str()
+    }
+
+    /// Bytes that the layer above production's own content takes.
+    pub(crate) fn undo_space(&self) -> Result<model::ByteCount, EffectError> {
+        let layer = crate::names::pre_failback_layer(&self.session);
+        Ok(self.production.layer_size(&self.production_vm, &layer)?)
     }
 
     /// Performs an effect unless it is done already.

@@ -188,7 +188,7 @@ fn prepare(
     scope: Scope,
 ) -> Result<Prepared, EffectError> {
     let point = protective_point(&stage.session, pass);
-    let (source, target) = open_pair(stage, disk, &point, true)?;
+    let (source, target) = open_pair(stage, disk, &point)?;
     let journal = journal(&stage.data_dir, &stage.session, &disk.key, pass);
     if let Some(directory) = journal.parent() {
         std::fs::create_dir_all(directory).map_err(|source| EffectError::Journal {
@@ -241,28 +241,22 @@ fn prepare(
     })
 }
 
-/// Opens a pair of disks: the replica's at a point, production's newest layer.
-pub(crate) fn open_pair(
+/// Opens a pair of disks: the replica's at a point to read, production's newest layer to write.
+fn open_pair(
     stage: &Stage,
     disk: &SessionDisk,
     point: &PointName,
-    write: bool,
 ) -> Result<(Arc<dyn Disk>, Arc<dyn Disk>), EffectError> {
     let at = DiskAt::Point(point.clone());
     let source = stage
         .dr
         .open_disk(&stage.replica_vm, &disk.key, &at, None)?;
-    let (writer, access) = if write {
-        (Some(stage.holder()), Access::Write)
-    } else {
-        (None, Access::Read)
-    };
-    let target =
-        stage
-            .production
-            .open_disk(&stage.production_vm, &disk.key, &DiskAt::Active, writer)?;
+    let (vm, writer) = (&stage.production_vm, Some(stage.holder()));
+    let target = stage
+        .production
+        .open_disk(vm, &disk.key, &DiskAt::Active, writer)?;
     Ok((
         disk::open(&source, Access::Read)?,
-        disk::open(&target, access)?,
+        disk::open(&target, Access::Write)?,
     ))
 }

@@ -21,7 +21,10 @@ use crate::PlatformError;
 
 /// The image that is the content of a disk at `depth` overlays: its file name and format.
 pub(crate) fn image_at(disk: &DiskFile, depth: usize) -> (&str, DiskFormat) {
-    match depth.checked_sub(1).and_then(|above| disk.layers.get(above)) {
+    match depth
+        .checked_sub(1)
+        .and_then(|above| disk.layers.get(above))
+    {
         Some(layer) => (&layer.file, DiskFormat::Qcow2),
         None => (&disk.base, disk.format),
     }
@@ -30,7 +33,10 @@ pub(crate) fn image_at(disk: &DiskFile, depth: usize) -> (&str, DiskFormat) {
 /// Where a mover finds a disk at `depth` overlays.
 pub(crate) fn locator(directory: &Path, disk: &DiskFile, depth: usize) -> Locator {
     let (file, format) = image_at(disk, depth);
-    Locator::File { path: directory.join(file), format }
+    Locator::File {
+        path: directory.join(file),
+        format,
+    }
 }
 
 /// Opens a disk at `depth` overlays.
@@ -47,7 +53,10 @@ pub(crate) fn open(
 
 /// A failed disk operation of a VM.
 pub(crate) fn disk_error(vm: &VmRef, source: disk::DiskError) -> PlatformError {
-    PlatformError::Disk { vm: vm.clone(), source }
+    PlatformError::Disk {
+        vm: vm.clone(),
+        source,
+    }
 }
 
 /// Number of overlays of a VM's disks; all have the same.
@@ -62,8 +71,14 @@ pub(crate) fn layer(vm: &VmFile, index: usize) -> Option<&LayerFile> {
 
 /// The index of a layer that has this name.
 pub(crate) fn find_layer(vm: &VmFile, name: &str) -> Option<usize> {
-    let layers = vm.disks.first().map(|disk| disk.layers.as_slice()).unwrap_or_default();
-    layers.iter().position(|layer| layer.name.as_deref() == Some(name))
+    let layers = vm
+        .disks
+        .first()
+        .map(|disk| disk.layers.as_slice())
+        .unwrap_or_default();
+    layers
+        .iter()
+        .position(|layer| layer.name.as_deref() == Some(name))
 }
 
 /// Whether some point is the content just below the overlay at `index`.
@@ -91,7 +106,11 @@ pub(crate) fn push_overlays(
     }
     for (disk, file) in vm.disks.iter_mut().zip(made) {
         let name = name.map(str::to_owned);
-        disk.layers.push(LayerFile { file, name, owner: owner.to_owned() });
+        disk.layers.push(LayerFile {
+            file,
+            name,
+            owner: owner.to_owned(),
+        });
     }
     Ok(())
 }
@@ -109,7 +128,12 @@ fn create_overlay(directory: &Path, disk: &DiskFile, vm: &VmRef) -> Result<Strin
 /// A name that no file has, named by the description or left over from a crash.
 fn free_name(directory: &Path, disk: &DiskFile) -> String {
     let stem = tracking::stem(&disk.key);
-    let mut number = disk.layers.iter().filter_map(|l| layer_number(&l.file)).max().unwrap_or(0);
+    let mut number = disk
+        .layers
+        .iter()
+        .filter_map(|l| layer_number(&l.file))
+        .max()
+        .unwrap_or(0);
     loop {
         number += 1;
         let name = format!("{stem}.layer-{number}.qcow2");
@@ -144,11 +168,18 @@ pub(crate) fn remove_files(directory: &Path, files: &[String]) {
 /// The files that `old` names and `new` does not.
 pub(crate) fn dropped_files(old: &VmFile, new: &VmFile) -> Vec<String> {
     let kept = layer_files(new);
-    layer_files(old).difference(&kept).map(|file| (*file).to_owned()).collect()
+    layer_files(old)
+        .difference(&kept)
+        .map(|file| (*file).to_owned())
+        .collect()
 }
 
 fn layer_files(vm: &VmFile) -> BTreeSet<&str> {
-    vm.disks.iter().flat_map(|d| &d.layers).map(|l| l.file.as_str()).collect()
+    vm.disks
+        .iter()
+        .flat_map(|d| &d.layers)
+        .map(|l| l.file.as_str())
+        .collect()
 }
 
 /// Removes what a crash left: files of the lab's own naming that the description does not name.
@@ -158,7 +189,9 @@ pub(crate) fn clean(directory: &Path, vm: &VmFile) -> Result<(), PlatformError> 
     let mut left = Vec::new();
     for entry in entries {
         let entry = entry.map_err(|e| io_error("list", directory, e))?;
-        let Ok(file) = entry.file_name().into_string() else { continue };
+        let Ok(file) = entry.file_name().into_string() else {
+            continue;
+        };
         if !named.contains(file.as_str()) && is_left_over(&file, vm) {
             left.push(file);
         }
@@ -183,7 +216,9 @@ pub(crate) fn own_ranges(
     disk: usize,
     index: usize,
 ) -> Result<Vec<disk::Extent>, PlatformError> {
-    let Some(layer) = vm.disks[disk].layers.get(index) else { return Ok(Vec::new()) };
+    let Some(layer) = vm.disks[disk].layers.get(index) else {
+        return Ok(Vec::new());
+    };
     disk::own_extents(&directory.join(&layer.file)).map_err(|source| disk_error(&vm.vm, source))
 }
 
@@ -212,7 +247,9 @@ pub(crate) fn allocated(path: &Path) -> Result<u64, PlatformError> {
 pub(crate) fn layer_size(directory: &Path, vm: &VmFile, name: &str) -> Result<u64, PlatformError> {
     let layers = vm.disks.iter().flat_map(|disk| &disk.layers);
     let named = layers.filter(|layer| layer.name.as_deref() == Some(name));
-    named.map(|layer| allocated(&directory.join(&layer.file))).sum()
+    named
+        .map(|layer| allocated(&directory.join(&layer.file)))
+        .sum()
 }
 
 /// A disk as the platform shows it.
@@ -232,7 +269,9 @@ pub(crate) fn disk_info(directory: &Path, disk: &DiskFile) -> Result<DiskInfo, P
 /// The paths of all bases of a VM that are not there.
 pub(crate) fn missing_images(directory: &Path, vm: &VmFile) -> Vec<PathBuf> {
     let bases = vm.disks.iter().map(|disk| disk.base.as_str());
-    let images = bases.chain(layer_files(vm)).map(|file| directory.join(file));
+    let images = bases
+        .chain(layer_files(vm))
+        .map(|file| directory.join(file));
     images.filter(|path| !path.exists()).collect()
 }
 
@@ -243,7 +282,12 @@ mod tests {
     #[test]
     fn only_names_of_the_labs_own_count_as_layers() {
         assert_eq!(layer_number("disk0.layer-12.qcow2"), Some(12));
-        for other in ["disk0.qcow2", ".layer-1.qcow2", "a.layer-x.qcow2", "a.layer-1.raw"] {
+        for other in [
+            "disk0.qcow2",
+            ".layer-1.qcow2",
+            "a.layer-x.qcow2",
+            "a.layer-1.raw",
+        ] {
             assert_eq!(layer_number(other), None, "{other}");
         }
     }

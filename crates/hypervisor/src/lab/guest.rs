@@ -37,7 +37,10 @@ pub(crate) struct GuestSettings {
 
 impl Default for GuestSettings {
     fn default() -> Self {
-        Self { tick: Duration::from_millis(250), shutdown_delay: Duration::from_secs(2) }
+        Self {
+            tick: Duration::from_millis(250),
+            shutdown_delay: Duration::from_secs(2),
+        }
     }
 }
 
@@ -73,7 +76,10 @@ impl Life {
     fn wait(&self) {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         while !*ended {
-            ended = self.changed.wait(ended).unwrap_or_else(PoisonError::into_inner);
+            ended = self
+                .changed
+                .wait(ended)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
@@ -107,7 +113,12 @@ pub(crate) fn spawn(
 ) -> Guest {
     let (commands, inbox) = mpsc::channel();
     let life = Arc::new(Life::default());
-    let machine = Machine { name: name.to_owned(), disk, settings, deaf };
+    let machine = Machine {
+        name: name.to_owned(),
+        disk,
+        settings,
+        deaf,
+    };
     let end = EndOfLife(Arc::clone(&life));
     let run = move || {
         let ending = machine.run(&inbox);
@@ -120,10 +131,17 @@ pub(crate) fn spawn(
         }
     };
     // When no thread can be had, the closure is dropped, and with it the guest's life ends.
-    if let Err(error) = thread::Builder::new().name(format!("guest {name}")).spawn(run) {
+    if let Err(error) = thread::Builder::new()
+        .name(format!("guest {name}"))
+        .spawn(run)
+    {
         tracing::error!(guest = name, %error, "guest not started");
     }
-    Guest { name: name.to_owned(), commands, life }
+    Guest {
+        name: name.to_owned(),
+        commands,
+        life,
+    }
 }
 
 impl Guest {
@@ -222,12 +240,23 @@ impl Machine {
     fn mount(&self) -> io::Result<Mounted> {
         let volume = guestfs::mount(Arc::clone(&self.disk))?;
         let next = next_sequence(&volume)?;
+        if volume.is_dirty()? {
+            tracing::info!(
+                guest = self.name,
+                next,
+                "file system was not unmounted; guest goes on"
+            );
+        }
         Ok(Mounted { volume, next })
     }
 
     fn append(mut mounted: Mounted) -> io::Result<Mounted> {
         let (volume, sequence) = (&mounted.volume, mounted.next);
-        volume.overwrite(JOURNAL, slot_offset(sequence), &record_at(sequence, now_micros()))?;
+        volume.overwrite(
+            JOURNAL,
+            slot_offset(sequence),
+            &record_at(sequence, now_micros()),
+        )?;
         if sequence.is_multiple_of(STATUS_EVERY) {
             volume.overwrite(STATUS, 0, &status_text(sequence))?;
         }

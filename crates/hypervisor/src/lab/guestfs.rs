@@ -38,7 +38,9 @@ pub(crate) struct Volume {
 
 impl std::fmt::Debug for Volume {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Volume").field("partition", &self.partition).finish_non_exhaustive()
+        f.debug_struct("Volume")
+            .field("partition", &self.partition)
+            .finish_non_exhaustive()
     }
 }
 
@@ -55,16 +57,24 @@ pub(crate) struct Entry {
 pub(crate) fn format(disk: &Arc<dyn Disk>, seed: u64) -> io::Result<()> {
     let len = partition_len(disk.size().0)?;
     let cluster = cluster_size(len);
-    let kind = if len / u64::from(cluster) < 65_525 { FAT16_LBA } else { FAT32_LBA };
-    disk.write_at(0, &boot_sector(len, kind, seed)?).map_err(io::Error::other)?;
-    let partition = Rc::new(RefCell::new(Partition::new(Arc::clone(disk), PARTITION_START, len)));
+    let kind = if len / u64::from(cluster) < 65_525 {
+        FAT16_LBA
+    } else {
+        FAT32_LBA
+    };
+    disk.write_at(0, &boot_sector(len, kind, seed)?)
+        .map_err(io::Error::other)?;
+    let partition = Rc::new(RefCell::new(Partition::new(
+        Arc::clone(disk),
+        PARTITION_START,
+        len,
+    )));
     let options = FormatVolumeOptions::new()
         .bytes_per_cluster(cluster)
         .volume_id(low_half(seed))
         .volume_label(*b"LANDFALL   ");
     fatfs::format_volume(SharedPartition::new(Rc::clone(&partition)), options)?;
-    let result = partition.borrow_mut().sync();
-    result
+    partition.borrow_mut().sync()
 }
 
 /// Mounts the file system of a disk.
@@ -73,7 +83,10 @@ pub(crate) fn mount(disk: Arc<dyn Disk>) -> io::Result<Volume> {
     disk.read_at(0, &mut first).map_err(io::Error::other)?;
     let (start, len) = read_table(&first, disk.size().0)?;
     let partition = Rc::new(RefCell::new(Partition::new(disk, start, len)));
-    let fs = FileSystem::new(SharedPartition::new(Rc::clone(&partition)), FsOptions::new())?;
+    let fs = FileSystem::new(
+        SharedPartition::new(Rc::clone(&partition)),
+        FsOptions::new(),
+    )?;
     Ok(Volume { fs, partition })
 }
 
@@ -86,8 +99,7 @@ impl Volume {
     /// Unmounts cleanly.
     pub(crate) fn unmount(self) -> io::Result<()> {
         self.fs.unmount()?;
-        let result = self.partition.borrow_mut().sync();
-        result
+        self.partition.borrow_mut().sync()
     }
 
     /// Writes a file of the root directory, in place of one of that name.
@@ -128,7 +140,10 @@ impl Volume {
         for entry in root.iter() {
             let entry = entry?;
             if entry.is_file() {
-                entries.push(Entry { name: entry.file_name(), size: entry.len() });
+                entries.push(Entry {
+                    name: entry.file_name(),
+                    size: entry.len(),
+                });
             }
         }
         Ok(entries)
@@ -144,7 +159,9 @@ impl Volume {
 fn partition_len(size: u64) -> io::Result<u64> {
     let len = size.saturating_sub(PARTITION_START) / PAGE * PAGE;
     if len < 4 << 20 {
-        return Err(io::Error::other(format!("a disk of {size} bytes is too small for a file system")));
+        return Err(io::Error::other(format!(
+            "a disk of {size} bytes is too small for a file system"
+        )));
     }
     Ok(len)
 }
@@ -182,7 +199,9 @@ fn read_table(sector: &[u8; 512], size: u64) -> io::Result<(u64, u64)> {
     let start = u64::from(read_u32(sector, ENTRY + 8)) * SECTOR;
     let len = u64::from(read_u32(sector, ENTRY + 12)) * SECTOR;
     if len == 0 || start.saturating_add(len) > size {
-        return Err(io::Error::other("the partition table's first entry does not fit the disk"));
+        return Err(io::Error::other(
+            "the partition table's first entry does not fit the disk",
+        ));
     }
     Ok((start, len))
 }

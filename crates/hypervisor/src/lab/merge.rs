@@ -66,7 +66,9 @@ fn begin(cell: &VmCell, layer: usize) -> Result<Vec<Copy>, PlatformError> {
         state.watch();
     }
     let file = &state.file;
-    (0..file.disks.len()).map(|index| begin_disk(cell, file, index, layer, live)).collect()
+    (0..file.disks.len())
+        .map(|index| begin_disk(cell, file, index, layer, live))
+        .collect()
 }
 
 fn begin_disk(
@@ -80,9 +82,16 @@ fn begin_disk(
     let open = |depth, access| chain::open(&cell.directory, file, index, depth, access);
     Ok(Copy {
         index,
-        frozen: if live { None } else { Some(open(layer + 1, Access::Read)?) },
+        frozen: if live {
+            None
+        } else {
+            Some(open(layer + 1, Access::Read)?)
+        },
         below: open(layer, Access::Write)?,
-        work: own.into_iter().map(|extent| (extent.range, extent.kind)).collect(),
+        work: own
+            .into_iter()
+            .map(|extent| (extent.range, extent.kind))
+            .collect(),
     })
 }
 
@@ -105,7 +114,12 @@ impl Copy {
         Ok(())
     }
 
-    fn copy(&self, from: &dyn Disk, step: ByteRange, buffer: &mut Vec<u8>) -> Result<(), DiskError> {
+    fn copy(
+        &self,
+        from: &dyn Disk,
+        step: ByteRange,
+        buffer: &mut Vec<u8>,
+    ) -> Result<(), DiskError> {
         read(from, step, buffer)?;
         self.below.write_at(step.start, buffer)
     }
@@ -130,7 +144,10 @@ impl Copy {
             Some(_) => Vec::new(),
             None => state.take_watched(self.index),
         };
-        ranges.into_iter().map(|range| (range, ExtentKind::Data)).collect()
+        ranges
+            .into_iter()
+            .map(|range| (range, ExtentKind::Data))
+            .collect()
     }
 
     /// Copies what the guest wrote last, while it waits, and makes everything durable.
@@ -150,7 +167,8 @@ impl Copy {
 fn finish(cell: &VmCell, layer: usize, copies: Vec<Copy>) -> Result<(), PlatformError> {
     let mut state = cell.state();
     for copy in copies {
-        copy.complete(&mut state).map_err(|source| chain::disk_error(&state.file.vm, source))?;
+        copy.complete(&mut state)
+            .map_err(|source| chain::disk_error(&state.file.vm, source))?;
     }
     state.close()?;
     repoint(cell, &state.file, layer)?;
@@ -165,7 +183,9 @@ fn finish(cell: &VmCell, layer: usize, copies: Vec<Copy>) -> Result<(), Platform
 /// Points the overlays above at the images below, which now read the same.
 fn repoint(cell: &VmCell, file: &VmFile, layer: usize) -> Result<(), PlatformError> {
     for disk in &file.disks {
-        let Some(above) = disk.layers.get(layer + 1) else { continue };
+        let Some(above) = disk.layers.get(layer + 1) else {
+            continue;
+        };
         let (below, format) = chain::image_at(disk, layer);
         disk::set_backing(&cell.directory.join(&above.file), below.as_ref(), format)
             .map_err(|source| chain::disk_error(&file.vm, source))?;
@@ -196,4 +216,37 @@ fn read(from: &dyn Disk, step: ByteRange, buffer: &mut Vec<u8>) -> Result<(), Di
     // A step is at most 1 MiB.
     buffer.resize(usize::try_from(step.len).unwrap_or_default(), 0);
     from.read_at(step.start, buffer)
+}
+
+/// How far a merge comes before its process is killed.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Half of each disk is copied.
+    Begun,
+    /// All is copied and durable.
+    Copied,
+    /// The overlays above name the images below.
+    Repointed,
+}
+
+/// A merge that ends early.
+#[cfg(test)]
+pub(crate) fn merge_until(cell: &VmCell, layer: usize, stage: Stage) -> Result<(), PlatformError> {
+    for copy in &begin(cell, layer)? {
+        let half = copy.work.len().div_ceil(2);
+        let end = if stage == Stage::Begun {
+            half
+        } else {
+            copy.work.len()
+        };
+        copy.run(cell, &copy.work[..end])?;
+        let vm = cell.file().vm;
+        copy.complete(&mut cell.state())
+            .map_err(|e| chain::disk_error(&vm, e))?;
+    }
+    if stage == Stage::Repointed {
+        repoint(cell, &cell.file(), layer)?;
+    }
+    Ok(())
 }

@@ -122,7 +122,9 @@ pub(crate) fn lab_dir(data_dir: &Path) -> PathBuf {
 
 /// The directory of a VM.
 pub(crate) fn vm_dir(data_dir: &Path, vm: &VmRef) -> PathBuf {
-    lab_dir(data_dir).join(vm.site.as_str()).join(&vm.platform_id)
+    lab_dir(data_dir)
+        .join(vm.site.as_str())
+        .join(&vm.platform_id)
 }
 
 /// Reads the estate.
@@ -151,13 +153,17 @@ pub(crate) fn save_vm(data_dir: &Path, vm: &VmFile) -> Result<(), PlatformError>
 
 fn load<T: DeserializeOwned>(path: &Path) -> Result<T, PlatformError> {
     let text = fs::read_to_string(path).map_err(|source| io_error("read", path, source))?;
-    serde_json::from_str(&text)
-        .map_err(|source| PlatformError::Parse { what: path.display().to_string(), source })
+    serde_json::from_str(&text).map_err(|source| PlatformError::Parse {
+        what: path.display().to_string(),
+        source,
+    })
 }
 
 fn save<T: Serialize>(path: &Path, value: &T) -> Result<(), PlatformError> {
-    let text = serde_json::to_string_pretty(value)
-        .map_err(|source| PlatformError::Parse { what: path.display().to_string(), source })?;
+    let text = serde_json::to_string_pretty(value).map_err(|source| PlatformError::Parse {
+        what: path.display().to_string(),
+        source,
+    })?;
     let temporary = path.with_extension("json.new");
     let write = || -> std::io::Result<()> {
         let mut file = File::create(&temporary)?;
@@ -179,5 +185,8 @@ pub(crate) fn sync_parent(path: &Path) -> std::io::Result<()> {
 
 /// An error of the lab's own files.
 pub(crate) fn io_error(what: &str, path: &Path, source: std::io::Error) -> PlatformError {
-    PlatformError::Io { operation: format!("{what} {}", path.display()), source }
+    PlatformError::Io {
+        operation: format!("{what} {}", path.display()),
+        source,
+    }
 }

@@ -18,10 +18,13 @@ pub(crate) fn freeze(
     name: &PointName,
     owner: &str,
 ) -> Result<Frozen, PlatformError> {
-    let _operation = cell.operation();
+    let _operation = cell.operation()?;
     let mut state = cell.state();
     if let Some(point) = state.file.points.iter().find(|point| point.name == *name) {
-        return Ok(Frozen { point: name.clone(), epoch: point.epoch });
+        return Ok(Frozen {
+            point: name.clone(),
+            epoch: point.epoch,
+        });
     }
     state.close()?;
     let mut file = state.file.clone();
@@ -34,7 +37,10 @@ pub(crate) fn freeze(
         epoch: file.epoch,
         depth,
     });
-    let frozen = Frozen { point: name.clone(), epoch: file.epoch };
+    let frozen = Frozen {
+        point: name.clone(),
+        epoch: file.epoch,
+    };
     chain::push_overlays(&cell.directory, &mut file, None, owner)?;
     begin_epoch(cell, &mut state, file, &[])?;
     reopen(&mut state);
@@ -89,7 +95,10 @@ pub(crate) fn points(file: &VmFile) -> Vec<Point> {
 /// The depth at which a point's content is.
 pub(crate) fn find<'a>(file: &'a VmFile, name: &PointName) -> Result<&'a PointFile, PlatformError> {
     let found = file.points.iter().find(|point| point.name == *name);
-    found.ok_or_else(|| PlatformError::NoPoint { vm: file.vm.clone(), point: name.clone() })
+    found.ok_or_else(|| PlatformError::NoPoint {
+        vm: file.vm.clone(),
+        point: name.clone(),
+    })
 }
 
 /// See [`crate::Platform::drop_point`].
@@ -98,16 +107,22 @@ pub(crate) fn drop_point(
     name: &PointName,
     owner: &str,
 ) -> Result<(), PlatformError> {
-    let _operation = cell.operation();
+    let _operation = cell.operation()?;
     forget_point(&mut cell.state(), name, owner)?;
-    while let Some(orphan) = orphan(&cell.state().file) {
-        merge::merge(cell, orphan)?;
+    // The guard must be gone before the merge takes the state itself.
+    loop {
+        let found = orphan(&cell.state().file);
+        match found {
+            Some(orphan) => merge::merge(cell, orphan)?,
+            None => return Ok(()),
+        }
     }
-    Ok(())
 }
 
 fn forget_point(state: &mut Runtime, name: &PointName, owner: &str) -> Result<(), PlatformError> {
-    let Ok(point) = find(&state.file, name) else { return Ok(()) };
+    let Ok(point) = find(&state.file, name) else {
+        return Ok(());
+    };
     if point.owner != owner {
         let what = format!("point {name} belongs to {}; it stays", point.owner);
         return Err(unexpected(&state.file, what));
@@ -129,7 +144,7 @@ fn is_orphan(file: &VmFile, index: usize) -> bool {
 
 /// See [`crate::Platform::revert`].
 pub(crate) fn revert(cell: &VmCell, name: &PointName) -> Result<(), PlatformError> {
-    let _operation = cell.operation();
+    let _operation = cell.operation()?;
     let mut state = cell.state();
     must_be_off(&state.file)?;
     let point = find(&state.file, name)?;
@@ -156,7 +171,10 @@ fn check_nothing_foreign_above(
     depth: usize,
     owner: &str,
 ) -> Result<(), PlatformError> {
-    let later = file.points.iter().find(|point| point.depth > depth && point.owner != owner);
+    let later = file
+        .points
+        .iter()
+        .find(|point| point.depth > depth && point.owner != owner);
     if let Some(point) = later {
         let what = format!("point {} of {} was taken later", point.name, point.owner);
         return Err(unexpected(file, what));
@@ -182,15 +200,15 @@ fn above(file: &VmFile, layer: &LayerFile) -> PlatformError {
 fn must_be_off(file: &VmFile) -> Result<(), PlatformError> {
     match file.power {
         PowerState::Off => Ok(()),
-        PowerState::On | PowerState::ShuttingDown => {
-            Err(PlatformError::MustBeOff { vm: file.vm.clone() })
-        }
+        PowerState::On | PowerState::ShuttingDown => Err(PlatformError::MustBeOff {
+            vm: file.vm.clone(),
+        }),
     }
 }
 
 /// See [`crate::Platform::layer_create`].
 pub(crate) fn layer_create(cell: &VmCell, name: &str, owner: &str) -> Result<(), PlatformError> {
-    let _operation = cell.operation();
+    let _operation = cell.operation()?;
     let mut state = cell.state();
     if chain::find_layer(&state.file, name).is_some() {
         return Ok(());
@@ -204,9 +222,11 @@ pub(crate) fn layer_create(cell: &VmCell, name: &str, owner: &str) -> Result<(),
 
 /// See [`crate::Platform::layer_drop`].
 pub(crate) fn layer_drop(cell: &VmCell, name: &str) -> Result<(), PlatformError> {
-    let _operation = cell.operation();
+    let _operation = cell.operation()?;
     let mut state = cell.state();
-    let Some(index) = chain::find_layer(&state.file, name) else { return Ok(()) };
+    let Some(index) = chain::find_layer(&state.file, name) else {
+        return Ok(());
+    };
     must_be_off(&state.file)?;
     if !(index + 1..chain::depth(&state.file)).all(|above| is_orphan(&state.file, above)) {
         let what = format!("layer {name} is not the newest, or a point needs it");
@@ -229,11 +249,7 @@ pub(crate) fn layer_drop(cell: &VmCell, name: &str) -> Result<(), PlatformError>
 
 /// Records as written what the layers from `index` on hold: a mover writes without the record, and
 /// what is dropped changes back.
-fn mark_written(
-    cell: &VmCell,
-    state: &mut Runtime,
-    index: usize,
-) -> Result<(), PlatformError> {
+fn mark_written(cell: &VmCell, state: &mut Runtime, index: usize) -> Result<(), PlatformError> {
     state.flush()?;
     for disk in 0..state.file.disks.len() {
         let ranges = chain::ranges_above(&cell.directory, &state.file, disk, index)?;
@@ -246,8 +262,10 @@ fn mark_written(
 
 /// See [`crate::Platform::layer_merge`].
 pub(crate) fn layer_merge(cell: &VmCell, name: &str) -> Result<(), PlatformError> {
-    let _operation = cell.operation();
-    let Some(index) = prepare_merge(cell, name)? else { return Ok(()) };
+    let _operation = cell.operation()?;
+    let Some(index) = prepare_merge(cell, name)? else {
+        return Ok(());
+    };
     merge::merge(cell, index)
 }
 
@@ -255,7 +273,9 @@ pub(crate) fn layer_merge(cell: &VmCell, name: &str) -> Result<(), PlatformError
 /// apart: only its name goes, and the overlay is merged when that point is dropped.
 fn prepare_merge(cell: &VmCell, name: &str) -> Result<Option<usize>, PlatformError> {
     let mut state = cell.state();
-    let Some(index) = chain::find_layer(&state.file, name) else { return Ok(None) };
+    let Some(index) = chain::find_layer(&state.file, name) else {
+        return Ok(None);
+    };
     let owner = chain::layer(&state.file, index).map(|layer| layer.owner.clone());
     if let Some(layer) = foreign_above(&state.file, index + 1, &owner.unwrap_or_default()) {
         return Err(above(&state.file, layer));
@@ -282,17 +302,24 @@ pub(crate) fn ranges_since(
     let state = cell.state();
     let file = &state.file;
     let Some(disk) = file.disks.iter().find(|disk| disk.key == *key) else {
-        return Err(PlatformError::NoDisk { vm: file.vm.clone(), disk: key.clone() });
+        return Err(PlatformError::NoDisk {
+            vm: file.vm.clone(),
+            disk: key.clone(),
+        });
     };
     let end = match until {
         Some(point) => find(file, point)?.epoch.0,
         None => file.epoch.0 + 1,
     };
     if !file.change_tracking {
-        return Ok(Ranges::Broken("change tracking is off for this VM".to_owned()));
+        return Ok(Ranges::Broken(
+            "change tracking is off for this VM".to_owned(),
+        ));
     }
     if since.0 > end || since > file.epoch {
-        return Ok(Ranges::Broken(format!("epoch {since} has not begun at that moment")));
+        return Ok(Ranges::Broken(format!(
+            "epoch {since} has not begun at that moment"
+        )));
     }
     let union = tracking::union(&cell.directory, &disk.key, disk.size, since.0..end);
     Ok(union.map_or_else(Ranges::Broken, |bits| Ranges::Written(bits.ranges())))

@@ -28,7 +28,6 @@ const POLL: Duration = Duration::from_millis(20);
 /// One VM.
 pub(crate) struct VmCell {
     pub(crate) directory: PathBuf,
-    data_dir: PathBuf,
     settings: LabSettings,
     operation: Mutex<()>,
     power: Mutex<()>,
@@ -49,6 +48,8 @@ pub(crate) struct Runtime {
     /// Counts starts and stops, so that the end of an old guest says nothing of a new one.
     run: u64,
     shutting_down: bool,
+    /// Its files are another VM's now.
+    retired: bool,
 }
 
 /// The change record of the epoch that is open.
@@ -62,7 +63,9 @@ enum Record {
 
 impl fmt::Debug for VmCell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VmCell").field("directory", &self.directory).finish_non_exhaustive()
+        f.debug_struct("VmCell")
+            .field("directory", &self.directory)
+            .finish_non_exhaustive()
     }
 }
 
@@ -96,11 +99,11 @@ impl VmCell {
             guest: None,
             run: 0,
             shutting_down: false,
+            retired: false,
         };
         runtime.cover_points()?;
         Ok(Arc::new(Self {
             directory,
-            data_dir: data_dir.to_owned(),
             settings,
             operation: Mutex::default(),
             power: Mutex::default(),
@@ -109,8 +112,20 @@ impl VmCell {
     }
 
     /// Keeps others from changing the chain or starting the VM.
-    pub(crate) fn operation(&self) -> MutexGuard<'_, ()> {
-        lock(&self.operation)
+    pub(crate) fn operation(&self) -> Result<MutexGuard<'_, ()>, PlatformError> {
+        let operation = lock(&self.operation);
+        self.state().check_not_retired()?;
+        Ok(operation)
+    }
+
+    /// Ends the VM for good, before its files are removed: waits for the operation at work, and
+    /// lets none begin again.
+    pub(crate) fn retire(&self) {
+        let _operation = lock(&self.operation);
+        self.stop_guest();
+        let mut state = self.state();
+        state.handles.fill(None);
+        state.retired = true;
     }
 
     /// The VM's state; held for moments only.
@@ -127,7 +142,10 @@ impl VmCell {
     pub(crate) fn info(&self) -> Result<VmInfo, PlatformError> {
         let state = self.state();
         let file = &state.file;
-        let disks = file.disks.iter().map(|disk| chain::disk_info(&self.directory, disk));
+        let disks = file
+            .disks
+            .iter()
+            .map(|disk| chain::disk_info(&self.directory, disk));
         Ok(VmInfo {
             vm: file.vm.clone(),
             name: file.name.clone(),
@@ -146,16 +164,16 @@ impl VmCell {
 
     /// Starts the guest of a VM that was left on, as after a restart of the lab.
     pub(crate) fn resume(self: &Arc<Self>) {
-        let _operation = self.operation();
+        let _operation = lock(&self.operation);
         let mut state = self.state();
-        if state.file.power != PowerState::Off && state.guest.is_none() {
+        if state.file.power != PowerState::Off && state.guest.is_none() && !state.retired {
             self.start_guest(&mut state);
         }
     }
 
     /// See [`crate::Platform::power_on`].
     pub(crate) fn power_on(self: &Arc<Self>, holder: Option<&str>) -> Result<(), PlatformError> {
-        let _operation = self.operation();
+        let _operation = self.operation()?;
         let _power = lock(&self.power);
         self.wait_for_shutdown();
         let mut state = self.state();
@@ -181,20 +199,19 @@ impl VmCell {
     fn check_images(&self, file: &VmFile) -> Result<(), PlatformError> {
         let missing = chain::missing_images(&self.directory, file);
         missing.first().map_or(Ok(()), |path| {
-            Err(unexpected(file, format!("its image {} is missing", path.display())))
+            Err(unexpected(
+                file,
+                format!("its image {} is missing", path.display()),
+            ))
         })
     }
 
     fn start_guest(self: &Arc<Self>, state: &mut Runtime) {
         state.run += 1;
         state.shutting_down = false;
-        let Some(first) = state.file.disks.first() else { return };
-        let disk = Arc::new(TrackedDisk {
-            cell: Arc::clone(self),
-            index: 0,
-            size: first.size,
-            sector: first.sector,
-        });
+        let Some(disk) = self.tracked(&state.file, 0) else {
+            return;
+        };
         let settings = GuestSettings {
             tick: self.settings.guest_tick,
             shutdown_delay: self.settings.shutdown_delay,
@@ -203,6 +220,21 @@ impl VmCell {
         let on_exit = Box::new(move || guest_exited(&cell, run));
         let guest = guest::spawn(&state.file.name, disk, settings, state.file.deaf, on_exit);
         state.guest = Some(guest);
+    }
+
+    /// A disk whose writes are recorded.
+    pub(crate) fn tracked_disk(self: &Arc<Self>, index: usize) -> Option<Arc<dyn Disk>> {
+        self.tracked(&self.file(), index)
+    }
+
+    fn tracked(self: &Arc<Self>, file: &VmFile, index: usize) -> Option<Arc<dyn Disk>> {
+        let disk = file.disks.get(index)?;
+        Some(Arc::new(TrackedDisk {
+            cell: Arc::clone(self),
+            index,
+            size: disk.size,
+            sector: disk.sector,
+        }))
     }
 
     /// Waits until a guest that was asked to shut down is off, or has had its time.
@@ -281,11 +313,6 @@ impl VmCell {
         file.held_by = to;
         state.commit(file)
     }
-
-    /// The data directory that the VM belongs to.
-    pub(crate) fn data_dir(&self) -> &Path {
-        &self.data_dir
-    }
 }
 
 /// On the guest's thread, after it shut down.
@@ -320,8 +347,16 @@ impl Runtime {
         }
     }
 
+    fn check_not_retired(&self) -> Result<(), PlatformError> {
+        if self.retired {
+            return Err(PlatformError::NoVm(self.file.vm.clone()));
+        }
+        Ok(())
+    }
+
     /// Saves a new description, and only then works by it.
     pub(crate) fn commit(&mut self, file: VmFile) -> Result<(), PlatformError> {
+        self.check_not_retired()?;
         if let Err(error) = meta::save_vm(&self.data_dir, &file) {
             // The new one may be in place without being durable: put the old one back.
             if let Err(again) = meta::save_vm(&self.data_dir, &self.file) {
@@ -348,7 +383,9 @@ impl Runtime {
     /// Flushes the disks that are open.
     pub(crate) fn flush(&self) -> Result<(), PlatformError> {
         for handle in self.handles.iter().flatten() {
-            handle.flush().map_err(|source| chain::disk_error(&self.file.vm, source))?;
+            handle
+                .flush()
+                .map_err(|source| chain::disk_error(&self.file.vm, source))?;
         }
         Ok(())
     }
@@ -396,7 +433,9 @@ impl Runtime {
             Ok(bitmap) => Ok(Record::Open(bitmap)),
             Err(reason) => {
                 tracing::warn!(vm = %self.file.vm, reason, "writes of this epoch are not recorded");
-                let path = self.directory.join(tracking::file_name(&disk.key, self.file.epoch));
+                let path = self
+                    .directory
+                    .join(tracking::file_name(&disk.key, self.file.epoch));
                 match std::fs::remove_file(&path) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                     Ok(()) | Err(_) => sync_parent(&path)?,
@@ -427,7 +466,12 @@ impl Runtime {
             bitmap.mark_all(written.get(index).map_or(&[], Vec::as_slice))?;
             Ok(bitmap)
         };
-        let made = file.disks.iter().enumerate().map(make).collect::<io::Result<_>>();
+        let made = file
+            .disks
+            .iter()
+            .enumerate()
+            .map(make)
+            .collect::<io::Result<_>>();
         made.map_err(|e| io_error("record changes in", &self.directory, e))
     }
 
@@ -435,7 +479,9 @@ impl Runtime {
     pub(crate) fn begin_epoch(&mut self, records: Vec<Bitmap>) {
         let disks = self.file.disks.len();
         let mut records = records.into_iter().map(Record::Open);
-        self.records = (0..disks).map(|_| records.next().unwrap_or(Record::NotOpened)).collect();
+        self.records = (0..disks)
+            .map(|_| records.next().unwrap_or(Record::NotOpened))
+            .collect();
     }
 
     /// Begins to remember what is written, for a merge.
@@ -465,25 +511,38 @@ impl Runtime {
     /// The epoch in force at a moment, after the records that are whole; none when they do not
     /// reach back.
     pub(crate) fn epoch_at(&self, moment: Timestamp) -> Option<EpochId> {
-        let disk = self.file.disks.first().filter(|_| self.file.change_tracking)?;
-        (0..=self.file.epoch.0).rev().map(EpochId).find_map(|epoch| {
-            match Bitmap::open(&self.directory, &disk.key, disk.size, epoch) {
-                Ok(record) if record.opened_at() > moment => None,
-                Ok(_) => Some(Some(epoch)),
-                Err(_) => Some(None),
-            }
-        })?
+        let disk = self
+            .file
+            .disks
+            .first()
+            .filter(|_| self.file.change_tracking)?;
+        (0..=self.file.epoch.0)
+            .rev()
+            .map(EpochId)
+            .find_map(
+                |epoch| match Bitmap::open(&self.directory, &disk.key, disk.size, epoch) {
+                    Ok(record) if record.opened_at() > moment => None,
+                    Ok(_) => Some(Some(epoch)),
+                    Err(_) => Some(None),
+                },
+            )?
     }
 }
 
 /// Somebody else holds the VM.
 pub(crate) fn held(file: &VmFile, holder: &str) -> PlatformError {
-    PlatformError::Held { vm: file.vm.clone(), holder: holder.to_owned() }
+    PlatformError::Held {
+        vm: file.vm.clone(),
+        holder: holder.to_owned(),
+    }
 }
 
 /// What is there contradicts what was asked for.
 pub(crate) fn unexpected(file: &VmFile, what: impl Into<String>) -> PlatformError {
-    PlatformError::Unexpected { vm: file.vm.clone(), what: what.into() }
+    PlatformError::Unexpected {
+        vm: file.vm.clone(),
+        what: what.into(),
+    }
 }
 
 /// A disk as the VM's guest sees it: every write is recorded before it happens.
@@ -499,7 +558,10 @@ impl TrackedDisk {
     /// Whether a range is on the disk; the record must not be asked to cover more.
     fn check(&self, range: ByteRange) -> Result<(), DiskError> {
         if range.end() > self.size.0 {
-            return Err(DiskError::PastEnd { range, size: self.size });
+            return Err(DiskError::PastEnd {
+                range,
+                size: self.size,
+            });
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::{fs, io, path::Path, str::FromStr, sync::Arc};
 use disk::Disk;
 use model::{Job, JobId, SiteId, SiteRole};
 
-use self::plan::{Keeper, Pair, Plan};
+use self::plan::{Keeper, Plan};
 use super::meta::{self, EstateFile, ReplicaFile, SiteFile};
 use crate::PlatformError;
 
@@ -55,8 +55,10 @@ pub(crate) fn create(data_dir: &Path, scale: Scale) -> Result<(), PlatformError>
 pub(crate) fn diverge_after_failover(disk: Arc<dyn Disk>, seed: u64) -> Result<(), PlatformError> {
     // 2 % of the disk, without what overwriting adds.
     let kib = (disk.size().0 / 50) >> 10;
-    files::diverge(disk, kib, seed, None)
-        .map_err(|source| PlatformError::Io { operation: "write new files".to_owned(), source })
+    files::diverge(disk, kib, seed, None).map_err(|source| PlatformError::Io {
+        operation: "write new files".to_owned(),
+        source,
+    })
 }
 
 /// Removes what an estate consists of, its description first.
@@ -83,7 +85,9 @@ fn make_pairs(data_dir: &Path, plan: &Plan) -> Result<Vec<ReplicaFile>, Platform
     let now = super::guest::now_micros();
     let every_second = |first: usize| -> Result<Vec<(usize, ReplicaFile)>, PlatformError> {
         let pairs = plan.pairs.iter().enumerate().skip(first).step_by(2);
-        pairs.map(|(index, pair)| Ok((index, make::pair(data_dir, pair, now)?))).collect()
+        pairs
+            .map(|(index, pair)| Ok((index, make::pair(data_dir, pair, now)?)))
+            .collect()
     };
     let mut made = std::thread::scope(|scope| {
         let other = scope.spawn(|| every_second(1));
@@ -117,7 +121,11 @@ fn estate(replicas: Vec<ReplicaFile>) -> EstateFile {
 }
 
 fn job(keeper: Keeper) -> Job {
-    Job { id: job_id(keeper), name: keeper.name().to_owned(), held: false }
+    Job {
+        id: job_id(keeper),
+        name: keeper.name().to_owned(),
+        held: false,
+    }
 }
 
 fn job_id(keeper: Keeper) -> JobId {
@@ -132,7 +140,9 @@ fn stable_id(kind: &str, name: &str) -> String {
     let mut bytes = [0; 10];
     bytes[..8].copy_from_slice(&hash.to_be_bytes());
     bytes[8..].copy_from_slice(&hash.to_le_bytes()[..2]);
-    uuid::Builder::from_unix_timestamp_millis(MILLIS, &bytes).into_uuid().to_string()
+    uuid::Builder::from_unix_timestamp_millis(MILLIS, &bytes)
+        .into_uuid()
+        .to_string()
 }
 
 /// A number made of a kind and a name.

@@ -36,7 +36,10 @@ impl Bits {
     /// No bit set, for a disk of `size` bytes.
     pub(crate) fn new(size: ByteCount) -> Self {
         let blocks = size.0.div_ceil(GRANULARITY);
-        Self { size: size.0, bytes: vec![0; index(blocks.div_ceil(8))] }
+        Self {
+            size: size.0,
+            bytes: vec![0; index(blocks.div_ceil(8))],
+        }
     }
 
     /// Sets the bits of all blocks that `range` touches; the newly set ones' bytes, or none.
@@ -65,7 +68,11 @@ impl Bits {
 
     /// Number of bytes of the disk that are set, whole blocks counted.
     pub(crate) fn covered(&self) -> u64 {
-        let set: u64 = self.bytes.iter().map(|byte| u64::from(byte.count_ones())).sum();
+        let set: u64 = self
+            .bytes
+            .iter()
+            .map(|byte| u64::from(byte.count_ones()))
+            .sum();
         set * GRANULARITY
     }
 
@@ -137,7 +144,11 @@ impl Bitmap {
         file.sync_all()?;
         fs::rename(&temporary, &path)?;
         sync_parent(&path)?;
-        Ok(Self { file, bits, opened_at: header.opened_at })
+        Ok(Self {
+            file,
+            bits,
+            opened_at: header.opened_at,
+        })
     }
 
     /// Opens the record of a disk and epoch; the error says why it cannot be believed.
@@ -149,15 +160,22 @@ impl Bitmap {
     ) -> Result<Self, String> {
         let path = directory.join(file_name(key, epoch));
         let what = format!("the change record of disk {key} for epoch {epoch}");
-        let file = File::options().read(true).write(true).open(&path).map_err(|error| {
-            match error.kind() {
-                io::ErrorKind::NotFound => format!("{what} is missing"),
-                _ => format!("{what} cannot be opened: {error}"),
-            }
-        })?;
+        let file =
+            File::options()
+                .read(true)
+                .write(true)
+                .open(&path)
+                .map_err(|error| match error.kind() {
+                    io::ErrorKind::NotFound => format!("{what} is missing"),
+                    _ => format!("{what} cannot be opened: {error}"),
+                })?;
         let whole = Self::read(&file, key, size, epoch);
         let (bits, opened_at) = whole.map_err(|why| format!("{what} is not whole: {why}"))?;
-        Ok(Self { file, bits, opened_at })
+        Ok(Self {
+            file,
+            bits,
+            opened_at,
+        })
     }
 
     fn read(
@@ -189,12 +207,7 @@ impl Bitmap {
         &self.bits
     }
 
-    /// Marks a range, durably; costs a sync only where a bit is new.
-    pub(crate) fn mark(&mut self, range: ByteRange) -> io::Result<()> {
-        self.mark_all(&[range])
-    }
-
-    /// Marks ranges with one sync.
+    /// Marks ranges, durably; costs one sync, and only where a bit is new.
     pub(crate) fn mark_all(&mut self, ranges: &[ByteRange]) -> io::Result<()> {
         let before = self.bits.clone();
         let written = self.write_new(ranges);
@@ -230,7 +243,10 @@ pub(crate) fn file_name(key: &DiskKey, epoch: EpochId) -> PathBuf {
 /// A disk's key as the beginning of a file name.
 pub(crate) fn stem(key: &DiskKey) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    key.as_str().chars().map(|c| if plain(c) { c } else { '_' }).collect()
+    key.as_str()
+        .chars()
+        .map(|c| if plain(c) { c } else { '_' })
+        .collect()
 }
 
 /// What was written from the beginning of epoch `since` to the beginning of epoch `until`, or why
@@ -251,7 +267,10 @@ pub(crate) fn union(
 fn encode_header(header: &Header) -> io::Result<[u8; PAGE]> {
     let key = header.key.as_str().as_bytes();
     if key.len() > KEY_MAX {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the disk's key is too long"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the disk's key is too long",
+        ));
     }
     let mut page = [0; PAGE];
     page[..8].copy_from_slice(MAGIC);
@@ -294,10 +313,16 @@ fn check_header(
     epoch: EpochId,
 ) -> Result<(), String> {
     if header.key != *key || header.epoch != epoch {
-        return Err(format!("it belongs to disk {} and epoch {}", header.key, header.epoch));
+        return Err(format!(
+            "it belongs to disk {} and epoch {}",
+            header.key, header.epoch
+        ));
     }
     if header.size != size {
-        return Err(format!("it is for {} bytes, the disk has {}", header.size.0, size.0));
+        return Err(format!(
+            "it is for {} bytes, the disk has {}",
+            header.size.0, size.0
+        ));
     }
     Ok(())
 }
@@ -368,10 +393,12 @@ mod tests {
     fn marks_are_there_after_opening_again() {
         let dir = tempfile::tempdir().unwrap();
         let mut map = Bitmap::create(dir.path(), &header(3)).unwrap();
-        map.mark(ByteRange::new(GRANULARITY - 1, 2)).unwrap();
-        map.mark(ByteRange::new(39_000 * GRANULARITY, 1)).unwrap();
-        map.mark(ByteRange::new(40_000 * GRANULARITY, 512)).unwrap();
-        map.mark(ByteRange::new(5, 0)).unwrap();
+        map.mark_all(&[ByteRange::new(GRANULARITY - 1, 2)]).unwrap();
+        map.mark_all(&[ByteRange::new(39_000 * GRANULARITY, 1)])
+            .unwrap();
+        map.mark_all(&[ByteRange::new(40_000 * GRANULARITY, 512)])
+            .unwrap();
+        map.mark_all(&[ByteRange::new(5, 0)]).unwrap();
         let again = open(dir.path(), 3).unwrap();
         assert_eq!(again.opened_at(), Timestamp(77));
         let expected = vec![
@@ -388,11 +415,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         for epoch in 1..4 {
             let mut map = Bitmap::create(dir.path(), &header(epoch)).unwrap();
-            map.mark(ByteRange::new(epoch * 10 * GRANULARITY, 1)).unwrap();
+            map.mark_all(&[ByteRange::new(epoch * 10 * GRANULARITY, 1)])
+                .unwrap();
         }
         let key = DiskKey::new("disk0");
         let two = union(dir.path(), &key, SIZE, 1..3).unwrap().ranges();
-        assert_eq!(two.iter().map(|r| r.start / GRANULARITY).collect::<Vec<_>>(), [10, 20]);
+        assert_eq!(
+            two.iter()
+                .map(|r| r.start / GRANULARITY)
+                .collect::<Vec<_>>(),
+            [10, 20]
+        );
         assert_eq!(union(dir.path(), &key, SIZE, 3..3).unwrap().ranges(), []);
         fs::remove_file(dir.path().join(file_name(&key, EpochId(2)))).unwrap();
         let reason = union(dir.path(), &key, SIZE, 1..4).unwrap_err();
@@ -405,11 +438,11 @@ mod tests {
         Bitmap::create(dir.path(), &header(1)).unwrap();
         let path = dir.path().join("disk0.epoch-1.bitmap");
         let good = fs::read(&path).unwrap();
-        let cases: [(&str, Box<dyn Fn(&mut Vec<u8>)>); 4] = [
-            ("checksum of its header", Box::new(|b| b[25] ^= 1)),
-            ("checksum of page 0", Box::new(|b| b[PAGE + 9] ^= 0x10)),
-            ("cannot be read", Box::new(|b| b.truncate(PAGE + 100))),
-            ("no change record", Box::new(|b| b[0] = 0)),
+        let cases: [(&str, fn(&mut Vec<u8>)); 4] = [
+            ("checksum of its header", |b| b[25] ^= 1),
+            ("checksum of page 0", |b| b[PAGE + 9] ^= 0x10),
+            ("cannot be read", |b| b.truncate(PAGE + 100)),
+            ("no change record", |b| b[0] = 0),
         ];
         for (word, damage) in cases {
             let mut bytes = good.clone();
@@ -419,7 +452,12 @@ mod tests {
             assert!(reason.contains(word), "{reason}");
         }
         fs::write(&path, &good).unwrap();
-        let other = Bitmap::open(dir.path(), &DiskKey::new("disk0"), ByteCount(512), EpochId(1));
+        let other = Bitmap::open(
+            dir.path(),
+            &DiskKey::new("disk0"),
+            ByteCount(512),
+            EpochId(1),
+        );
         assert!(other.unwrap_err().contains("the disk has 512"));
         fs::rename(&path, dir.path().join("disk0.epoch-2.bitmap")).unwrap();
         assert!(open(dir.path(), 2).unwrap_err().contains("belongs to"));

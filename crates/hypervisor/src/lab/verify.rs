@@ -44,7 +44,11 @@ fn verify_replica(
     report: &mut VerifyReport,
 ) -> Result<(), PlatformError> {
     let there = meta::load_vm(data_dir, &replica.vm)?;
-    let Some(point) = there.points.iter().rev().find(|point| point.name.as_str().starts_with(OURS))
+    let Some(point) = there
+        .points
+        .iter()
+        .rev()
+        .find(|point| point.name.as_str().starts_with(OURS))
     else {
         report.without_point.push(there.name);
         return Ok(());
@@ -52,7 +56,12 @@ fn verify_replica(
     let production = meta::load_vm(data_dir, &replica.original)?;
     for disk in &production.disks {
         if let Some(paired) = there.disks.iter().find(|paired| paired.key == disk.key) {
-            let sides = Sides { data_dir, production: &production, replica: &there, point };
+            let sides = Sides {
+                data_dir,
+                production: &production,
+                replica: &there,
+                point,
+            };
             let result = sides.compare(disk, paired);
             report.disks.push(DiskRow {
                 vm: production.name.clone(),
@@ -78,17 +87,24 @@ impl Sides<'_> {
     fn compare(&self, disk: &DiskFile, paired: &DiskFile) -> VerifyResult {
         if self.production.power != PowerState::Off {
             return VerifyResult::NotComparable {
-                reason: "the production VM is on and writes; power it off and check again".to_owned(),
+                reason: "the production VM is on and writes; power it off and check again"
+                    .to_owned(),
             };
         }
         if disk.size != paired.size {
-            let text = format!("{} in production, {} on the replica", disk.size, paired.size);
+            let text = format!(
+                "{} in production, {} on the replica",
+                disk.size, paired.size
+            );
             return VerifyResult::Different { text };
         }
         let Some(replica) = image_at(self.data_dir, &self.replica.vm, paired, self.point.depth)
         else {
-            let reason = "the description names layers that are not there; run `landfall lab reset`";
-            return VerifyResult::NotComparable { reason: reason.to_owned() };
+            let reason =
+                "the description names layers that are not there; run `landfall lab reset`";
+            return VerifyResult::NotComparable {
+                reason: reason.to_owned(),
+            };
         };
         let production = active_image(self.data_dir, &self.production.vm, disk);
         compare::images(&production, &replica)
@@ -99,10 +115,16 @@ impl Sides<'_> {
 fn image_at(data_dir: &Path, vm: &VmRef, disk: &DiskFile, depth: usize) -> Option<Image> {
     let dir = meta::vm_dir(data_dir, vm);
     match depth.checked_sub(1) {
-        None => Some(Image { path: dir.join(&disk.base), format: disk.format }),
+        None => Some(Image {
+            path: dir.join(&disk.base),
+            format: disk.format,
+        }),
         Some(index) => {
             let layer = disk.layers.get(index)?;
-            Some(Image { path: dir.join(&layer.file), format: DiskFormat::Qcow2 })
+            Some(Image {
+                path: dir.join(&layer.file),
+                format: DiskFormat::Qcow2,
+            })
         }
     }
 }
@@ -111,8 +133,14 @@ fn image_at(data_dir: &Path, vm: &VmRef, disk: &DiskFile, depth: usize) -> Optio
 fn active_image(data_dir: &Path, vm: &VmRef, disk: &DiskFile) -> Image {
     let dir = meta::vm_dir(data_dir, vm);
     disk.layers.last().map_or_else(
-        || Image { path: dir.join(&disk.base), format: disk.format },
-        |layer| Image { path: dir.join(&layer.file), format: DiskFormat::Qcow2 },
+        || Image {
+            path: dir.join(&disk.base),
+            format: disk.format,
+        },
+        |layer| Image {
+            path: dir.join(&layer.file),
+            format: DiskFormat::Qcow2,
+        },
     )
 }
 
@@ -127,11 +155,21 @@ fn records(data_dir: &Path, production: &VmFile) -> Option<RecordsRow> {
         Ok(found) => (found.is_whole(), records_text(&found)),
         Err(reason) => (false, reason),
     };
-    Some(RecordsRow { vm: production.name.clone(), whole, text })
+    Some(RecordsRow {
+        vm: production.name.clone(),
+        whole,
+        text,
+    })
 }
 
 fn records_text(found: &guest::Records) -> String {
-    let guest::Records { first, last, count, gaps, bad } = found;
+    let guest::Records {
+        first,
+        last,
+        count,
+        gaps,
+        bad,
+    } = found;
     format!("{count} records, {first} to {last}, {gaps} missing, {bad} damaged")
 }
 

@@ -67,6 +67,15 @@ pub(crate) fn for_unit_tests() -> Result<()> {
     apt::ensure(&[apt::Need::program("qemu-img", "qemu-utils")])
 }
 
+/// For the benchmark: the tools that Landfall is measured beside.
+pub(crate) fn for_benchmark() -> Result<()> {
+    apt::ensure(&[
+        apt::Need::program("qemu-img", "qemu-utils"),
+        apt::Need::program("rsync", "rsync"),
+        apt::Need::program("cmp", "diffutils"),
+    ])
+}
+
 /// A program that npm installed here.
 pub(crate) fn tool(name: &str) -> Option<PathBuf> {
     let program = workspace::end2end().join("node_modules/.bin").join(name);

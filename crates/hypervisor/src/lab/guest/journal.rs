@@ -89,7 +89,11 @@ fn scan(journal: &[u8]) -> Records {
             continue;
         };
         let none_yet = records.count == 0;
-        records.first = if none_yet { sequence } else { records.first.min(sequence) };
+        records.first = if none_yet {
+            sequence
+        } else {
+            records.first.min(sequence)
+        };
         records.last = records.last.max(sequence);
         records.count += 1;
     }

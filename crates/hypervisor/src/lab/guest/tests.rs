@@ -15,11 +15,16 @@ use model::{ByteCount, DiskFormat};
 
 use super::*;
 
-const QUICK: GuestSettings =
-    GuestSettings { tick: Duration::from_millis(2), shutdown_delay: Duration::from_millis(10) };
+const QUICK: GuestSettings = GuestSettings {
+    tick: Duration::from_millis(2),
+    shutdown_delay: Duration::from_millis(10),
+};
 
 fn open(path: &Path) -> Arc<dyn Disk> {
-    let locator = Locator::File { path: path.to_owned(), format: DiskFormat::Raw };
+    let locator = Locator::File {
+        path: path.to_owned(),
+        format: DiskFormat::Raw,
+    };
     disk::open(&locator, Access::Write).expect("open")
 }
 
@@ -28,8 +33,12 @@ fn prepared(path: &Path) {
     let disk = open(path);
     guestfs::format(&disk, 7).expect("format");
     let volume = guestfs::mount(disk).expect("mount");
-    volume.write_file(JOURNAL, &vec![0; JOURNAL_LEN]).expect("journal");
-    volume.write_file(STATUS, &vec![b' '; STATUS_LEN]).expect("status");
+    volume
+        .write_file(JOURNAL, &vec![0; JOURNAL_LEN])
+        .expect("journal");
+    volume
+        .write_file(STATUS, &vec![b' '; STATUS_LEN])
+        .expect("status");
     volume.unmount().expect("unmount");
 }
 
@@ -51,24 +60,43 @@ fn the_sequence_goes_on_after_stop_and_after_shutdown() {
     let path = dir.path().join("disk.raw");
     prepared(&path);
 
-    let guest = spawn("one", open(&path), QUICK, false, Box::new(|| panic!("stopped, not shut down")));
+    let guest = spawn(
+        "one",
+        open(&path),
+        QUICK,
+        false,
+        Box::new(|| panic!("stopped, not shut down")),
+    );
     wait_until("records", || records(&path).last >= 20);
     guest.stop();
     assert!(!guest.is_running());
     let stopped = records(&path);
     assert!(stopped.is_whole(), "{stopped:?}");
-    assert!(guestfs::mount(open(&path)).expect("mount").is_dirty().expect("flags"));
+    assert!(
+        guestfs::mount(open(&path))
+            .expect("mount")
+            .is_dirty()
+            .expect("flags")
+    );
 
     let exited = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&exited);
-    let guest =
-        spawn("two", open(&path), QUICK, false, Box::new(move || seen.store(true, Ordering::SeqCst)));
+    let guest = spawn(
+        "two",
+        open(&path),
+        QUICK,
+        false,
+        Box::new(move || seen.store(true, Ordering::SeqCst)),
+    );
     wait_until("more records", || records(&path).last > stopped.last + 5);
     guest.request_shutdown();
     wait_until("exit", || exited.load(Ordering::SeqCst));
     assert!(!guest.is_running());
     let after = records(&path);
-    assert!(after.is_whole() && after.first == 1 && after.count == after.last, "{after:?}");
+    assert!(
+        after.is_whole() && after.first == 1 && after.count == after.last,
+        "{after:?}"
+    );
 }
 
 #[test]
@@ -76,7 +104,13 @@ fn a_deaf_guest_never_shuts_down() {
     let dir = tempfile::tempdir().expect("directory");
     let path = dir.path().join("disk.raw");
     prepared(&path);
-    let guest = spawn("deaf", open(&path), QUICK, true, Box::new(|| panic!("deaf")));
+    let guest = spawn(
+        "deaf",
+        open(&path),
+        QUICK,
+        true,
+        Box::new(|| panic!("deaf")),
+    );
     guest.request_shutdown();
     thread::sleep(Duration::from_millis(100));
     assert!(guest.is_running());
@@ -92,10 +126,15 @@ fn a_damaged_record_is_counted() {
     let volume = guestfs::mount(open(&path)).expect("mount");
     for sequence in [1, 2, 3, 5] {
         let record = record_at(sequence, now_micros());
-        volume.overwrite(JOURNAL, slot_offset(sequence), &record).expect("write");
+        volume
+            .overwrite(JOURNAL, slot_offset(sequence), &record)
+            .expect("write");
     }
     volume.overwrite(JOURNAL, 600, b"x").expect("damage");
     volume.unmount().expect("unmount");
     let found = records(&path);
-    assert_eq!((found.count, found.bad, found.last, found.gaps), (3, 1, 5, 2));
+    assert_eq!(
+        (found.count, found.bad, found.last, found.gaps),
+        (3, 1, 5, 2)
+    );
 }

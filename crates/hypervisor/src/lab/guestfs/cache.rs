@@ -38,14 +38,21 @@ struct Page {
 
 impl std::fmt::Debug for Page {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Page").field("dirty", &self.dirty).finish_non_exhaustive()
+        f.debug_struct("Page")
+            .field("dirty", &self.dirty)
+            .finish_non_exhaustive()
     }
 }
 
 impl Partition {
     /// The partition `start..start + len` of a disk.
     pub(super) fn new(disk: Arc<dyn Disk>, start: u64, len: u64) -> Self {
-        Self { disk, start, len: len / PAGE * PAGE, pages: BTreeMap::new() }
+        Self {
+            disk,
+            start,
+            len: len / PAGE * PAGE,
+            pages: BTreeMap::new(),
+        }
     }
 
     /// Writes back and makes durable. Pages stay dirty until the disk confirmed them.
@@ -78,7 +85,11 @@ impl Partition {
         }
         let start = self.start + run.first * PAGE;
         let len = run.count * PAGE;
-        if run.zero { self.write_zero_run(start, len) } else { self.write_data(start, &run.data) }
+        if run.zero {
+            self.write_zero_run(start, len)
+        } else {
+            self.write_data(start, &run.data)
+        }
     }
 
     /// Holes where whole aligned stretches are zero, zeroes at their edges.
@@ -95,7 +106,9 @@ impl Partition {
     }
 
     fn write_zero_data(&self, start: u64, end: u64) -> io::Result<()> {
-        (start..end).step_by(PAGE_LEN).try_for_each(|at| self.write_data(at, &ZERO_PAGE))
+        (start..end)
+            .step_by(PAGE_LEN)
+            .try_for_each(|at| self.write_data(at, &ZERO_PAGE))
     }
 
     fn write_data(&self, at: u64, data: &[u8]) -> io::Result<()> {
@@ -123,14 +136,20 @@ impl Partition {
             }
             self.pages.insert(index, Page { data, dirty: false });
         }
-        self.pages.get_mut(&index).ok_or_else(|| io::Error::other("the page cache lost a page"))
+        self.pages
+            .get_mut(&index)
+            .ok_or_else(|| io::Error::other("the page cache lost a page"))
     }
 
     /// How much of `wanted` bytes at `position` lies in one page: page, offset in it, length.
     fn piece(&self, position: u64, wanted: usize) -> (u64, usize, usize) {
         let left = usize::try_from(self.len.saturating_sub(position)).unwrap_or(usize::MAX);
         let offset = usize::try_from(position % PAGE).unwrap_or_default();
-        (position / PAGE, offset, wanted.min(left).min(PAGE_LEN - offset))
+        (
+            position / PAGE,
+            offset,
+            wanted.min(left).min(PAGE_LEN - offset),
+        )
     }
 
     fn read(&mut self, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
@@ -188,7 +207,10 @@ pub(super) struct SharedPartition {
 impl SharedPartition {
     /// A stream at the partition's beginning.
     pub(super) fn new(partition: Rc<RefCell<Partition>>) -> Self {
-        Self { partition, position: 0 }
+        Self {
+            partition,
+            position: 0,
+        }
     }
 }
 

@@ -37,8 +37,16 @@ impl Random {
 
 /// `len` bytes of log lines.
 pub(crate) fn text_like(random: &mut Random, len: usize) -> Vec<u8> {
-    const WORDS: [&str; 8] =
-        ["order", "accepted", "customer", "queue", "retry", "committed", "session", "cache"];
+    const WORDS: [&str; 8] = [
+        "order",
+        "accepted",
+        "customer",
+        "queue",
+        "retry",
+        "committed",
+        "session",
+        "cache",
+    ];
     let mut data = Vec::with_capacity(len + 128);
     while data.len() < len {
         let number = random.next();

@@ -8,12 +8,19 @@ use model::{ByteCount, DiskFormat};
 use super::*;
 
 fn open(path: &Path, format: DiskFormat) -> Arc<dyn Disk> {
-    disk::open(&Locator::File { path: path.to_owned(), format }, Access::Write).expect("open")
+    disk::open(
+        &Locator::File {
+            path: path.to_owned(),
+            format,
+        },
+        Access::Write,
+    )
+    .expect("open")
 }
 
-fn round_trip(path: &Path, format: DiskFormat) {
-    let disk = open(path, format);
-    super::format(&disk, 1).expect("format");
+fn round_trip(path: &Path, kind: DiskFormat) {
+    let disk = open(path, kind);
+    format(&disk, 1).expect("format");
     let mut random = Random::new(2);
     let (big, text) = (random.bytes(3_000_001), text_like(&mut random, 70_000));
     let volume = mount(Arc::clone(&disk)).expect("mount");
@@ -21,14 +28,23 @@ fn round_trip(path: &Path, format: DiskFormat) {
     volume.write_file("a long name.log", &text).expect("write");
     volume.write_file("gone.txt", b"gone").expect("write");
     volume.remove("gone.txt").expect("remove");
-    volume.overwrite("big.dat", 1_000, b"other").expect("overwrite");
-    volume.overwrite("big.dat", 3_000_000, b"too long").expect_err("past the end");
+    volume
+        .overwrite("big.dat", 1_000, b"other")
+        .expect("overwrite");
+    volume
+        .overwrite("big.dat", 3_000_000, b"too long")
+        .expect_err("past the end");
     volume.unmount().expect("unmount");
     drop(disk);
 
-    let volume = mount(open(path, format)).expect("mount again");
+    let volume = mount(open(path, kind)).expect("mount again");
     assert!(!volume.is_dirty().expect("flags"));
-    let names: Vec<_> = volume.list().expect("list").into_iter().map(|entry| entry.name).collect();
+    let names: Vec<_> = volume
+        .list()
+        .expect("list")
+        .into_iter()
+        .map(|entry| entry.name)
+        .collect();
     assert_eq!(names, ["big.dat", "a long name.log"]);
     let found = volume.read_file("big.dat").expect("read");
     assert_eq!(&found[1_000..1_005], b"other");
@@ -54,7 +70,7 @@ fn what_was_not_synced_is_gone() {
     let dir = tempfile::tempdir().expect("directory");
     let path = dir.path().join("disk.raw");
     disk::create_raw(&path, ByteCount(16 << 20)).expect("create");
-    super::format(&open(&path, DiskFormat::Raw), 1).expect("format");
+    format(&open(&path, DiskFormat::Raw), 1).expect("format");
     let volume = mount(open(&path, DiskFormat::Raw)).expect("mount");
     volume.write_file("kept.txt", b"kept").expect("write");
     volume.sync().expect("sync");

@@ -19,6 +19,11 @@ use crate::lab::{
 /// Records in a journal at replication, and as many more before the guest goes on by itself.
 pub(super) const RECORDS: u64 = 40;
 
+/// Files that a failover adds begin with this.
+const NEW: &str = "new-";
+/// So many of the other files are never removed.
+const KEPT: usize = 8;
+
 /// Which part of the journal a disk gets.
 pub(super) struct Journal {
     /// The first record's number.
@@ -46,7 +51,8 @@ pub(super) fn populate(
     volume.unmount()
 }
 
-/// Writes what the replica wrote since it runs: new files, overwritten ones, one removed.
+/// Writes what the replica wrote since it runs: new files, overwritten ones, one removed, and the
+/// new files of an earlier failover gone, so that the disk never fills.
 pub(super) fn diverge(
     disk: Arc<dyn Disk>,
     written_kib: u64,
@@ -60,9 +66,14 @@ pub(super) fn diverge(
     let mut random = Random::new(seed);
     let budget = written_kib << 10;
     let overwritten = overwrite_files(&volume, &mut random, budget / 3)?;
-    remove_last(&volume)?;
-    let prefix = format!("new-{:04x}", seed & 0xffff);
-    write_files(&volume, &mut random, &prefix, budget.saturating_sub(overwritten))?;
+    remove_old(&volume)?;
+    let prefix = format!("{NEW}{:04x}", seed & 0xffff);
+    write_files(
+        &volume,
+        &mut random,
+        &prefix,
+        budget.saturating_sub(overwritten),
+    )?;
     volume.unmount()
 }
 
@@ -76,12 +87,7 @@ fn append(volume: &Volume, journal: &Journal) -> io::Result<()> {
 }
 
 /// Files of together `budget` bytes: one in four like a log, the others like packed data.
-fn write_files(
-    volume: &Volume,
-    random: &mut Random,
-    prefix: &str,
-    budget: u64,
-) -> io::Result<()> {
+fn write_files(volume: &Volume, random: &mut Random, prefix: &str, budget: u64) -> io::Result<()> {
     let (smallest, largest) = ((budget / 64).max(32 << 10), (budget / 12).max(64 << 10));
     let mut left = budget;
     let mut number = 0;
@@ -89,7 +95,10 @@ fn write_files(
         let len = random.between(smallest, largest).min(left);
         let size = usize::try_from(len).map_err(io::Error::other)?;
         if number % 4 == 3 {
-            volume.write_file(&format!("{prefix}-{number:03}.log"), &text_like(random, size))?;
+            volume.write_file(
+                &format!("{prefix}-{number:03}.log"),
+                &text_like(random, size),
+            )?;
         } else {
             volume.write_file(&format!("{prefix}-{number:03}.dat"), &random.bytes(size))?;
         }
@@ -102,7 +111,11 @@ fn write_files(
 /// Overwrites a stretch of some files; returns how many bytes.
 fn overwrite_files(volume: &Volume, random: &mut Random, budget: u64) -> io::Result<u64> {
     let mut written = 0;
-    for entry in ordinary_files(volume)?.iter().filter(|entry| entry.size > 4_096).step_by(2) {
+    for entry in ordinary_files(volume)?
+        .iter()
+        .filter(|entry| entry.size > 4_096)
+        .step_by(2)
+    {
         let len = (entry.size * 2 / 3).min(budget - written);
         let data = random.bytes(usize::try_from(len).map_err(io::Error::other)?);
         let offset = random.between(0, entry.size - len + 1);
@@ -115,11 +128,15 @@ fn overwrite_files(volume: &Volume, random: &mut Random, budget: u64) -> io::Res
     Ok(written)
 }
 
-fn remove_last(volume: &Volume) -> io::Result<()> {
-    match ordinary_files(volume)?.last() {
-        Some(entry) => volume.remove(&entry.name),
-        None => Ok(()),
-    }
+/// Removes the new files of an earlier failover, and one other while there are some left.
+fn remove_old(volume: &Volume) -> io::Result<()> {
+    let (new, others): (Vec<_>, Vec<_>) = ordinary_files(volume)?
+        .into_iter()
+        .partition(|entry| entry.name.starts_with(NEW));
+    let last = others.last().filter(|_| others.len() > KEPT);
+    new.iter()
+        .chain(last)
+        .try_for_each(|entry| volume.remove(&entry.name))
 }
 
 /// The files that are not the guest's own.
@@ -162,7 +179,9 @@ fn copy(source: &mut File, target: &mut File, len: u64) -> io::Result<()> {
     let mut buffer = vec![0; 1 << 20];
     let mut left = len;
     while left > 0 {
-        let part = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        let part = usize::try_from(left)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
         source.read_exact(&mut buffer[..part])?;
         target.write_all(&buffer[..part])?;
         left -= part as u64;

@@ -51,7 +51,13 @@ pub(super) fn pair(
         fs::create_dir_all(&dir).map_err(|source| meta::io_error("create", &dir, source))?;
     }
     for (index, plan) in pair.disks.iter().enumerate() {
-        original_disk(&meta::vm_dir(data_dir, &original), pair, plan, index, &times)?;
+        original_disk(
+            &meta::vm_dir(data_dir, &original),
+            pair,
+            plan,
+            index,
+            &times,
+        )?;
     }
     replica_disks(data_dir, pair, &original, &replica, &times)?;
     meta::save_vm(data_dir, &original_file(pair, original.clone()))?;
@@ -63,20 +69,40 @@ pub(super) fn pair(
 fn times(now_micros: i64) -> Times {
     let hours = now_micros.div_euclid(HOUR * 1_000_000);
     let restore_point = Timestamp(hours * HOUR * 1_000_000).plus_seconds(-26 * HOUR);
-    Times { restore_point, running_since: restore_point.plus_seconds(2_400) }
+    Times {
+        restore_point,
+        running_since: restore_point.plus_seconds(2_400),
+    }
 }
 
 fn original_ref(pair: &Pair) -> VmRef {
-    VmRef { site: SiteId::new(PRODUCTION), platform_id: pair.name.to_owned() }
+    VmRef {
+        site: SiteId::new(PRODUCTION),
+        platform_id: pair.name.to_owned(),
+    }
 }
 
 fn replica_ref(pair: &Pair) -> VmRef {
-    let site = if pair.replica.same_site { PRODUCTION } else { DR };
-    VmRef { site: SiteId::new(site), platform_id: format!("{}-replica", pair.name) }
+    let site = if pair.replica.same_site {
+        PRODUCTION
+    } else {
+        DR
+    };
+    VmRef {
+        site: SiteId::new(site),
+        platform_id: format!("{}-replica", pair.name),
+    }
 }
 
 fn point_name(times: &Times) -> PointName {
-    PointName::new(times.restore_point.utc_text().chars().take(16).collect::<String>())
+    PointName::new(
+        times
+            .restore_point
+            .utc_text()
+            .chars()
+            .take(16)
+            .collect::<String>(),
+    )
 }
 
 fn base_name(plan: &DiskPlan) -> String {
@@ -104,7 +130,10 @@ fn journal_of(index: usize, times: &Times) -> Option<Journal> {
 
 /// What the replica's guest appended to it since the failover.
 fn later_journal_of(index: usize, times: &Times) -> Option<Journal> {
-    (index == 0).then_some(Journal { first: 1 + RECORDS, micros: times.running_since.0 })
+    (index == 0).then_some(Journal {
+        first: 1 + RECORDS,
+        micros: times.running_since.0,
+    })
 }
 
 fn original_disk(
@@ -117,8 +146,13 @@ fn original_disk(
     let (vm, path) = (original_ref(pair), dir.join(base_name(plan)));
     create_base(&vm, &path, plan.format, plan.size_mib)?;
     let disk = open(&vm, &path, plan.format)?;
-    files::populate(&disk, plan, disk_seed(pair, plan, "base"), journal_of(index, times).as_ref())
-        .map_err(|source| meta::io_error("put files on", &path, source))
+    files::populate(
+        &disk,
+        plan,
+        disk_seed(pair, plan, "base"),
+        journal_of(index, times).as_ref(),
+    )
+    .map_err(|source| meta::io_error("put files on", &path, source))
 }
 
 fn create_base(
@@ -132,7 +166,10 @@ fn create_base(
         DiskFormat::Raw => disk::create_raw(path, size),
         DiskFormat::Qcow2 => disk::create_qcow2(path, size),
     };
-    made.map_err(|source| PlatformError::Disk { vm: vm.clone(), source })
+    made.map_err(|source| PlatformError::Disk {
+        vm: vm.clone(),
+        source,
+    })
 }
 
 fn open(
@@ -140,9 +177,14 @@ fn open(
     path: &Path,
     format: DiskFormat,
 ) -> Result<std::sync::Arc<dyn disk::Disk>, PlatformError> {
-    let locator = Locator::File { path: absolute(path)?, format };
-    disk::open(&locator, Access::Write)
-        .map_err(|source| PlatformError::Disk { vm: vm.clone(), source })
+    let locator = Locator::File {
+        path: absolute(path)?,
+        format,
+    };
+    disk::open(&locator, Access::Write).map_err(|source| PlatformError::Disk {
+        vm: vm.clone(),
+        source,
+    })
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, PlatformError> {
@@ -157,7 +199,10 @@ fn replica_disks(
     replica: &VmRef,
     times: &Times,
 ) -> Result<(), PlatformError> {
-    let (from, to) = (meta::vm_dir(data_dir, original), meta::vm_dir(data_dir, replica));
+    let (from, to) = (
+        meta::vm_dir(data_dir, original),
+        meta::vm_dir(data_dir, replica),
+    );
     for (index, plan) in pair.disks.iter().enumerate() {
         let (source, target) = (from.join(base_name(plan)), to.join(base_name(plan)));
         let size = match plan.format {
@@ -167,13 +212,24 @@ fn replica_disks(
         files::copy_sparse(&source, &target, size)
             .map_err(|source| meta::io_error("copy to", &target, source))?;
         let journal = later_journal_of(index, times);
-        layer(&to, pair, plan, replica_size_mib(pair, plan, index), journal.as_ref())?;
+        layer(
+            &to,
+            pair,
+            plan,
+            replica_size_mib(pair, plan, index),
+            journal.as_ref(),
+        )?;
     }
     if let Some(plan) = &pair.replica.reconfigured {
         let path = to.join(base_name(plan));
         create_base(replica, &path, plan.format, plan.size_mib)?;
-        files::populate(&open(replica, &path, plan.format)?, plan, disk_seed(pair, plan, "base"), None)
-            .map_err(|source| meta::io_error("put files on", &path, source))?;
+        files::populate(
+            &open(replica, &path, plan.format)?,
+            plan,
+            disk_seed(pair, plan, "base"),
+            None,
+        )
+        .map_err(|source| meta::io_error("put files on", &path, source))?;
         layer(&to, pair, plan, plan.size_mib, None)?;
     }
     sync_directory(&to)
@@ -189,14 +245,26 @@ fn layer(
 ) -> Result<(), PlatformError> {
     let (vm, path) = (replica_ref(pair), dir.join(layer_name(plan)));
     let base = base_name(plan);
-    disk::create_overlay(&path, (Path::new(&base), plan.format), ByteCount(size_mib * MIB))
-        .map_err(|source| PlatformError::Disk { vm: vm.clone(), source })?;
+    disk::create_overlay(
+        &path,
+        (Path::new(&base), plan.format),
+        ByteCount(size_mib * MIB),
+    )
+    .map_err(|source| PlatformError::Disk {
+        vm: vm.clone(),
+        source,
+    })?;
     if plan.written_kib == 0 {
         return Ok(());
     }
     let disk = open(&vm, &path, DiskFormat::Qcow2)?;
-    files::diverge(disk, plan.written_kib, disk_seed(pair, plan, "written"), journal)
-        .map_err(|source| meta::io_error("put files on", &path, source))
+    files::diverge(
+        disk,
+        plan.written_kib,
+        disk_seed(pair, plan, "written"),
+        journal,
+    )
+    .map_err(|source| meta::io_error("put files on", &path, source))
 }
 
 fn sync_directory(dir: &Path) -> Result<(), PlatformError> {
@@ -223,12 +291,20 @@ fn original_file(pair: &Pair, vm: VmRef) -> VmFile {
         tags: pair.tags.iter().map(|tag| (*tag).to_owned()).collect(),
         storage_policy: Some(pair.policy.to_owned()),
         change_tracking: pair.tracking,
-        power: if pair.production_on { PowerState::On } else { PowerState::Off },
+        power: if pair.production_on {
+            PowerState::On
+        } else {
+            PowerState::Off
+        },
         held_by: None,
         write_epoch: 1,
         epoch: FIRST_EPOCH,
         deaf: false,
-        disks: pair.disks.iter().map(|plan| disk_file(pair, plan, plan.size_mib)).collect(),
+        disks: pair
+            .disks
+            .iter()
+            .map(|plan| disk_file(pair, plan, plan.size_mib))
+            .collect(),
         points: Vec::new(),
     }
 }
@@ -267,13 +343,23 @@ fn replica_disk_files(pair: &Pair, owner: &str) -> Vec<DiskFile> {
         .iter()
         .enumerate()
         .map(|(index, plan)| (plan, replica_size_mib(pair, plan, index)));
-    let added = pair.replica.reconfigured.iter().map(|plan| (plan, plan.size_mib));
+    let added = pair
+        .replica
+        .reconfigured
+        .iter()
+        .map(|plan| (plan, plan.size_mib));
     paired
         .chain(added)
         .map(|(plan, size_mib)| {
-            let layer =
-                LayerFile { file: layer_name(plan), name: None, owner: owner.to_owned() };
-            DiskFile { layers: vec![layer], ..disk_file(pair, plan, size_mib) }
+            let layer = LayerFile {
+                file: layer_name(plan),
+                name: None,
+                owner: owner.to_owned(),
+            };
+            DiskFile {
+                layers: vec![layer],
+                ..disk_file(pair, plan, size_mib)
+            }
         })
         .collect()
 }

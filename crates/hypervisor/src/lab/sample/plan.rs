@@ -71,11 +71,23 @@ pub(super) struct DiskPlan {
 }
 
 const fn raw(name: &'static str, size_mib: u64, files_kib: u64, written_kib: u64) -> DiskPlan {
-    DiskPlan { name, format: DiskFormat::Raw, size_mib, files_kib, written_kib }
+    DiskPlan {
+        name,
+        format: DiskFormat::Raw,
+        size_mib,
+        files_kib,
+        written_kib,
+    }
 }
 
 const fn qcow2(name: &'static str, size_mib: u64, files_kib: u64, written_kib: u64) -> DiskPlan {
-    DiskPlan { name, format: DiskFormat::Qcow2, size_mib, files_kib, written_kib }
+    DiskPlan {
+        name,
+        format: DiskFormat::Qcow2,
+        size_mib,
+        files_kib,
+        written_kib,
+    }
 }
 
 /// A replica that runs in place of its original, at the DR site.
@@ -105,11 +117,16 @@ fn pair(name: &'static str, disks: Vec<DiskPlan>) -> Pair {
 
 /// The estate that a first visitor finds.
 pub(super) fn sample() -> Plan {
-    Plan { pairs: vec![web(), db(), mail(), files(), app(), erp(), wiki()] }
+    Plan {
+        pairs: vec![web(), db(), mail(), files(), app(), erp(), wiki()],
+    }
 }
 
 fn web() -> Pair {
-    Pair { tags: &["web", "tier 1"], ..pair("web-01", vec![raw("system", 1_024, 49_152, 20_480)]) }
+    Pair {
+        tags: &["web", "tier 1"],
+        ..pair("web-01", vec![raw("system", 1_024, 49_152, 20_480)])
+    }
 }
 
 fn db() -> Pair {
@@ -117,7 +134,12 @@ fn db() -> Pair {
         qcow2("system", 512, 24_576, 10_240),
         qcow2("data", 2_048, 65_536, 40_960),
     ];
-    Pair { cpus: 8, memory_mib: 32_768, tags: &["database", "tier 1"], ..pair("db-01", disks) }
+    Pair {
+        cpus: 8,
+        memory_mib: 32_768,
+        tags: &["database", "tier 1"],
+        ..pair("db-01", disks)
+    }
 }
 
 fn mail() -> Pair {
@@ -135,7 +157,10 @@ fn files() -> Pair {
         keeper: Keeper::Silver,
         tags: &["files", "tier 2"],
         policy: "Silver",
-        replica: ReplicaPlan { first_disk_mib: Some(768), ..FAILED_OVER },
+        replica: ReplicaPlan {
+            first_disk_mib: Some(768),
+            ..FAILED_OVER
+        },
         ..pair("files-01", vec![raw("system", 512, 40_960, 20_480)])
     }
 }
@@ -150,7 +175,10 @@ fn app() -> Pair {
         cpus: 4,
         memory_mib: 8_192,
         tags: &["application", "tier 1"],
-        replica: ReplicaPlan { reconfigured: Some(added), ..FAILED_OVER },
+        replica: ReplicaPlan {
+            reconfigured: Some(added),
+            ..FAILED_OVER
+        },
         ..pair("app-01", disks)
     }
 }
@@ -161,7 +189,10 @@ fn erp() -> Pair {
         memory_mib: 65_536,
         tags: &["erp", "tier 1"],
         production_on: true,
-        replica: ReplicaPlan { state: ReplicaState::Ready, ..FAILED_OVER },
+        replica: ReplicaPlan {
+            state: ReplicaState::Ready,
+            ..FAILED_OVER
+        },
         ..pair("erp-01", vec![qcow2("system", 1_024, 40_960, 0)])
     }
 }
@@ -174,15 +205,25 @@ fn wiki() -> Pair {
         tags: &["wiki", "tier 3"],
         policy: "Silver",
         tracking: false,
-        replica: ReplicaPlan { same_site: true, deaf: true, ..FAILED_OVER },
+        replica: ReplicaPlan {
+            same_site: true,
+            deaf: true,
+            ..FAILED_OVER
+        },
         ..pair("wiki-01", vec![qcow2("system", 256, 24_576, 24_576)])
     }
 }
 
 /// A small estate for tests.
 pub(super) fn tiny() -> Plan {
-    let deaf = ReplicaPlan { deaf: true, ..FAILED_OVER };
-    let two = vec![qcow2("system", 16, 2_048, 768), qcow2("data", 32, 3_072, 2_048)];
+    let deaf = ReplicaPlan {
+        deaf: true,
+        ..FAILED_OVER
+    };
+    let two = vec![
+        qcow2("system", 16, 2_048, 768),
+        qcow2("data", 32, 3_072, 2_048),
+    ];
     Plan {
         pairs: vec![
             pair("tiny-a", vec![raw("system", 24, 3_072, 1_536)]),

@@ -57,7 +57,14 @@ fn raw(one: &Path, other: &Path) -> io::Result<VerifyResult> {
 /// `-U`: a server that has the images open does not keep anybody from reading them.
 fn qemu_img(one: &Image, other: &Image) -> VerifyResult {
     let output = Command::new("qemu-img")
-        .args(["compare", "-U", "-f", word(one.format), "-F", word(other.format)])
+        .args([
+            "compare",
+            "-U",
+            "-f",
+            word(one.format),
+            "-F",
+            word(other.format),
+        ])
         .args([&one.path, &other.path])
         .output();
     let output = match output {
@@ -85,7 +92,11 @@ const fn word(format: DiskFormat) -> &'static str {
 }
 
 fn one_line(stdout: &[u8], stderr: &[u8]) -> String {
-    let text = format!("{} {}", String::from_utf8_lossy(stdout), String::from_utf8_lossy(stderr));
+    let text = format!(
+        "{} {}",
+        String::from_utf8_lossy(stdout),
+        String::from_utf8_lossy(stderr)
+    );
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -71,7 +71,10 @@ impl VerifyReport {
     #[must_use]
     pub fn all_equal(&self) -> bool {
         !self.disks.is_empty()
-            && self.disks.iter().all(|row| row.result == VerifyResult::Equal)
+            && self
+                .disks
+                .iter()
+                .all(|row| row.result == VerifyResult::Equal)
             && self.records.iter().all(|row| row.whole)
     }
 
@@ -83,7 +86,11 @@ impl VerifyReport {
         });
         let records = self.records.iter().map(|row| {
             let outcome = if row.whole { "whole" } else { "NOT WHOLE" };
-            [row.vm.clone(), "records".to_owned(), format!("{outcome}: {}", row.text)]
+            [
+                row.vm.clone(),
+                "records".to_owned(),
+                format!("{outcome}: {}", row.text),
+            ]
         });
         let skipped = self.without_point.iter().map(|vm| {
             let outcome = "no session's point yet: nothing to compare";
@@ -99,7 +106,10 @@ impl fmt::Display for VerifyReport {
         let cells = self.cells();
         let rows = || std::iter::once(&head).chain(&cells);
         let width = |column: usize| {
-            rows().map(|row| row[column].chars().count()).max().unwrap_or_default()
+            rows()
+                .map(|row| row[column].chars().count())
+                .max()
+                .unwrap_or_default()
         };
         let (vm, disk) = (width(0), width(1));
         for row in rows() {

@@ -8,12 +8,16 @@ use super::*;
 use crate::lab::sample::{self, Scale};
 
 fn vm_ref(site: &str, name: &str) -> VmRef {
-    VmRef { site: SiteId::new(site), platform_id: name.to_owned() }
+    VmRef {
+        site: SiteId::new(site),
+        platform_id: name.to_owned(),
+    }
 }
 
 /// A session's point that equals production: the base, before anything diverged.
 fn add_point(data_dir: &Path, name: &str) {
-    let mut replica = meta::load_vm(data_dir, &vm_ref("dr", &format!("{name}-replica"))).expect("vm");
+    let mut replica =
+        meta::load_vm(data_dir, &vm_ref("dr", &format!("{name}-replica"))).expect("vm");
     replica.points.push(PointFile {
         name: PointName::new("landfall-test-pass-1"),
         owner: "session".to_owned(),
@@ -28,17 +32,27 @@ fn add_point(data_dir: &Path, name: &str) {
 fn copies_are_equal_and_one_flipped_byte_is_found() {
     let dir = tempfile::tempdir().expect("directory");
     sample::create(dir.path(), Scale::Tiny).expect("create");
-    assert!(!verify(dir.path()).expect("verify").all_equal(), "nothing compared is not equal");
+    assert!(
+        !verify(dir.path()).expect("verify").all_equal(),
+        "nothing compared is not equal"
+    );
 
     add_point(dir.path(), "tiny-a");
     add_point(dir.path(), "tiny-b");
     let report = verify(dir.path()).expect("verify");
     assert!(report.all_equal(), "{report}");
     assert_eq!((report.disks.len(), report.records.len()), (3, 2));
-    assert!(report.records[0].text.starts_with("40 records, 1 to 40"), "{report}");
+    assert!(
+        report.records[0].text.starts_with("40 records, 1 to 40"),
+        "{report}"
+    );
 
     let disk = meta::vm_dir(dir.path(), &vm_ref("production", "tiny-a")).join("system.raw");
-    let file = OpenOptions::new().read(true).write(true).open(disk).expect("open");
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(disk)
+        .expect("open");
     let at = 20_000_001;
     let mut byte = [0];
     file.read_exact_at(&mut byte, at).expect("read");

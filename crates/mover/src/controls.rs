@@ -1,0 +1,158 @@
+//! What an operator may do to a running task.
+
+use std::{
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use model::BytesPerSecond;
+
+/// How often a limit of nothing at all is looked at again.
+const STANDSTILL: Duration = Duration::from_millis(100);
+
+/// The controls of running tasks. Clones control the same tasks; tasks with the same controls
+/// share one limit.
+#[derive(Clone, Default, Debug)]
+pub struct Controls(Arc<Inner>);
+
+#[derive(Default, Debug)]
+struct Inner {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default, Debug)]
+struct State {
+    paused: bool,
+    cancelled: bool,
+    limit: Option<BytesPerSecond>,
+    debt: Debt,
+}
+
+/// Bytes sent that the limit has not yet paid for.
+#[derive(Debug)]
+struct Debt {
+    bytes: u64,
+    since: Instant,
+}
+
+impl Default for Debt {
+    fn default() -> Self {
+        Self {
+            bytes: 0,
+            since: Instant::now(),
+        }
+    }
+}
+
+impl Controls {
+    /// Holds the tasks; a request under way is still finished.
+    pub fn pause(&self) {
+        self.change(|state| state.paused = true);
+    }
+
+    /// Lets them go on.
+    pub fn resume(&self) {
+        self.change(|state| state.paused = false);
+    }
+
+    /// Whether they are held.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.lock().paused
+    }
+
+    /// Ends them for good, also while they are held or limited.
+    pub fn cancel(&self) {
+        self.change(|state| state.cancelled = true);
+    }
+
+    /// Whether they were ended.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.lock().cancelled
+    }
+
+    /// Limits the payload that they send together; none lifts the limit. Takes effect at once.
+    pub fn set_limit(&self, limit: Option<BytesPerSecond>) {
+        self.change(|state| {
+            state.settle();
+            state.limit = limit;
+        });
+    }
+
+    /// The limit.
+    #[must_use]
+    pub fn limit(&self) -> Option<BytesPerSecond> {
+        self.lock().limit
+    }
+
+    /// Waits up to `patience` while `bytes` may not be sent yet; true once they were granted.
+    pub(crate) fn grant(&self, bytes: u64, patience: Duration) -> bool {
+        let mut state = self.lock();
+        let wait = state.until_paid();
+        if wait.is_zero() {
+            state.debt.bytes = state.debt.bytes.saturating_add(bytes);
+            return true;
+        }
+        self.sleep(state, wait.min(patience));
+        false
+    }
+
+    /// Waits up to `patience` for a change if the tasks are held.
+    pub(crate) fn hold(&self, patience: Duration) {
+        let state = self.lock();
+        if state.paused && !state.cancelled {
+            self.sleep(state, patience);
+        }
+    }
+
+    fn sleep(&self, state: MutexGuard<'_, State>, time: Duration) {
+        drop(self.0.changed.wait_timeout(state, time));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.lock());
+        self.0.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Takes off the debt what the limit allowed since the last time.
+    fn settle(&mut self) {
+        let now = Instant::now();
+        let passed = now.saturating_duration_since(self.debt.since);
+        match self.limit {
+            None => {
+                self.debt.bytes = 0;
+                self.debt.since = now;
+            }
+            Some(limit) => {
+                let paid = u128::from(limit.0) * passed.as_micros() / 1_000_000;
+                let paid = u64::try_from(paid).unwrap_or(u64::MAX);
+                // Too short a time pays nothing: it is then counted with the next.
+                if paid > 0 {
+                    self.debt.bytes = self.debt.bytes.saturating_sub(paid);
+                    self.debt.since = now;
+                }
+            }
+        }
+    }
+
+    /// How long until the next bytes may go.
+    fn until_paid(&mut self) -> Duration {
+        self.settle();
+        let Some(limit) = self.limit else {
+            return Duration::ZERO;
+        };
+        if limit.0 == 0 {
+            return STANDSTILL;
+        }
+        let micros = u128::from(self.debt.bytes) * 1_000_000 / u128::from(limit.0);
+        Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+    }
+}

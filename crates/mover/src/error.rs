@@ -1,0 +1,152 @@
+//! What can fail while a disk is moved: one variant per operation, each with its place.
+
+use std::{fmt, io, path::PathBuf};
+
+use disk::DiskError;
+use model::{ByteCount, ByteRange};
+use thiserror::Error;
+
+/// Which of the two disks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The one that is read.
+    Source,
+    /// The one that is made equal to it.
+    Target,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Source => "source",
+            Self::Target => "target",
+        })
+    }
+}
+
+/// What was being done with the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JournalStep {
+    /// Opening or creating it.
+    Open,
+    /// Reading what an earlier try left.
+    Load,
+    /// Adding to it.
+    Append,
+    /// Making it durable.
+    Sync,
+}
+
+impl fmt::Display for JournalStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Open => "open",
+            Self::Load => "load",
+            Self::Append => "append to",
+            Self::Sync => "sync",
+        })
+    }
+}
+
+/// A task that ended early.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum MoverError {
+    /// The operator cancelled.
+    #[error("cancelled")]
+    Cancelled,
+    /// The two disks are not of one size.
+    #[error("the source has {source_size}, the target {target_size}")]
+    SizeDiffers {
+        /// The source's.
+        source_size: ByteCount,
+        /// The target's.
+        target_size: ByteCount,
+    },
+    /// A range reads back other than it was sent, also after it was written a second time.
+    #[error("{range} of the target differ from what was written, twice")]
+    Mismatch {
+        /// The first such range.
+        range: ByteRange,
+    },
+    /// The allocation of a range could not be learned.
+    #[error("map {range} of the {side}")]
+    Map {
+        /// Where.
+        side: Side,
+        /// The range.
+        range: ByteRange,
+        /// Why.
+        source: DiskError,
+    },
+    /// A range could not be read for the comparison.
+    #[error("read {range} of the {side}")]
+    Read {
+        /// Where.
+        side: Side,
+        /// The range, one block.
+        range: ByteRange,
+        /// Why.
+        source: DiskError,
+    },
+    /// A range could not be written.
+    #[error("write {range} of the target")]
+    Write {
+        /// The range.
+        range: ByteRange,
+        /// Why.
+        source: DiskError,
+    },
+    /// A range could not be made zero.
+    #[error("zero {range} of the target")]
+    Zero {
+        /// The range.
+        range: ByteRange,
+        /// Why.
+        source: DiskError,
+    },
+    /// What was written could not be made durable.
+    #[error("flush the target")]
+    Flush {
+        /// Why.
+        source: DiskError,
+    },
+    /// A written range could not be read back.
+    #[error("read back {range} of the target")]
+    ReadBack {
+        /// The range, one block.
+        range: ByteRange,
+        /// Why.
+        source: DiskError,
+    },
+    /// The journal could not be used.
+    #[error("{step} journal {path}")]
+    Journal {
+        /// What was being done.
+        step: JournalStep,
+        /// The journal.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl MoverError {
+    /// Whether the same task may succeed later without anybody's help.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Cancelled | Self::SizeDiffers { .. } | Self::Mismatch { .. } => false,
+            Self::Map { source, .. }
+            | Self::Read { source, .. }
+            | Self::Write { source, .. }
+            | Self::Zero { source, .. }
+            | Self::Flush { source }
+            | Self::ReadBack { source, .. } => source.is_temporary(),
+            Self::Journal { source, .. } => matches!(
+                source.kind(),
+                io::ErrorKind::Interrupted | io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock
+            ),
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! What an earlier try of the same task already proved.
+//!
+//! An append-only file: eight magic bytes, then frames of `length, payload, crc32c`, numbers little
+//! endian. The first payload is the header (size, block size, task key). Each other one is a kind
+//! and ranges. A frame that is cut off or damaged ends the journal: it and all after it are dropped.
+//! Ranges are appended only after the target's flush of them has returned.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, BufReader, Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+
+use blockmap::{BlockSize, RangeSet};
+use model::{ByteCount, ByteRange};
+
+use crate::{Discarded, JournalStep, MoverError};
+
+const MAGIC: &[u8; 8] = b"LFJRNL01";
+/// No frame is longer: ranges of one batch, or a header.
+const LONGEST: u32 = 1 << 20;
+/// Ranges in one frame.
+const RANGES: usize = 8192;
+
+/// What a frame says of its ranges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// Written and flushed, not yet read back.
+    Written,
+    /// Read on both sides and found equal.
+    Equal,
+    /// Sent, written and proved.
+    Copied,
+    /// Made zero and proved.
+    Zeroed,
+}
+
+impl Mark {
+    const fn code(self) -> u8 {
+        match self {
+            Self::Written => 1,
+            Self::Equal => 2,
+            Self::Copied => 3,
+            Self::Zeroed => 4,
+        }
+    }
+
+    fn from_code(code: u8) -> Option<Self> {
+        [Self::Written, Self::Equal, Self::Copied, Self::Zeroed]
+            .into_iter()
+            .find(|mark| mark.code() == code)
+    }
+}
+
+/// Which transfer a journal belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Header<'a> {
+    pub(crate) task_key: &'a str,
+    pub(crate) size: ByteCount,
+    pub(crate) block: BlockSize,
+}
+
+/// What a journal knew when it was opened.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) written: RangeSet,
+    pub(crate) equal: RangeSet,
+    pub(crate) copied: RangeSet,
+    pub(crate) zeroed: RangeSet,
+    pub(crate) discarded: Option<Discarded>,
+}
+
+/// An open journal.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    file: File,
+    path: PathBuf,
+}
+
+impl Journal {
+    /// Opens a journal or makes one; one of another transfer is emptied.
+    ///
+    /// # Errors
+    /// [`MoverError::Journal`].
+    pub(crate) fn open(path: &Path, header: &Header<'_>) -> Result<(Self, Known), MoverError> {
+        let failed = |step| move |source| failure(path, step, source);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(failed(JournalStep::Open))?;
+        let mut journal = Self {
+            file,
+            path: path.to_owned(),
+        };
+        let loaded = journal.load(header).map_err(failed(JournalStep::Load))?;
+        let known = match loaded {
+            Start::Known(known) => known,
+            Start::Fresh(discarded) => {
+                let begun = journal.begin(header);
+                begun.map_err(failed(JournalStep::Open))?;
+                Known {
+                    discarded,
+                    ..Known::default()
+                }
+            }
+        };
+        Ok((journal, known))
+    }
+
+    /// Adds ranges. They are in the file on return, and durable after [`Journal::sync`].
+    ///
+    /// # Errors
+    /// [`MoverError::Journal`].
+    pub(crate) fn append(&mut self, mark: Mark, ranges: &[ByteRange]) -> Result<(), MoverError> {
+        let mut bytes = Vec::new();
+        for ranges in ranges.chunks(RANGES) {
+            let mut payload = vec![mark.code()];
+            for range in ranges {
+                payload.extend(range.start.to_le_bytes());
+                payload.extend(range.len.to_le_bytes());
+            }
+            bytes.extend(frame(&payload));
+        }
+        let written = self.file.write_all(&bytes);
+        written.map_err(|source| failure(&self.path, JournalStep::Append, source))
+    }
+
+    /// Makes everything appended durable.
+    ///
+    /// # Errors
+    /// [`MoverError::Journal`].
+    pub(crate) fn sync(&self) -> Result<(), MoverError> {
+        let synced = self.file.sync_data();
+        synced.map_err(|source| failure(&self.path, JournalStep::Sync, source))
+    }
+
+    /// Writes the header of an empty journal and makes file and name durable.
+    fn begin(&mut self, header: &Header<'_>) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.seek(SeekFrom::Start(0))?;
+        self.file.write_all(MAGIC)?;
+        self.file.write_all(&frame(&header_payload(header)))?;
+        self.file.sync_all()?;
+        let folder = self.path.parent().filter(|p| !p.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    }
+
+    /// Reads what is there, and cuts off a damaged end.
+    fn load(&mut self, header: &Header<'_>) -> io::Result<Start> {
+        let length = self.file.metadata()?.len();
+        if length == 0 {
+            return Ok(Start::Fresh(None));
+        }
+        let mut reader = BufReader::new(&self.file);
+        let mut magic = [0; MAGIC.len()];
+        if !fill(&mut reader, &mut magic)? || magic != *MAGIC {
+            return Ok(Start::Fresh(Some(Discarded::Damaged)));
+        }
+        let Some(first) = read_frame(&mut reader)? else {
+            return Ok(Start::Fresh(Some(Discarded::Damaged)));
+        };
+        if first != header_payload(header) {
+            return Ok(Start::Fresh(Some(Discarded::OtherTask)));
+        }
+        let mut good = (MAGIC.len() + 8 + first.len()) as u64;
+        let mut ranges = Vec::new();
+        while let Some(payload) = read_frame(&mut reader)? {
+            let Some(part) = parse(&payload, header.size) else {
+                break;
+            };
+            ranges.extend(part);
+            good += payload.len() as u64 + 8;
+        }
+        if good < length {
+            self.file.set_len(good)?;
+            self.file.sync_all()?;
+        }
+        self.file.seek(SeekFrom::Start(good))?;
+        Ok(Start::Known(known(&ranges)))
+    }
+}
+
+/// What an opened file turned out to be.
+enum Start {
+    /// Empty, or to be emptied.
+    Fresh(Option<Discarded>),
+    /// The journal of this transfer.
+    Known(Known),
+}
+
+fn known(ranges: &[(Mark, ByteRange)]) -> Known {
+    let of = |wanted: Mark| {
+        let same = ranges.iter().filter(|(mark, _)| *mark == wanted);
+        RangeSet::from_ranges(same.map(|(_, range)| *range))
+    };
+    Known {
+        written: of(Mark::Written),
+        equal: of(Mark::Equal),
+        copied: of(Mark::Copied),
+        zeroed: of(Mark::Zeroed),
+        discarded: None,
+    }
+}
+
+fn header_payload(header: &Header<'_>) -> Vec<u8> {
+    let mut payload = vec![0];
+    payload.extend(header.size.0.to_le_bytes());
+    payload.extend(header.block.bytes().to_le_bytes());
+    payload.extend(header.task_key.as_bytes());
+    payload
+}
+
+fn frame(payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+    let mut bytes = length.to_le_bytes().to_vec();
+    bytes.extend(payload);
+    bytes.extend(crc32c::crc32c(payload).to_le_bytes());
+    bytes
+}
+
+/// The next payload; none at the end and at damage.
+fn read_frame(reader: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
+    let mut word = [0; 4];
+    if !fill(reader, &mut word)? {
+        return Ok(None);
+    }
+    let length = u32::from_le_bytes(word);
+    if length > LONGEST {
+        return Ok(None);
+    }
+    let mut payload = vec![0; length as usize];
+    if !fill(reader, &mut payload)? || !fill(reader, &mut word)? {
+        return Ok(None);
+    }
+    let whole = u32::from_le_bytes(word) == crc32c::crc32c(&payload);
+    Ok(whole.then_some(payload))
+}
+
+/// Fills the buffer; false when the file ends before.
+fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
+    match reader.read_exact(buffer) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn parse(payload: &[u8], size: ByteCount) -> Option<Vec<(Mark, ByteRange)>> {
+    let (code, rest) = payload.split_first()?;
+    let mark = Mark::from_code(*code)?;
+    let (pairs, odd) = rest.as_chunks::<16>();
+    if !odd.is_empty() {
+        return None;
+    }
+    pairs
+        .iter()
+        .map(|pair| {
+            let number = u128::from_le_bytes(*pair);
+            let start = u64::try_from(number & u128::from(u64::MAX)).ok()?;
+            let range = ByteRange::new(start, u64::try_from(number >> 64).ok()?);
+            (range.end() <= size.0).then_some((mark, range))
+        })
+        .collect()
+}
+
+fn failure(path: &Path, step: JournalStep, source: io::Error) -> MoverError {
+    MoverError::Journal {
+        step,
+        path: path.to_owned(),
+        source,
+    }
+}

@@ -1,0 +1,71 @@
+//! The mover over disks in memory and their fault layers.
+
+mod controls;
+mod faults;
+mod journal;
+mod oracle;
+mod resume;
+
+use std::{path::Path, sync::Arc};
+
+use blockmap::BlockSize;
+use disk::Disk;
+use model::{ByteCount, DiskCounters, DiskPhase};
+use testkit::{MemDisk, random_image, scatter_changes};
+
+use crate::{Controls, Meter, MoverError, Report, Scope, Task, run::run_in_batches};
+
+/// Small batches, so that a small disk has several.
+const BATCH: u64 = 256 * 1024;
+const BLOCK: u64 = 4096;
+
+fn task(source: Arc<dyn Disk>, target: Arc<dyn Disk>) -> Task {
+    Task {
+        source,
+        target,
+        scope: Scope::Whole,
+        block: BlockSize::MIN,
+        journal: None,
+        task_key: "pair at point 1".to_owned(),
+        apply: true,
+    }
+}
+
+fn with_journal(mut task: Task, folder: &Path) -> Task {
+    task.journal = Some(folder.join("journal"));
+    task
+}
+
+fn go(task: &Task) -> Result<Report, MoverError> {
+    run_in_batches(task, &Controls::default(), &Meter::default(), BATCH)
+}
+
+/// A source with holes and a copy of it with changes.
+fn pair(size: u64, seed: u64) -> (Arc<MemDisk>, Arc<MemDisk>) {
+    let source = MemDisk::new(ByteCount(size));
+    random_image(&source, seed, 40).unwrap();
+    let target = MemDisk::from_bytes(source.bytes());
+    scatter_changes(&target, seed + 1, 12, 40_000).unwrap();
+    (Arc::new(source), Arc::new(target))
+}
+
+fn assert_adds_up(counters: &DiskCounters) {
+    let sum = |parts: &[ByteCount]| parts.iter().copied().sum::<ByteCount>();
+    let compared = [counters.equal, counters.different, counters.skipped];
+    assert_eq!(counters.scanned, sum(&compared), "{counters:?}");
+    assert_eq!(
+        counters.written,
+        sum(&[counters.sent, counters.zeroed]),
+        "{counters:?}"
+    );
+    assert!(counters.sent <= counters.different, "{counters:?}");
+    assert!(counters.resumed <= counters.scanned, "{counters:?}");
+}
+
+fn assert_done(counters: &DiskCounters) {
+    assert_adds_up(counters);
+    assert_eq!(counters.phase, DiskPhase::Done);
+    assert_eq!(counters.scanned, counters.to_scan);
+    assert_eq!(counters.verified, counters.written);
+    assert_eq!(counters.written, counters.different);
+}

@@ -1,0 +1,118 @@
+//! Journals that are cut off, damaged, or of another transfer.
+
+use std::{fs, path::Path};
+
+use blockmap::{BlockSize, RangeSet};
+use model::{ByteCount, ByteRange};
+
+use crate::{
+    Discarded,
+    journal::{Header, Journal, Known, Mark},
+};
+
+const HEADER: Header<'static> = Header {
+    task_key: "disk 0 at point 7",
+    size: ByteCount(1 << 30),
+    block: BlockSize::MIN,
+};
+
+fn range(number: u64) -> ByteRange {
+    ByteRange::new(number * 8192, 4096)
+}
+
+fn open(path: &Path) -> (Journal, Known) {
+    Journal::open(path, &HEADER).unwrap()
+}
+
+fn two_records(path: &Path) {
+    let (mut journal, known) = open(path);
+    assert!(known.discarded.is_none());
+    journal.append(Mark::Equal, &[range(0), range(1)]).unwrap();
+    journal.append(Mark::Copied, &[range(2)]).unwrap();
+    journal.sync().unwrap();
+}
+
+#[test]
+fn ranges_come_back_by_their_marks() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    two_records(&path);
+    let (mut journal, _) = open(&path);
+    journal.append(Mark::Written, &[range(3)]).unwrap();
+    journal.append(Mark::Zeroed, &[range(4)]).unwrap();
+    let (_, known) = open(&path);
+    let set = |numbers: &[u64]| -> RangeSet { numbers.iter().map(|n| range(*n)).collect() };
+    assert_eq!(known.equal, set(&[0, 1]));
+    assert_eq!(known.copied, set(&[2]));
+    assert_eq!(known.written, set(&[3]));
+    assert_eq!(known.zeroed, set(&[4]));
+}
+
+#[test]
+fn a_journal_cut_anywhere_keeps_whole_records_and_takes_new_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    two_records(&path);
+    let whole = fs::read(&path).unwrap();
+    let mut kept = Vec::new();
+    for cut in 0..=whole.len() {
+        fs::write(&path, &whole[..cut]).unwrap();
+        let (mut journal, known) = open(&path);
+        kept.push(known.equal.union(&known.copied).total().0 / 4096);
+        journal.append(Mark::Zeroed, &[range(9)]).unwrap();
+        drop(journal);
+        let (_, again) = open(&path);
+        assert_eq!(again.zeroed.total(), ByteCount(4096), "cut at {cut}");
+        assert_eq!(again.equal, known.equal, "cut at {cut}");
+    }
+    assert!(kept.is_sorted());
+    kept.dedup();
+    assert_eq!(kept, [0, 2, 3]);
+}
+
+#[test]
+fn a_damaged_byte_drops_its_record_and_what_follows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    two_records(&path);
+    let whole = fs::read(&path).unwrap();
+    for at in 0..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x40;
+        fs::write(&path, &bytes).unwrap();
+        let (_, known) = open(&path);
+        // The last byte belongs to the second record: nothing damaged is ever believed.
+        assert!(known.copied.is_empty(), "damaged at {at}");
+        let expected = RangeSet::from_ranges([range(0), range(1)]);
+        assert!(known.equal.is_empty() || known.equal == expected);
+    }
+}
+
+#[test]
+fn a_journal_of_another_transfer_is_discarded() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    for other in [
+        Header {
+            task_key: "disk 1 at point 7",
+            ..HEADER
+        },
+        Header {
+            size: ByteCount(1 << 31),
+            ..HEADER
+        },
+        Header {
+            block: BlockSize::MAX,
+            ..HEADER
+        },
+    ] {
+        drop(fs::remove_file(&path));
+        two_records(&path);
+        let (_, known) = Journal::open(&path, &other).unwrap();
+        assert_eq!(known.discarded, Some(Discarded::OtherTask));
+        assert!(known.equal.is_empty() && known.copied.is_empty());
+    }
+    fs::write(&path, b"something else").unwrap();
+    let (_, known) = open(&path);
+    assert_eq!(known.discarded, Some(Discarded::Damaged));
+}
