@@ -1,6 +1,6 @@
 //! The orchestrator, and only that: load state, ask the pure crates, perform effects, save.
 //!
-//! One task owns one failback ([`session_task`]). The main loop ([`engine`]) starts a task for each
+//! One task owns one failback (module `session_task`). The main loop (module `engine`) starts a task for each
 //! session in the store that is not over, hands people's requests to it, and keeps the inventory
 //! fresh. It decides nothing: the state machine, the scheduler and the planner do.
 
@@ -10,10 +10,6 @@ mod clock;
 mod config;
 mod dry_run;
 mod effects;
-#[expect(
-    clippy::module_inception,
-    reason = "the main loop is what the crate is named for"
-)]
 mod engine;
 mod failure;
 mod inventory;

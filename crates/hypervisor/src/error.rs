@@ -90,17 +90,25 @@ impl PlatformError {
     /// Whether to try again.
     #[must_use]
     pub fn retry(&self) -> Retry {
-        match self {
-            Self::Io { source, .. }
-                if matches!(
-                    source.kind(),
-                    std::io::ErrorKind::Interrupted | std::io::ErrorKind::TimedOut
-                ) =>
-            {
-                Retry::Temporary
-            }
-            Self::Disk { source, .. } if source.is_temporary() => Retry::Temporary,
-            _ => Retry::NeedsPerson,
+        let temporary = match self {
+            Self::Io { source, .. } => matches!(
+                source.kind(),
+                std::io::ErrorKind::Interrupted | std::io::ErrorKind::TimedOut
+            ),
+            Self::Disk { source, .. } => source.is_temporary(),
+            Self::NoSite(_)
+            | Self::NoVm(_)
+            | Self::NoDisk { .. }
+            | Self::NoPoint { .. }
+            | Self::Held { .. }
+            | Self::MustBeOff { .. }
+            | Self::Unexpected { .. }
+            | Self::Parse { .. } => false,
+        };
+        if temporary {
+            Retry::Temporary
+        } else {
+            Retry::NeedsPerson
         }
     }
 }

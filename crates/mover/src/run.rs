@@ -16,7 +16,7 @@ use model::{ByteRange, DiskCounters, DiskPhase};
 
 use crate::{
     Controls, Meter, MoverError, Note, Report,
-    apply::apply,
+    apply::{apply, flush},
     compare::compare,
     journal::{Header, Journal, Known, Mark},
     read::{Digested, read},
@@ -83,6 +83,11 @@ pub(crate) fn run_in_batches(
     }
     let scope = scope(task);
     let (journal, known) = open_journal(task)?;
+    if task.apply {
+        // An earlier try may have left writes that read back and are not durable: they would be
+        // found equal and noted.
+        flush(task)?;
+    }
     let (proved, counters) = resume(&known, &scope);
     meter.begin(counters);
     let watch = Watch::new(controls, meter);

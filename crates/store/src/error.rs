@@ -176,10 +176,14 @@ impl StoreError {
 
 /// A busy database and an exhausted pool pass by themselves; a full disk or a bad file do not.
 fn retry_of(source: &sqlx::Error) -> Retry {
-    match source {
-        sqlx::Error::PoolTimedOut => Retry::Temporary,
-        sqlx::Error::Database(error) if is_busy(error.code().as_deref()) => Retry::Temporary,
-        _ => Retry::NeedsPerson,
+    let passes = match source.as_database_error() {
+        Some(error) => is_busy(error.code().as_deref()),
+        None => matches!(source, sqlx::Error::PoolTimedOut),
+    };
+    if passes {
+        Retry::Temporary
+    } else {
+        Retry::NeedsPerson
     }
 }
 

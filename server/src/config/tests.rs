@@ -9,7 +9,7 @@ fn raw(listen: &str, site: &Path) -> RawConfig {
         site_dir: Some(site.to_path_buf()),
         allow_unauthenticated: false,
         allow_host: vec!["Console.Example".to_owned()],
-        lab_scale: crate::lab_cli::LabScale::Tiny,
+        lab_scale: LabScale::Tiny,
     }
 }
 

@@ -92,7 +92,7 @@ async fn one_disk(
     };
     let waiting = |why: Option<&str>| {
         stage.live.change(&stage.session, &disk.key, |live| {
-            live.waiting = why.map(str::to_owned)
+            live.waiting = why.map(str::to_owned);
         });
     };
     let slot = tokio::select! {
@@ -119,19 +119,9 @@ async fn one_disk(
         counters: meter.counters(),
         proxies: Some(slot.words.clone()),
     };
-    let report = move_disk(&stage, row, task, &controls, &meter).await;
+    let moved = move_disk(&stage, &disk.name, row, task, &controls, &meter).await;
     drop(slot);
-    let report = report.map_err(|error| match error {
-        EffectError::Mover {
-            source: MoverError::Cancelled,
-            ..
-        } => EffectError::Stopped,
-        EffectError::Mover { source, .. } => EffectError::Mover {
-            disk: disk.name.clone(),
-            source,
-        },
-        other => other,
-    })?;
+    let report = moved?;
     let notes = report
         .notes
         .iter()
@@ -148,6 +138,7 @@ async fn cancelled(controls: &Controls) {
 /// Runs the mover on its own thread and saves its counters now and then and at its end.
 async fn move_disk(
     stage: &Stage,
+    name: &str,
     mut row: DiskPassRow,
     task: Task,
     controls: &Controls,
@@ -168,9 +159,12 @@ async fn move_disk(
     };
     row.counters = meter.counters();
     stage.store.disk_counters_put(&stage.session, &row).await?;
-    result?.map_err(|source| EffectError::Mover {
-        disk: String::new(),
-        source,
+    result?.map_err(|source| match source {
+        MoverError::Cancelled => EffectError::Stopped,
+        source => EffectError::Mover {
+            disk: name.to_owned(),
+            source,
+        },
     })
 }
 
@@ -241,12 +235,11 @@ fn prepare(
     })
 }
 
+/// Source and target.
+type Pair = (Arc<dyn Disk>, Arc<dyn Disk>);
+
 /// Opens a pair of disks: the replica's at a point to read, production's newest layer to write.
-fn open_pair(
-    stage: &Stage,
-    disk: &SessionDisk,
-    point: &PointName,
-) -> Result<(Arc<dyn Disk>, Arc<dyn Disk>), EffectError> {
+fn open_pair(stage: &Stage, disk: &SessionDisk, point: &PointName) -> Result<Pair, EffectError> {
     let at = DiskAt::Point(point.clone());
     let source = stage
         .dr

@@ -160,15 +160,17 @@ impl Bitmap {
     ) -> Result<Self, String> {
         let path = directory.join(file_name(key, epoch));
         let what = format!("the change record of disk {key} for epoch {epoch}");
-        let file =
-            File::options()
-                .read(true)
-                .write(true)
-                .open(&path)
-                .map_err(|error| match error.kind() {
-                    io::ErrorKind::NotFound => format!("{what} is missing"),
-                    _ => format!("{what} cannot be opened: {error}"),
-                })?;
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(|error| {
+                if error.kind() == io::ErrorKind::NotFound {
+                    format!("{what} is missing")
+                } else {
+                    format!("{what} cannot be opened: {error}")
+                }
+            })?;
         let whole = Self::read(&file, key, size, epoch);
         let (bits, opened_at) = whole.map_err(|why| format!("{what} is not whole: {why}"))?;
         Ok(Self {
@@ -432,13 +434,15 @@ mod tests {
         assert!(reason.contains("epoch 2 is missing"), "{reason}");
     }
 
+    type Damage = fn(&mut Vec<u8>);
+
     #[test]
     fn a_record_that_is_not_whole_is_never_believed() {
         let dir = tempfile::tempdir().unwrap();
         Bitmap::create(dir.path(), &header(1)).unwrap();
         let path = dir.path().join("disk0.epoch-1.bitmap");
         let good = fs::read(&path).unwrap();
-        let cases: [(&str, fn(&mut Vec<u8>)); 4] = [
+        let cases: [(&str, Damage); 4] = [
             ("checksum of its header", |b| b[25] ^= 1),
             ("checksum of page 0", |b| b[PAGE + 9] ^= 0x10),
             ("cannot be read", |b| b.truncate(PAGE + 100)),

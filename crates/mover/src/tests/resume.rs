@@ -110,3 +110,19 @@ fn a_journal_of_another_task_is_discarded_with_a_note() {
     assert_eq!(report.notes, [Note::JournalDiscarded { why }]);
     assert_eq!(report.counters.resumed, ByteCount::ZERO);
 }
+
+/// Found in review: a try that died before its flush left writes that a second try read as equal
+/// and noted, though a power cut could still take them.
+#[test]
+fn what_an_earlier_try_left_unflushed_is_durable_before_it_is_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, target) = pair(SIZE, 78);
+    let power = Arc::new(PowerLoss::new(target.clone()));
+    let mut buffer = vec![0; usize::try_from(SIZE).unwrap()];
+    source.read_at(0, &mut buffer).unwrap();
+    power.write_at(0, &buffer).unwrap();
+    let task = with_journal(task(source.clone(), power.clone()), folder.path());
+    go(&task).unwrap();
+    power.lose(Survivors::None).unwrap();
+    assert_eq!(source.bytes(), target.bytes());
+}
