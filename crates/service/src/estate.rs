@@ -142,8 +142,8 @@ impl Estate {
             id: replica.id.clone(),
             name: self.vm_name(&replica.vm),
             production_name: self.production_name(replica),
-            original_location: self.location(production, self.production_name(replica)),
-            replica_location: self.location(&replica.vm, self.vm_name(&replica.vm)),
+            original_location: self.location(production, &self.production_name(replica)),
+            replica_location: self.location(&replica.vm, &self.vm_name(&replica.vm)),
             state,
             authoritative: self.site_name(authoritative),
             power: vm.map_or(PowerState::Off, |vm| vm.power),
@@ -160,7 +160,7 @@ impl Estate {
         }
     }
 
-    fn location(&self, vm: &VmRef, name: String) -> String {
+    fn location(&self, vm: &VmRef, name: &str) -> String {
         let found = if self.vm(vm).is_some() {
             ""
         } else {

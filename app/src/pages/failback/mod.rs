@@ -10,7 +10,7 @@ mod replica;
 mod summary;
 pub mod view_model;
 
-use leptos::{either::EitherOf3, html, prelude::*};
+use leptos::{html, prelude::*};
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 use model::{
@@ -55,9 +55,9 @@ pub fn FailbackWizard() -> impl IntoView {
         <Transition fallback=FirstLoad>
             {move || Suspend::new(async move {
                 match draft.await {
-                    (Some(step), Ok(draft)) => EitherOf3::A(view! { <Wizard draft step/> }),
-                    (_, Err(error)) => EitherOf3::B(view! { <LoadFailed error=error.0/> }),
-                    (None, Ok(_)) => EitherOf3::C(view! { <NotFound/> }),
+                    (Some(step), Ok(draft)) => view! { <Wizard draft step/> }.into_any(),
+                    (_, Err(error)) => view! { <LoadFailed error=error.0/> }.into_any(),
+                    (None, Ok(_)) => view! { <NotFound/> }.into_any(),
                 }
             })}
         </Transition>

@@ -3,7 +3,7 @@
 pub mod api;
 pub mod view_model;
 
-use leptos::{either::Either, prelude::*, task::spawn_local};
+use leptos::{prelude::*, task::spawn_local};
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use model::{ReplicaId, view::LabView};
@@ -30,8 +30,8 @@ pub fn LabPage() -> impl IntoView {
         <Suspense fallback=FirstLoad>
             {move || Suspend::new(async move {
                 match lab.await {
-                    Ok(view) => Either::Left(view! { <Lab view/> }),
-                    Err(error) => Either::Right(view! { <LoadFailed error=error.0/> }),
+                    Ok(view) => view! { <Lab view/> }.into_any(),
+                    Err(error) => view! { <LoadFailed error=error.0/> }.into_any(),
                 }
             })}
         </Suspense>
@@ -194,7 +194,7 @@ fn FailOverRow(id: ReplicaId, name: String) -> impl IntoView {
 fn Confirm(question: Question, reset: Sending, fail_over: Sending) -> impl IntoView {
     let keep = || view! { <a class="button quiet" href="/lab">"Leave it as it is"</a> };
     match question {
-        Question::Reset => Either::Left(view! {
+        Question::Reset => view! {
             <ConfirmDialog title="Reset the lab?" close="/lab">
                 <p>
                     "All VMs of the lab, their disks and everything written to them are removed and "
@@ -207,8 +207,9 @@ fn Confirm(question: Question, reset: Sending, fail_over: Sending) -> impl IntoV
                     </div>
                 </Form>
             </ConfirmDialog>
-        }),
-        Question::FailOver { id, name } => Either::Right(view! {
+        }
+        .into_any(),
+        Question::FailOver { id, name } => view! {
             <ConfirmDialog title=format!("Fail {name} over?") close="/lab">
                 <p>
                     "The production VM is powered off and " {name}
@@ -222,6 +223,7 @@ fn Confirm(question: Question, reset: Sending, fail_over: Sending) -> impl IntoV
                     </div>
                 </Form>
             </ConfirmDialog>
-        }),
+        }
+        .into_any(),
     }
 }

@@ -12,7 +12,7 @@ pub mod view_model;
 
 use std::rc::Rc;
 
-use leptos::{either::Either, prelude::*};
+use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 use model::{
@@ -56,8 +56,8 @@ pub fn SessionPage() -> impl IntoView {
         <Suspense fallback=FirstLoad>
             {move || Suspend::new(async move {
                 match session.await {
-                    Ok(view) => Either::Left(view! { <Session view/> }),
-                    Err(error) => Either::Right(view! { <LoadFailed error=error.0/> }),
+                    Ok(view) => view! { <Session view/> }.into_any(),
+                    Err(error) => view! { <LoadFailed error=error.0/> }.into_any(),
                 }
             })}
         </Suspense>

@@ -8,7 +8,7 @@ pub mod view_model;
 
 use std::rc::Rc;
 
-use leptos::{either::Either, prelude::*};
+use leptos::prelude::*;
 use leptos_meta::Title;
 use model::view::StartView;
 
@@ -36,8 +36,8 @@ pub fn StartPage() -> impl IntoView {
         <Suspense fallback=FirstLoad>
             {move || Suspend::new(async move {
                 match start.await {
-                    Ok(view) => Either::Left(view! { <Start view/> }),
-                    Err(error) => Either::Right(view! { <LoadFailed error=error.0/> }),
+                    Ok(view) => view! { <Start view/> }.into_any(),
+                    Err(error) => view! { <LoadFailed error=error.0/> }.into_any(),
                 }
             })}
         </Suspense>

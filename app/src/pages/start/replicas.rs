@@ -1,6 +1,6 @@
 //! The table of replicas: one row each, with what may be done now and why not.
 
-use leptos::{either::EitherOf3, prelude::*};
+use leptos::prelude::*;
 use model::{ReplicaId, Timestamp, view::ReplicaView};
 
 use super::view_model::{self, Offer};
@@ -105,19 +105,20 @@ fn row(replica: &ReplicaView, now: Signal<Timestamp>, create: Sending) -> AnyVie
     .into_any()
 }
 
-fn offer(replica: &ReplicaView, create: Sending) -> impl IntoView + use<> {
+fn offer(replica: &ReplicaView, create: Sending) -> AnyView {
     if let Some(session) = &replica.session {
-        return EitherOf3::A(view! {
+        return view! {
             <a class="button small" href=format!("/sessions/{session}")>
                 "Open session"
                 <span class="visually-hidden">" of " {replica.production_name.clone()}</span>
             </a>
-        });
+        }
+        .into_any();
     }
     match view_model::offer(replica) {
         Offer::Possible => {
             let (id, name) = (replica.id.to_string(), replica.production_name.clone());
-            EitherOf3::B(view! {
+            view! {
                 <Form sending=create>
                     <input type="hidden" name="preselect[]" value=id/>
                     <button type="submit" class="button small">
@@ -125,9 +126,10 @@ fn offer(replica: &ReplicaView, create: Sending) -> impl IntoView + use<> {
                         <span class="visually-hidden">" " {name}</span>
                     </button>
                 </Form>
-            })
+            }
+            .into_any()
         }
-        Offer::NotNow(reason) => EitherOf3::C(view! { <span class="why-not">{reason}</span> }),
-        Offer::Nothing => EitherOf3::C(view! { <span class="why-not">{String::new()}</span> }),
+        Offer::NotNow(reason) => view! { <span class="why-not">{reason}</span> }.into_any(),
+        Offer::Nothing => ().into_any(),
     }
 }

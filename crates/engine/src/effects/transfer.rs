@@ -159,12 +159,12 @@ async fn move_disk(
     };
     row.counters = meter.counters();
     stage.store.disk_counters_put(&stage.session, &row).await?;
-    result?.map_err(|source| match source {
-        MoverError::Cancelled => EffectError::Stopped,
-        source => EffectError::Mover {
-            disk: name.to_owned(),
-            source,
-        },
+    result?.map_err(|source| {
+        if matches!(source, MoverError::Cancelled) {
+            return EffectError::Stopped;
+        }
+        let disk = name.to_owned();
+        EffectError::Mover { disk, source }
     })
 }
 

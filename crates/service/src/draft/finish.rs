@@ -25,6 +25,17 @@ impl Service {
         if let Some(batch) = self.store().batch_for_draft(id).await.map_err(failed)? {
             return Ok(batch.into());
         }
+        match self.start_batch(actor, id).await {
+            // The same Finish, sent a moment earlier, may be why the replica has a session now.
+            Err(error) => match self.store().batch_for_draft(id).await.map_err(failed)? {
+                Some(batch) => Ok(batch.into()),
+                None => Err(error),
+            },
+            started => started,
+        }
+    }
+
+    async fn start_batch(&self, actor: &Actor, id: &DraftId) -> Result<FinishReply, ApiError> {
         let draft = self.draft(id).await?;
         let (destination, mode) = self.complete(&draft.body)?;
         let estate = self.estate().await?;

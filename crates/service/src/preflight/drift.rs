@@ -23,12 +23,12 @@ pub(super) fn between(
 
 fn hardware(replica: &VmInfo, production: &VmInfo) -> Vec<Drift> {
     [
-        differs("CPU", replica.cpus, production.cpus),
-        differs("memory", replica.memory, production.memory),
+        differs("CPU", &replica.cpus, &production.cpus),
+        differs("memory", &replica.memory, &production.memory),
         differs(
             "firmware",
-            firmware(replica.firmware),
-            firmware(production.firmware),
+            &firmware(replica.firmware),
+            &firmware(production.firmware),
         ),
     ]
     .into_iter()
@@ -52,8 +52,8 @@ fn labels(replica: &VmInfo, production: &VmInfo) -> Vec<Drift> {
             .unwrap_or_else(|| "none".to_owned())
     };
     [
-        differs("tags", sorted(&replica.tags), sorted(&production.tags)),
-        differs("storage policy", policy(replica), policy(production)),
+        differs("tags", &sorted(&replica.tags), &sorted(&production.tags)),
+        differs("storage policy", &policy(replica), &policy(production)),
     ]
     .into_iter()
     .flatten()
@@ -73,7 +73,7 @@ fn adapters(replica: &VmInfo, production: &VmInfo) -> Vec<Drift> {
                     .map_or_else(|| "missing".to_owned(), |it| adapter(it, same_site))
             };
             let item = format!("adapter {}", index + 1);
-            differs(&item, words(replica), words(production))
+            differs(&item, &words(replica), &words(production))
         })
         .collect()
 }
@@ -100,8 +100,8 @@ const fn firmware(firmware: Firmware) -> &'static str {
 
 fn differs<T: PartialEq + std::fmt::Display>(
     item: &str,
-    replica: T,
-    production: T,
+    replica: &T,
+    production: &T,
 ) -> Option<Drift> {
     (replica != production).then(|| Drift {
         item: item.to_owned(),
