@@ -17,6 +17,7 @@
 mod api;
 mod browser;
 mod components;
+mod erase;
 pub mod error;
 mod keyed;
 pub mod layout;

@@ -6,6 +6,7 @@ mod shell;
 pub use frame::OpenToNetwork;
 pub use shell::shell;
 
+use crate::erase::Erase as _;
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::{
@@ -39,11 +40,11 @@ pub fn App() -> impl IntoView {
             <Navigation/>
             <Frame>
                 <Routes fallback=NotFound>
-                    <Route path=path!("/") view=StartPage ssr=SsrMode::Async/>
-                    <Route path=path!("/failback/new") view=NewFailback ssr=SsrMode::Async/>
-                    <Route path=path!("/failback/:draft/:step") view=FailbackWizard ssr=SsrMode::Async/>
-                    <Route path=path!("/sessions/:id") view=SessionPage ssr=SsrMode::Async/>
-                    <Route path=path!("/lab") view=LabPage ssr=SsrMode::Async/>
+                    <Route path=path!("/") view=|| view! { <StartPage/> }.erase() ssr=SsrMode::Async/>
+                    <Route path=path!("/failback/new") view=|| view! { <NewFailback/> }.erase() ssr=SsrMode::Async/>
+                    <Route path=path!("/failback/:draft/:step") view=|| view! { <FailbackWizard/> }.erase() ssr=SsrMode::Async/>
+                    <Route path=path!("/sessions/:id") view=|| view! { <SessionPage/> }.erase() ssr=SsrMode::Async/>
+                    <Route path=path!("/lab") view=|| view! { <LabPage/> }.erase() ssr=SsrMode::Async/>
                 </Routes>
             </Frame>
         </Router>

@@ -1,5 +1,6 @@
 //! What is missing or was refused: cause, next step, and a link to the field it belongs to.
 
+use crate::erase::Erase as _;
 use leptos::{html, prelude::*};
 use model::ApiError;
 
@@ -18,7 +19,7 @@ pub fn ErrorSummary(
 ) -> impl IntoView {
     part(move || {
         let error = error.get()?;
-        Some(view! { <Summary error/> }.into_any())
+        Some(view! { <Summary error/> }.erase())
     })
 }
 
@@ -36,8 +37,8 @@ fn Summary(error: ApiError) -> impl IntoView {
         Some(field) => view! {
             <a rel="external" href=format!("#{}", field_id(field))>{error.message}</a>
         }
-        .into_any(),
-        None => view! { {error.message} }.into_any(),
+        .erase(),
+        None => view! { {error.message} }.erase(),
     };
     let request = (!error.request_id.is_empty()).then(|| {
         view! { <p class="error-request">"In the server's log: request " {error.request_id}</p> }

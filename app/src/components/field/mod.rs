@@ -1,5 +1,6 @@
 //! A form field: label, control, hint and error, tied together for assistive technology.
 
+use crate::erase::Erase as _;
 use leptos::prelude::*;
 use model::ApiError;
 
@@ -62,7 +63,7 @@ pub fn FieldNote(
             {hint}
             {part(move || {
                 let message = message.get()?;
-                Some(view! { <strong class="field-error">{message}</strong> }.into_any())
+                Some(view! { <strong class="field-error">{message}</strong> }.erase())
             })}
         </p>
     }

@@ -1,5 +1,6 @@
 //! The choice of the failback mode: Auto, Scheduled with its time, Manual.
 
+use crate::erase::Erase as _;
 use leptos::{either::Either, html, prelude::*};
 use model::{ApiError, view::ModeInput};
 
@@ -193,7 +194,7 @@ fn WhichOfTwo(which: String, error: Signal<Option<ApiError>>) -> impl IntoView {
                     <FieldNote name="which" error/>
                 </fieldset>
             }
-            .into_any()
+            .erase()
         },
     )
 }

@@ -1,5 +1,6 @@
 //! The dry run: how many bytes would be sent, measured without writing.
 
+use crate::erase::Erase as _;
 use leptos::{prelude::*, task::spawn_local};
 use model::{
     ByteCount, DraftId,
@@ -70,7 +71,7 @@ pub(super) fn DryRun(
             </p>
             {part_if(
                 move || running.get(),
-                move || view! { <ProgressBar label="Dry run" percent/> }.into_any(),
+                move || view! { <ProgressBar label="Dry run" percent/> }.erase(),
             )}
             {part(move || run.with(|run| run.as_ref().and_then(|run| results(&run.vms))))}
             <button
@@ -123,6 +124,6 @@ fn results(vms: &[DryRunVm]) -> Option<AnyView> {
                 <tbody>{rows}</tbody>
             </DataTable>
         }
-        .into_any(),
+        .erase(),
     )
 }

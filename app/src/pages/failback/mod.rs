@@ -10,6 +10,7 @@ mod replica;
 mod summary;
 pub mod view_model;
 
+use crate::erase::Erase as _;
 use leptos::{html, prelude::*};
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
@@ -55,9 +56,9 @@ pub fn FailbackWizard() -> impl IntoView {
         <Transition fallback=FirstLoad>
             {move || Suspend::new(async move {
                 match draft.await {
-                    (Some(step), Ok(draft)) => view! { <Wizard draft step/> }.into_any(),
-                    (_, Err(error)) => view! { <LoadFailed error=error.0/> }.into_any(),
-                    (None, Ok(_)) => view! { <NotFound/> }.into_any(),
+                    (Some(step), Ok(draft)) => view! { <Wizard draft step/> }.erase(),
+                    (_, Err(error)) => view! { <LoadFailed error=error.0/> }.erase(),
+                    (None, Ok(_)) => view! { <NotFound/> }.erase(),
                 }
             })}
         </Transition>
@@ -70,12 +71,12 @@ fn Wizard(draft: DraftView, step: WizardStep) -> impl IntoView {
     let finished = draft.finished.clone();
     let choices = draft.clone();
     let content = match finished {
-        Some(reply) => view! { <Finished reply/> }.into_any(),
+        Some(reply) => view! { <Finished reply/> }.erase(),
         None => match step {
-            WizardStep::Replica => view! { <ReplicaStep draft/> }.into_any(),
-            WizardStep::Destination => view! { <DestinationStep draft/> }.into_any(),
-            WizardStep::FailbackMode => view! { <ModeStep draft/> }.into_any(),
-            WizardStep::Summary => view! { <SummaryStep draft/> }.into_any(),
+            WizardStep::Replica => view! { <ReplicaStep draft/> }.erase(),
+            WizardStep::Destination => view! { <DestinationStep draft/> }.erase(),
+            WizardStep::FailbackMode => view! { <ModeStep draft/> }.erase(),
+            WizardStep::Summary => view! { <SummaryStep draft/> }.erase(),
         },
     };
     view! {

@@ -3,6 +3,7 @@
 pub mod api;
 pub mod view_model;
 
+use crate::erase::Erase as _;
 use leptos::{prelude::*, task::spawn_local};
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
@@ -30,8 +31,8 @@ pub fn LabPage() -> impl IntoView {
         <Suspense fallback=FirstLoad>
             {move || Suspend::new(async move {
                 match lab.await {
-                    Ok(view) => view! { <Lab view/> }.into_any(),
-                    Err(error) => view! { <LoadFailed error=error.0/> }.into_any(),
+                    Ok(view) => view! { <Lab view/> }.erase(),
+                    Err(error) => view! { <LoadFailed error=error.0/> }.erase(),
                 }
             })}
         </Suspense>
@@ -72,7 +73,7 @@ fn Lab(view: LabView) -> impl IntoView {
         <ErrorSummary error=fail_over.error()/>
         {part(move || {
             let question = asked.get()?;
-            Some(view! { <Confirm question reset fail_over/> }.into_any())
+            Some(view! { <Confirm question reset fail_over/> }.erase())
         })}
     }
 }
@@ -117,7 +118,7 @@ fn StaleNote(fetched: RwSignal<Loading<LabView>>) -> impl IntoView {
                 view! {
                     <p class="why-not">"Not refreshed: " {error.message.clone()}</p>
                 }
-                .into_any(),
+                .erase(),
             ),
             Loading::First | Loading::Ready(_) | Loading::Failed(_) => None,
         })
@@ -134,10 +135,10 @@ fn Reset(lab: Memo<LabView>) -> impl IntoView {
             {part(move || Some(match why_not.get() {
                 Some(reason) => view! {
                     <p class="why-not"><Icon name="off"/>"Not possible now: " {reason}</p>
-                }.into_any(),
+                }.erase(),
                 None => view! {
                     <a class="button danger" href="/lab?confirm=reset">"Reset the lab"</a>
-                }.into_any(),
+                }.erase(),
             }))}
         </section>
     }
@@ -155,7 +156,7 @@ fn FailOverList(lab: Memo<LabView>) -> impl IntoView {
             .into_iter()
             .map(|(id, name)| view! { <FailOverRow id name/> })
             .collect_view();
-        Some(view! { <ul class="fail-over-list">{rows}</ul> }.into_any())
+        Some(view! { <ul class="fail-over-list">{rows}</ul> }.erase())
     });
     view! {
         <section class="panel" aria-labelledby="fail-over">
@@ -174,7 +175,7 @@ fn none_ready() -> AnyView {
             "No replica is in state Ready. One is after its failback was committed."
         </p>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]
@@ -208,7 +209,7 @@ fn Confirm(question: Question, reset: Sending, fail_over: Sending) -> impl IntoV
                 </Form>
             </ConfirmDialog>
         }
-        .into_any(),
+        .erase(),
         Question::FailOver { id, name } => view! {
             <ConfirmDialog title=format!("Fail {name} over?") close="/lab">
                 <p>
@@ -224,6 +225,6 @@ fn Confirm(question: Question, reset: Sending, fail_over: Sending) -> impl IntoV
                 </Form>
             </ConfirmDialog>
         }
-        .into_any(),
+        .erase(),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! A confirmation is an address (`?confirm=commit`), so it works without scripts and outlives a reload.
 
+use crate::erase::Erase as _;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use model::{ApiError, Operation};
@@ -40,7 +41,7 @@ pub(super) fn Actions(newest: Newest) -> impl IntoView {
                 .into_iter()
                 .map(button)
                 .collect_view()
-                .into_any(),
+                .erase(),
         )
     });
     view! {
@@ -50,10 +51,10 @@ pub(super) fn Actions(newest: Newest) -> impl IntoView {
         </section>
         {part(move || {
             let operation = asked.get()?;
-            Some(view! { <Confirmation newest operation act error/> }.into_any())
+            Some(view! { <Confirmation newest operation act error/> }.erase())
         })}
         // An error outlives its confirmation, for instance when the session went on meanwhile.
-        {part_if(move || asked.get().is_none(), move || view! { <ErrorSummary error/> }.into_any())}
+        {part_if(move || asked.get().is_none(), move || view! { <ErrorSummary error/> }.erase())}
     }
 }
 
@@ -94,7 +95,7 @@ fn Impossible(newest: Newest) -> impl IntoView {
                 <dl>{list}</dl>
             </details>
         };
-        Some(list.into_any())
+        Some(list.erase())
     })
 }
 
@@ -135,7 +136,7 @@ fn Confirmation(
             <p>{text(move || consequence.get().unwrap_or_default())}</p>
             {part(move || {
                 let reason = why_not.get()?;
-                Some(view! { <p class="why-not">"Not possible now: " {reason}</p> }.into_any())
+                Some(view! { <p class="why-not">"Not possible now: " {reason}</p> }.erase())
             })}
             <Form sending=act>
                 <input type="hidden" name="id" value=id.to_string()/>
@@ -164,7 +165,7 @@ fn fields(
     match operation {
         Operation::ChangeMode => {
             let input = newest.with_untracked(view_model::mode_input);
-            Some(view! { <ModeFields input zones=Vec::new() error/> }.into_any())
+            Some(view! { <ModeFields input zones=Vec::new() error/> }.erase())
         }
         Operation::SetLimit => {
             let limit = newest.with_untracked(view_model::limit_mib);
@@ -187,7 +188,7 @@ fn fields(
                         />
                     </Field>
                 }
-                .into_any(),
+                .erase(),
             )
         }
         Operation::StartFailback

@@ -1,5 +1,6 @@
 //! The disks of the session with their counters, which add up.
 
+use crate::erase::Erase as _;
 use leptos::prelude::*;
 use model::view::DiskView;
 
@@ -26,7 +27,7 @@ pub(super) fn Disks(newest: Newest) -> impl IntoView {
 }
 
 fn empty() -> AnyView {
-    view! { <p class="empty">"Disks appear here when the transfer begins."</p> }.into_any()
+    view! { <p class="empty">"Disks appear here when the transfer begins."</p> }.erase()
 }
 
 fn table(newest: Newest, count: usize) -> AnyView {
@@ -52,7 +53,7 @@ fn table(newest: Newest, count: usize) -> AnyView {
             <tbody>{rows}</tbody>
         </DataTable>
     }
-    .into_any()
+    .erase()
 }
 
 #[component]

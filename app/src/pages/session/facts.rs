@@ -1,5 +1,6 @@
 //! Who started the session and when, what was chosen, and what undo takes.
 
+use crate::erase::Erase as _;
 use leptos::prelude::*;
 use model::{Timestamp, view::SessionView};
 
@@ -27,7 +28,7 @@ pub(super) fn Facts(newest: Newest, now: Signal<Timestamp>) -> impl IntoView {
             <dt>"Ended"</dt>
             <dd><When at now/></dd>
         };
-        Some(ended.into_any())
+        Some(ended.erase())
     });
     view! {
         <section class="facts-section" aria-labelledby="facts">

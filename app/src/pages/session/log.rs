@@ -1,5 +1,6 @@
 //! The session's log, oldest line first.
 
+use crate::erase::Erase as _;
 use leptos::prelude::*;
 use model::{LogLevel, view::LogLine};
 
@@ -19,7 +20,7 @@ pub(super) fn Log(log: RwSignal<Vec<LogLine>>) -> impl IntoView {
 }
 
 fn empty() -> AnyView {
-    view! { <p class="empty">"What happens is written here."</p> }.into_any()
+    view! { <p class="empty">"What happens is written here."</p> }.erase()
 }
 
 fn lines(log: RwSignal<Vec<LogLine>>) -> AnyView {
@@ -28,7 +29,7 @@ fn lines(log: RwSignal<Vec<LogLine>>) -> AnyView {
             <For each=move || log.get() key=|line| line.seq children=line/>
         </ol>
     }
-    .into_any()
+    .erase()
 }
 
 fn line(line: LogLine) -> impl IntoView {

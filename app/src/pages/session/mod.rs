@@ -12,6 +12,7 @@ pub mod view_model;
 
 use std::rc::Rc;
 
+use crate::erase::Erase as _;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
@@ -56,8 +57,8 @@ pub fn SessionPage() -> impl IntoView {
         <Suspense fallback=FirstLoad>
             {move || Suspend::new(async move {
                 match session.await {
-                    Ok(view) => view! { <Session view/> }.into_any(),
-                    Err(error) => view! { <LoadFailed error=error.0/> }.into_any(),
+                    Ok(view) => view! { <Session view/> }.erase(),
+                    Err(error) => view! { <LoadFailed error=error.0/> }.erase(),
                 }
             })}
         </Suspense>
@@ -100,7 +101,7 @@ fn may_leave(newest: Newest) -> AnyView {
             <NotifyButton newest/>
         </p>
     }
-    .into_any()
+    .erase()
 }
 
 /// Keeps the page fresh until the session is over.
@@ -162,7 +163,7 @@ fn Head(
                 <h1>{text(move || vm.get())}</h1>
                 <p class="route">{text(move || route.get())}</p>
             </div>
-            {part(move || Some(view! { <Badges badges=badges.get()/> }.into_any()))}
+            {part(move || Some(view! { <Badges badges=badges.get()/> }.erase()))}
             <LiveStatus state=link/>
             <p class="visually-hidden" role="status">{text(move || status.get())}</p>
         </header>
@@ -187,6 +188,6 @@ fn Attention(newest: Newest, now: Signal<Timestamp>) -> impl IntoView {
                     <p class="muted">"Stopped " <When at=attention.since now/></p>
                 </section>
         };
-        Some(notice.into_any())
+        Some(notice.erase())
     })
 }

@@ -1,5 +1,6 @@
 //! The browser's notification when the session waits: offered by a button, asked for by a press.
 
+use crate::erase::Erase as _;
 use leptos::prelude::*;
 
 use super::Newest;
@@ -47,10 +48,10 @@ pub(super) fn NotifyButton(newest: Newest) -> impl IntoView {
                     "Notify me when it waits"
                 </button>
             }
-            .into_any(),
-            Permission::Granted => "This browser notifies you when it waits for you.".into_any(),
+            .erase(),
+            Permission::Granted => "This browser notifies you when it waits for you.".erase(),
             Permission::Refused => {
-                "Notifications are refused in this browser's settings.".into_any()
+                "Notifications are refused in this browser's settings.".erase()
             }
         };
         Some(offer)

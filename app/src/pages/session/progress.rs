@@ -1,5 +1,6 @@
 //! The one bar of the phase at work, with bytes, rate, remaining time and what decides it.
 
+use crate::erase::Erase as _;
 use leptos::prelude::*;
 use model::view::ProgressView;
 
@@ -18,7 +19,7 @@ pub(super) fn Progress(newest: Newest) -> impl IntoView {
     let percent = Signal::derive(move || progress.with(view_model::bar));
     part_if(
         move || moves.get(),
-        move || view! { <Bar progress percent/> }.into_any(),
+        move || view! { <Bar progress percent/> }.erase(),
     )
 }
 
@@ -27,7 +28,7 @@ fn Bar(progress: Memo<ProgressView>, percent: Signal<Option<u8>>) -> impl IntoVi
     let waiting = part(move || {
         progress.with(|progress| {
             let reason = progress.waiting.clone()?;
-            Some(view! { <p class="waiting"><Icon name="paused"/>{reason}</p> }.into_any())
+            Some(view! { <p class="waiting"><Icon name="paused"/>{reason}</p> }.erase())
         })
     });
     view! {

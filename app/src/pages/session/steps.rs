@@ -1,5 +1,6 @@
 //! The steps of the session with their times: done, at work, to come.
 
+use crate::erase::Erase as _;
 use leptos::{either::EitherOf4, prelude::*};
 use model::{Timestamp, view::EffectView};
 
@@ -25,7 +26,7 @@ pub(super) fn Steps(newest: Newest, now: Signal<Timestamp>) -> impl IntoView {
             <h2 id="steps">"Steps"</h2>
             {part(move || {
                 let groups = groups.get().into_iter().map(|(activity, steps)| group(activity, steps, now));
-                Some(groups.collect_view().into_any())
+                Some(groups.collect_view().erase())
             })}
         </section>
     }

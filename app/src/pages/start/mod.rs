@@ -8,6 +8,7 @@ pub mod view_model;
 
 use std::rc::Rc;
 
+use crate::erase::Erase as _;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use model::view::StartView;
@@ -36,8 +37,8 @@ pub fn StartPage() -> impl IntoView {
         <Suspense fallback=FirstLoad>
             {move || Suspend::new(async move {
                 match start.await {
-                    Ok(view) => view! { <Start view/> }.into_any(),
-                    Err(error) => view! { <LoadFailed error=error.0/> }.into_any(),
+                    Ok(view) => view! { <Start view/> }.erase(),
+                    Err(error) => view! { <LoadFailed error=error.0/> }.erase(),
                 }
             })}
         </Suspense>
@@ -92,7 +93,7 @@ fn Start(view: StartView) -> impl IntoView {
         <ErrorSummary error=create.error()/>
         {part_if(
             move || !running.is_empty(),
-            move || view! { <Sessions title="Sessions at work" past=false rows=running now/> }.into_any(),
+            move || view! { <Sessions title="Sessions at work" past=false rows=running now/> }.erase(),
         )}
         <Replicas rows=replicas now create/>
         <Sessions title="Past sessions" past=true rows=past now/>

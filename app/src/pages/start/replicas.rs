@@ -1,5 +1,6 @@
 //! The table of replicas: one row each, with what may be done now and why not.
 
+use crate::erase::Erase as _;
 use leptos::prelude::*;
 use model::{ReplicaId, Timestamp, view::ReplicaView};
 
@@ -38,7 +39,7 @@ fn empty() -> AnyView {
             <a href="/lab">"The lab"</a> " makes a sample estate."
         </p>
     }
-    .into_any()
+    .erase()
 }
 
 fn table(rows: Rows<ReplicaId, ReplicaView>, now: Signal<Timestamp>, create: Sending) -> AnyView {
@@ -67,7 +68,7 @@ fn table(rows: Rows<ReplicaId, ReplicaView>, now: Signal<Timestamp>, create: Sen
             </tbody>
         </DataTable>
     }
-    .into_any()
+    .erase()
 }
 
 fn row(replica: &ReplicaView, now: Signal<Timestamp>, create: Sending) -> AnyView {
@@ -102,7 +103,7 @@ fn row(replica: &ReplicaView, now: Signal<Timestamp>, create: Sending) -> AnyVie
             <td class="row-actions">{offer(replica, create)}</td>
         </tr>
     }
-    .into_any()
+    .erase()
 }
 
 fn offer(replica: &ReplicaView, create: Sending) -> AnyView {
@@ -113,7 +114,7 @@ fn offer(replica: &ReplicaView, create: Sending) -> AnyView {
                 <span class="visually-hidden">" of " {replica.production_name.clone()}</span>
             </a>
         }
-        .into_any();
+        .erase();
     }
     match view_model::offer(replica) {
         Offer::Possible => {
@@ -127,9 +128,9 @@ fn offer(replica: &ReplicaView, create: Sending) -> AnyView {
                     </button>
                 </Form>
             }
-            .into_any()
+            .erase()
         }
-        Offer::NotNow(reason) => view! { <span class="why-not">{reason}</span> }.into_any(),
-        Offer::Nothing => ().into_any(),
+        Offer::NotNow(reason) => view! { <span class="why-not">{reason}</span> }.erase(),
+        Offer::Nothing => ().erase(),
     }
 }

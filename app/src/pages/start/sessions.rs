@@ -1,5 +1,6 @@
 //! Sessions in a table: at work, or past.
 
+use crate::erase::Erase as _;
 use leptos::prelude::*;
 use model::{SessionId, Timestamp, view::SessionSummary};
 
@@ -28,8 +29,7 @@ pub(super) fn Sessions(
 }
 
 fn empty() -> AnyView {
-    view! { <p class="empty">"Sessions that ended appear here with what came of them."</p> }
-        .into_any()
+    view! { <p class="empty">"Sessions that ended appear here with what came of them."</p> }.erase()
 }
 
 fn table(
@@ -60,7 +60,7 @@ fn table(
             </tbody>
         </DataTable>
     }
-    .into_any()
+    .erase()
 }
 
 fn row(session: &SessionSummary, past: bool, now: Signal<Timestamp>) -> AnyView {
@@ -84,5 +84,5 @@ fn row(session: &SessionSummary, past: bool, now: Signal<Timestamp>) -> AnyView 
             <td data-label="By" class="short">{session.started_by.to_string()}</td>
         </tr>
     }
-    .into_any()
+    .erase()
 }

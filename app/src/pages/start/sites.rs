@@ -1,5 +1,6 @@
 //! The sites, and how old what is known of them is.
 
+use crate::erase::Erase as _;
 use leptos::{either::Either, prelude::*};
 use model::{SiteRole, Timestamp, view::SiteView};
 
@@ -15,7 +16,7 @@ pub(super) fn Sites(sites: RwSignal<Vec<SiteView>>, now: Signal<Timestamp>) -> i
                 {part(move || {
                     sites.with(|sites| {
                         let lines = sites.iter().map(|site| line(site, now)).collect_view();
-                        Some(lines.into_any())
+                        Some(lines.erase())
                     })
                 })}
             </ul>

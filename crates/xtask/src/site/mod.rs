@@ -83,10 +83,8 @@ pub(crate) fn build(metadata: &Metadata, kind: Kind) -> Result<()> {
         console::say("The site is up to date.");
         return Ok(());
     }
-    let fresh = site.join("pkg.new");
-    if fresh.exists() {
-        fs::remove_dir_all(&fresh).context("remove an unfinished site")?;
-    }
+    // Two builds at once must not write into one folder.
+    let fresh = site.join(format!("pkg.new-{}", std::process::id()));
     fs::create_dir_all(&fresh).with_context(|| format!("make {}", fresh.display()))?;
     task::step("script by wasm-bindgen", || bind(wasm, &fresh))?;
     match optimiser {
