@@ -7,6 +7,11 @@ export { expect } from "@playwright/test";
 export { axe } from "./axe";
 export { Server } from "./server";
 
+interface Options {
+  /** How large the lab of the test's server is. */
+  scale: "tiny" | "sample";
+}
+
 interface Fixtures {
   /** A Landfall of this test's own, with an empty data directory. */
   server: Server;
@@ -14,9 +19,11 @@ interface Fixtures {
   open: (path: string) => Promise<Page>;
 }
 
-export const test = base.extend<Fixtures>({
-  server: async ({}, use, testInfo) => {
-    const server = await Server.start();
+export const test = base.extend<Fixtures & Options>({
+  scale: ["tiny", { option: true }],
+
+  server: async ({ scale }, use, testInfo) => {
+    const server = await Server.start(undefined, ["--lab-scale", scale]);
     await use(server);
     await server.dispose();
     if (testInfo.status !== testInfo.expectedStatus) {
@@ -24,10 +31,13 @@ export const test = base.extend<Fixtures>({
     }
   },
 
-  // A page that logs an error or a warning fails its test.
-  page: async ({ page }, use) => {
+  // A page that logs an error or a warning fails its test. It goes before its server does.
+  page: async ({ page, server }, use) => {
+    void server;
     const complaints: string[] = [];
     page.on("console", (message) => {
+      // A refusal is an answer, which the browser notes as an error.
+      if (/status of (409|422)/.test(message.text())) return;
       if (message.type() === "error" || message.type() === "warning") {
         complaints.push(`${message.type()}: ${message.text()} (${message.location().url})`);
       }

@@ -76,7 +76,7 @@ fn Disk(newest: Newest, index: usize) -> impl IntoView {
                 {figure(|disk| disk.name.clone())}
                 <span class="sub">{figure(|disk| disk.size.to_string())}</span>
             </th>
-            <td>
+            <td class="pass">
                 {figure(|disk| view_model::phase_words(disk.counters.phase).to_owned())}
                 <span class="sub">{figure(|disk| disk.scope.clone())}</span>
                 <span class="sub">{figure(|disk| disk.proxies.clone().unwrap_or_default())}</span>

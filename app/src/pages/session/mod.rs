@@ -112,16 +112,10 @@ fn follow(
     now: RwSignal<Timestamp>,
     over: Memo<bool>,
 ) -> ReadSignal<crate::components::live_status::LiveState> {
-    let address = {
-        let path = format!("/api/v1/sessions/{id}/events");
-        // A link that is opened anew has no `Last-Event-ID`; it goes on from the last line by this.
-        move || match log.with(|log| log.last().map(|line| line.seq)) {
-            Some(seq) => format!("{path}?after={seq}"),
-            None => path.clone(),
-        }
-    };
+    // A link that is opened anew brings the log from its first line; known lines change nothing.
+    let address = format!("/api/v1/sessions/{id}/events");
     events::follow(
-        address,
+        move || address.clone(),
         Signal::derive(move || !over.get()),
         vec![
             (

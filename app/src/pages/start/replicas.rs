@@ -87,7 +87,7 @@ fn row(replica: &ReplicaView, now: Signal<Timestamp>, create: Sending) -> AnyVie
             </th>
             <td data-label="State">
                 <Badges badges=words::replica_badges(replica)/>
-                <span class="sub">{replica.authoritative.clone()}</span>
+                <span class="sub">"Authoritative: " {replica.authoritative.clone()}</span>
             </td>
             <td data-label="Power" class="short">
                 {words::power_words(replica.power)}
