@@ -1,5 +1,6 @@
 //! What pages and server functions find in their reactive context, and streams in their handler.
 
+use app::layout::OpenToNetwork;
 use leptos::prelude::provide_context;
 use service::{Service, local_operator};
 use tokio_util::sync::CancellationToken;
@@ -8,14 +9,20 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone, Debug)]
 pub struct Contexts {
     service: Service,
+    open_to_network: bool,
     shutdown: CancellationToken,
 }
 
 impl Contexts {
-    /// Gathers the handles; `shutdown` is cancelled when the server stops.
+    /// Gathers the handles; `open_to_network` shows a banner on every page, `shutdown` is cancelled
+    /// when the server stops.
     #[must_use]
-    pub const fn new(service: Service, shutdown: CancellationToken) -> Self {
-        Self { service, shutdown }
+    pub const fn new(service: Service, open_to_network: bool, shutdown: CancellationToken) -> Self {
+        Self {
+            service,
+            open_to_network,
+            shutdown,
+        }
     }
 
     /// Ends when the server stops. Every long stream takes it, or it would hold up the shutdown.
@@ -34,5 +41,6 @@ impl Contexts {
     pub fn provide(&self) {
         provide_context(self.service.clone());
         provide_context(local_operator());
+        provide_context(OpenToNetwork(self.open_to_network));
     }
 }

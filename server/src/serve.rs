@@ -110,7 +110,11 @@ impl Server {
 
     /// Answers until `shutdown` is cancelled, then ends within [`GRACE`].
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ServeError> {
-        let contexts = Contexts::new(self.backend.service(), shutdown.child_token());
+        let contexts = Contexts::new(
+            self.backend.service(),
+            self.config.open_to_network(),
+            shutdown.child_token(),
+        );
         let router = router::build(&self.config, self.address, contexts);
         let graceful = axum::serve(self.listener, router)
             .with_graceful_shutdown(shutdown.clone().cancelled_owned());

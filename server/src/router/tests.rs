@@ -18,6 +18,10 @@ struct Console {
 
 impl Console {
     async fn new() -> Self {
+        Self::listening(false).await
+    }
+
+    async fn listening(open_to_network: bool) -> Self {
         let site = tempfile::tempdir().expect("a temporary directory");
         write_site(site.path());
         let address = "127.0.0.1:3000".parse().expect("a literal address");
@@ -31,7 +35,7 @@ impl Console {
         let backend = Backend::start(&config.data_dir, Scale::Tiny, false)
             .await
             .expect("a back end over an empty directory");
-        let contexts = Contexts::new(backend.service(), CancellationToken::new());
+        let contexts = Contexts::new(backend.service(), open_to_network, CancellationToken::new());
         Self {
             router: build(&config, address, contexts),
             _backend: backend,
@@ -227,4 +231,16 @@ async fn files_outside_the_site_stay_there() {
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
         assert!(!answer.body.contains("root:"), "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_console_open_to_the_network_says_so_on_every_page() {
+    let banner = "nobody signs in to this console";
+    let open = Console::listening(true)
+        .await
+        .send("GET", "/lab", &[])
+        .await;
+    assert!(open.body.to_lowercase().contains(banner), "{}", open.body);
+    let closed = Console::new().await.send("GET", "/lab", &[]).await;
+    assert!(!closed.body.to_lowercase().contains(banner));
 }

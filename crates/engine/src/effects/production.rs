@@ -34,12 +34,19 @@ pub(super) fn prove(stage: &Stage) -> Result<Performed, EffectError> {
     let production_on = production.power != PowerState::Off;
     Ok(Performed {
         said: Some(format!(
-            "{} disks of {}",
-            stage.disks.len(),
+            "{} of {}",
+            counted(stage.disks.len()),
             production.name
         )),
         ..Performed::with(Done::Proved { production_on })
     })
+}
+
+fn counted(disks: usize) -> String {
+    match disks {
+        1 => "1 disk".to_owned(),
+        more => format!("{more} disks"),
+    }
 }
 
 fn find<'a>(vm: &'a VmInfo, key: &str) -> Option<&'a DiskInfo> {

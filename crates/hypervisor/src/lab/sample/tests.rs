@@ -79,7 +79,8 @@ fn the_tiny_estate_is_made_in_time_and_diverged() {
     let start = Instant::now();
     create(dir.path(), Scale::Tiny).expect("create");
     let took = start.elapsed();
-    assert!(took.as_secs() < 2, "{took:?}");
+    // A loaded machine is slower; a test suite still must not wait for its estates.
+    assert!(took.as_secs() < 10, "{took:?}");
     check_estate(dir.path());
 }
 
