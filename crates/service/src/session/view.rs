@@ -5,6 +5,8 @@ use model::{
     view::{LogLine, SessionView},
 };
 
+use store::EffectRow;
+
 use super::{Work, disks, steps, words::Names};
 use crate::{
     Service, mode,
@@ -13,6 +15,8 @@ use crate::{
 
 /// Lines of a session's log in one answer. A session writes a few dozen.
 const LINES: u32 = 10_000;
+/// Times that a session is read again because it advanced meanwhile.
+const READINGS: u32 = 5;
 
 impl Service {
     /// A session, whole.
@@ -20,10 +24,9 @@ impl Service {
     /// # Errors
     /// When there is no such session.
     pub async fn session_view(&self, id: &SessionId) -> Result<SessionView, ApiError> {
-        let work = self.work(id).await?;
+        let (work, effects) = self.work_with_effects(id).await?;
         let store = self.store();
         let estate = self.estate().await?;
-        let effects = store.effect_list(id).await.map_err(failed)?;
         let passes = store.disk_counters_list(id).await.map_err(failed)?;
         let log = store.log_list(id, 0, LINES).await.map_err(failed)?;
         let live = self.wired.live.session(id);
@@ -70,6 +73,22 @@ impl Service {
             .log_list(id, after, LINES)
             .await
             .map_err(failed)
+    }
+
+    /// A session and its effects of one moment: a step in between would be listed twice.
+    async fn work_with_effects(&self, id: &SessionId) -> Result<(Work, Vec<EffectRow>), ApiError> {
+        let mut work = self.work(id).await?;
+        for _ in 0..READINGS {
+            let effects = self.store().effect_list(id).await.map_err(failed)?;
+            let again = self.work(id).await?;
+            if again.row.version == work.row.version {
+                return Ok((again, effects));
+            }
+            work = again;
+        }
+        // It advances faster than it can be read; the next snapshot is a moment away.
+        let effects = self.store().effect_list(id).await.map_err(failed)?;
+        Ok((work, effects))
     }
 
     pub(crate) async fn work(&self, id: &SessionId) -> Result<Work, ApiError> {
