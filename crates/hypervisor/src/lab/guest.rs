@@ -16,6 +16,7 @@ use std::{
 };
 
 use disk::Disk;
+use model::Timestamp;
 
 pub(crate) use self::journal::{
     JOURNAL, JOURNAL_LEN, Records, STATUS, STATUS_LEN, read_records, record_at,
@@ -264,6 +265,11 @@ impl Machine {
         mounted.next += 1;
         Ok(mounted)
     }
+}
+
+/// The moment.
+pub(crate) fn now() -> Timestamp {
+    Timestamp(now_micros())
 }
 
 /// Microseconds since 1970 in UTC.

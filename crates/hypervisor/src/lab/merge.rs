@@ -8,11 +8,7 @@ use std::sync::Arc;
 use disk::{Access, Disk, DiskError, ExtentKind};
 use model::{ByteRange, PowerState};
 
-use super::{
-    chain,
-    meta::VmFile,
-    runtime::{Runtime, VmCell},
-};
+use super::{chain, meta::VmFile, runtime::VmCell, state::Runtime};
 use crate::PlatformError;
 
 /// Bytes copied in one step; a guest waits no longer than for one.

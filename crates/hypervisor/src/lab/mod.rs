@@ -13,6 +13,8 @@ mod platform_impl;
 mod points;
 mod runtime;
 mod sample;
+mod state;
+mod tracked;
 mod tracking;
 mod verify;
 
@@ -178,7 +180,7 @@ impl Lab {
         let record = self.replica(replica)?;
         let cell = self.cell(&record.vm)?;
         if record.state != ReplicaState::Ready {
-            return Err(runtime::unexpected(
+            return Err(state::unexpected(
                 &cell.file(),
                 "its replica is not in Ready",
             ));
@@ -192,7 +194,7 @@ impl Lab {
         self.update_replica(replica, |record| {
             record.state = ReplicaState::Failover;
             record.restore_point = Some(point);
-            record.running_since = Some(runtime::now());
+            record.running_since = Some(guest::now());
         })
     }
 
@@ -359,7 +361,7 @@ fn restore_point(
 /// Writes what a replica writes in its first minutes.
 fn diverge(cell: &Arc<VmCell>) -> Result<(), PlatformError> {
     let _operation = cell.operation()?;
-    let seed = runtime::now().0.unsigned_abs();
+    let seed = guest::now().0.unsigned_abs();
     for index in 0..cell.file().disks.len() {
         if let Some(disk) = cell.tracked_disk(index) {
             sample::diverge_after_failover(disk, seed.wrapping_add(index as u64))?;

@@ -7,9 +7,9 @@ use model::{
 };
 
 use super::{
-    Lab, chain,
+    Lab, chain, guest,
     meta::{self, EstateFile, ReplicaFile, SiteFile, VmFile, io_error},
-    points, restore_point, runtime,
+    points, restore_point, state,
 };
 use crate::{
     Capabilities, DiskAt, Frozen, Inventory, LayerName, Platform, PlatformError, Point, Ranges,
@@ -205,7 +205,7 @@ fn set_state(record: &mut ReplicaFile, state: ReplicaState, kept: Option<model::
     }
     record.running_since = match state {
         ReplicaState::Ready | ReplicaState::Processing => None,
-        ReplicaState::Failover => record.running_since.or_else(|| Some(runtime::now())),
+        ReplicaState::Failover => record.running_since.or_else(|| Some(guest::now())),
     };
 }
 
@@ -262,12 +262,12 @@ fn check_writer(file: &VmFile, at: &DiskAt, writer: &str) -> Result<(), Platform
     }
     match &file.held_by {
         Some(holder) if holder == writer => {}
-        Some(holder) => return Err(runtime::held(file, holder)),
-        None => return Err(runtime::held(file, "nobody")),
+        Some(holder) => return Err(state::held(file, holder)),
+        None => return Err(state::held(file, "nobody")),
     }
     match at {
         DiskAt::Active => Ok(()),
-        DiskAt::Point(point) => Err(runtime::unexpected(
+        DiskAt::Point(point) => Err(state::unexpected(
             file,
             format!("point {point} is never written to"),
         )),

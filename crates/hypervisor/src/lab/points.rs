@@ -5,9 +5,12 @@ use std::sync::MutexGuard;
 use model::{ByteRange, DiskKey, EpochId, PointName, PowerState};
 
 use super::{
-    chain, merge,
+    chain,
+    guest::now,
+    merge,
     meta::{LayerFile, PointFile, VmFile, io_error},
-    runtime::{Runtime, VmCell, now, unexpected},
+    runtime::VmCell,
+    state::{Runtime, unexpected},
     tracking,
 };
 use crate::{Frozen, PlatformError, Point, Ranges};
