@@ -11,7 +11,7 @@ use std::{
 
 use model::view::{SessionView, StartView};
 
-/// A `landfall serve` of the tiny lab.
+/// A `landfall serve`.
 #[derive(Debug)]
 pub(crate) struct Console {
     child: Child,
@@ -28,7 +28,7 @@ pub(crate) struct Answer {
 
 impl Console {
     /// Starts the program on a free port; `kill_at` makes it end itself, see `server::fault`.
-    pub(crate) fn start(data_dir: &Path, site: &Path, kill_at: Option<&str>) -> Self {
+    pub(crate) fn start(data_dir: &Path, site: &Path, scale: &str, kill_at: Option<&str>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_landfall"));
         command
             .args([
@@ -36,7 +36,7 @@ impl Console {
                 "--listen",
                 "127.0.0.1:0",
                 "--lab-scale",
-                "tiny",
+                scale,
                 "--data-dir",
             ])
             .arg(data_dir)
@@ -106,6 +106,14 @@ impl Console {
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it ended");
+    }
+
+    /// Asks the program to stop, as Ctrl-C does, and waits until it has.
+    pub(crate) fn interrupt(mut self) -> ExitStatus {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-INT", &id]).status();
+        assert!(sent.expect("kill is there").success());
+        until("the end", Duration::from_secs(20), || self.ended())
     }
 
     /// Whether it ended by itself.

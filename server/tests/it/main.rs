@@ -1,4 +1,7 @@
-//! The program as a process: killed at every effect in turn, restarted, and judged from outside.
+//! The program as a process: stopped, killed at every effect in turn, restarted, and judged from
+//! outside.
 
+mod case;
 mod console;
 mod crash;
+mod park;

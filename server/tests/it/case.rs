@@ -1,0 +1,189 @@
+//! One VM of a lab on its way home, through whatever consoles come and go over its data.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use model::{
+    VisibleState,
+    view::{ReplicaView, SessionView},
+};
+use tempfile::TempDir;
+
+use crate::console::{Console, empty_site, location, until};
+
+/// How long anything may take.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
+/// A data directory, and the consoles that come and go over it.
+pub(crate) struct Case {
+    dir: TempDir,
+    site: PathBuf,
+    /// Which VM of the lab, by name.
+    pub(crate) vm: &'static str,
+    scale: &'static str,
+}
+
+impl Case {
+    /// A VM of the tiny lab.
+    pub(crate) fn new(vm: &'static str) -> Self {
+        Self::of(vm, "tiny")
+    }
+
+    /// A VM of the sample estate.
+    pub(crate) fn sample(vm: &'static str) -> Self {
+        Self::of(vm, "sample")
+    }
+
+    fn of(vm: &'static str, scale: &'static str) -> Self {
+        let dir = TempDir::new().expect("a directory");
+        let site = empty_site(dir.path());
+        Self {
+            dir,
+            site,
+            vm,
+            scale,
+        }
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// Starts a console over the data.
+    pub(crate) fn start(&self, kill_at: Option<&str>) -> Console {
+        Console::start(&self.data(), &self.site, self.scale, kill_at)
+    }
+
+    /// Its replica on the start page.
+    pub(crate) fn replica(&self, console: &Console) -> Option<ReplicaView> {
+        let view = console.start_view()?;
+        view.replicas
+            .into_iter()
+            .find(|replica| replica.production_name == self.vm)
+    }
+
+    /// Goes through the wizard and presses Finish; the session's id.
+    pub(crate) fn finish(&self, console: &Console, mode: &str) -> String {
+        let replica = until("the replica", LIMIT, || self.replica(console));
+        let created = console
+            .post(
+                "/api/console/draft/create",
+                &[("preselect[0]", replica.id.as_str())],
+            )
+            .expect("an answer");
+        let path = location(&created);
+        let draft = path.split('/').nth(2).unwrap_or_default().to_owned();
+        assert!(!draft.is_empty(), "no draft: {created:?}");
+        for (step, form) in [
+            (
+                "destination",
+                vec![("destination", "original_vm"), ("press", "next")],
+            ),
+            ("mode", vec![("mode", mode), ("press", "next")]),
+            ("summary", vec![("reason", "a test"), ("press", "finish")]),
+        ] {
+            let mut fields = vec![("id", draft.as_str())];
+            fields.extend(form);
+            let answer = console.post(&format!("/api/console/draft/{step}"), &fields);
+            // The program may be killed as soon as the session is recorded.
+            let status = answer.map_or(302, |answer| answer.status);
+            assert_eq!(status, 302, "step {step}");
+        }
+        draft
+    }
+
+    /// The newest session of the VM, once it is as wanted.
+    pub(crate) fn session(
+        &self,
+        console: &Console,
+        what: &str,
+        want: impl Fn(&SessionView) -> bool,
+    ) -> SessionView {
+        until(what, LIMIT, || {
+            let view = console.start_view()?;
+            let all = view.running.into_iter().chain(view.past);
+            let id = all
+                .into_iter()
+                .find(|session| session.vm_name == self.vm)?
+                .id;
+            let session = console.session(id.as_str())?;
+            assert!(
+                session.summary.attention.is_none(),
+                "{:?}",
+                session.summary.attention
+            );
+            want(&session).then_some(session)
+        })
+    }
+
+    /// Presses a button of a session.
+    pub(crate) fn act(console: &Console, session: &SessionView, operation: &str) {
+        Self::ask(console, session, &[("operation", operation)]);
+    }
+
+    /// Sends a form of a session.
+    pub(crate) fn ask(console: &Console, session: &SessionView, fields: &[(&str, &str)]) {
+        let mut form = vec![("id", session.summary.id.as_str())];
+        form.extend(fields);
+        drop(console.post("/api/console/session/act", &form));
+    }
+
+    /// Waits until the program has killed itself.
+    pub(crate) fn until_killed(mut console: Console) {
+        until("the kill", LIMIT, || console.ended());
+    }
+
+    /// Lets `landfall lab verify` compare the disks.
+    pub(crate) fn verify(&self) {
+        let out = Command::new(env!("CARGO_BIN_EXE_landfall"))
+            .args(["lab", "verify", "--data-dir"])
+            .arg(self.data())
+            .output()
+            .expect("it runs");
+        let (out, err) = (
+            String::from_utf8_lossy(&out.stdout).into_owned(),
+            String::from_utf8_lossy(&out.stderr).into_owned(),
+        );
+        assert!(out.contains("equal") && err.is_empty(), "{out}{err}");
+    }
+
+    /// What the production VM's disks hold, read by `qemu-img`.
+    pub(crate) fn production_content(&self) -> Vec<Vec<u8>> {
+        let vm = self.data().join("lab/production").join(self.vm);
+        let text = fs::read_to_string(vm.join("vm.json")).expect("described");
+        let described: serde_json::Value = serde_json::from_str(&text).expect("json");
+        let disks = described["disks"].as_array().expect("disks").clone();
+        disks
+            .iter()
+            .map(|disk| content(&vm, disk, self.dir.path()))
+            .collect()
+    }
+}
+
+fn content(vm: &Path, disk: &serde_json::Value, scratch: &Path) -> Vec<u8> {
+    let layers = disk["layers"].as_array().expect("layers");
+    let (file, format) = match layers.last() {
+        Some(layer) => (layer["file"].as_str(), "qcow2"),
+        None => (
+            disk["base"].as_str(),
+            disk["format"].as_str().expect("a format"),
+        ),
+    };
+    let raw = scratch.join("content.raw");
+    let status = Command::new("qemu-img")
+        .args(["convert", "-U", "-f", format, "-O", "raw"])
+        .args([&vm.join(file.expect("a file")), &raw])
+        .status()
+        .expect("qemu-img is there");
+    assert!(status.success());
+    fs::read(raw).expect("converted")
+}
+
+/// Whether the switchover is done.
+pub(crate) fn is_failback(session: &SessionView) -> bool {
+    session.summary.state == VisibleState::Failback
+}
