@@ -11,7 +11,7 @@ fn counters(session: &SessionView) -> DiskCounters {
     session
         .disks
         .first()
-        .map(|disk| disk.counters.clone())
+        .map(|disk| disk.counters)
         .unwrap_or_default()
 }
 
