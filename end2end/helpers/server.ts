@@ -25,11 +25,11 @@ export class Server {
   ) {}
 
   /** Starts one on an empty data directory, or goes on with one that an earlier server left. */
-  static async start(dataDir?: string, args: string[] = []): Promise<Server> {
+  static async start(dataDir?: string, args: string[] = [], listen = "127.0.0.1:0"): Promise<Server> {
     const directory = dataDir ?? (await mkdtemp(join(tmpdir(), "landfall-e2e-")));
     const child = spawn(
       program,
-      ["serve", "--listen", "127.0.0.1:0", "--data-dir", directory, "--site-dir", site, ...args],
+      ["serve", "--listen", listen, "--data-dir", directory, "--site-dir", site, ...args],
       { stdio: ["ignore", "pipe", "pipe"] },
     );
     const output: string[] = [];

@@ -1,6 +1,6 @@
 // A VM comes home: the whole way with commit, with undo, with each mode, and stopped in between.
 
-import { axe, expect, test } from "../helpers/fixtures";
+import { Server, axe, expect, hydrated, test } from "../helpers/fixtures";
 import { act, failBack, post, productionContent, state, toSummary, verify } from "../helpers/wizard";
 
 test("a whole failback on command, proved equal, and committed", async ({ open, server }) => {
@@ -72,6 +72,38 @@ test("a running production VM is announced, and a deaf guest is powered off", as
   await state(page, "Failback");
   await expect(page.getByText(/did not shut down within/).first()).toBeVisible();
   expect(verify(server).equal).toBe(true);
+});
+
+test("a dry run says what would be sent, and writes nothing", async ({ open, server }) => {
+  const page = await open("/");
+  await toSummary(page, "tiny-a");
+  const before = productionContent(server, "tiny-a");
+  await page.getByRole("button", { name: "Start a dry run" }).click();
+  await expect(page.getByText(/would be sent\. Nothing was written/)).toBeVisible();
+  const row = page.getByRole("table", { name: /dry run/ }).getByRole("row", { name: /tiny-a/ });
+  await expect(row).toContainText(/[1-9][0-9.]* [KM]iB/);
+  await axe(page);
+  expect(productionContent(server, "tiny-a")).toEqual(before);
+});
+
+test("the link breaks with the server and comes back with it", async ({ server, context }) => {
+  // Not the page of the fixture: the browser notes each try to reach a server that is gone.
+  const page = await context.newPage();
+  await page.goto(server.url);
+  await hydrated(page);
+  await failBack(page, "tiny-b");
+  await state(page, "Ready to switch");
+  await server.kill();
+  await expect(page.getByText(/^Reconnecting, shown as of/)).toBeVisible({ timeout: 20_000 });
+  const again = await Server.start(server.dataDir, ["--lab-scale", "tiny"], new URL(server.url).host);
+  try {
+    await expect(page.getByText("Live", { exact: true })).toBeVisible({ timeout: 30_000 });
+    await act(page, "Switch over now");
+    await state(page, "Failback");
+    expect(verify(again).equal).toBe(true);
+  } finally {
+    await again.stop();
+  }
 });
 
 test("what the state does not allow is refused and changes nothing", async ({ open, page, server }) => {
