@@ -50,13 +50,13 @@ pub fn ModeFields(
             {card(
                 "scheduled",
                 "Scheduled",
-                "Keeps the production VM up to date and switches over at the time that you choose.",
+                "Brings the production VM up to date and switches over at the time that you choose.",
             )}
             <ScheduleFields input zones error/>
             {card(
                 "manual",
                 "Manual",
-                "Keeps the production VM up to date and waits until you switch over.",
+                "Brings the production VM up to date and waits until you switch over.",
             )}
             <FieldNote name="mode" error/>
         </fieldset>

@@ -63,8 +63,9 @@ pub(super) fn DryRun(
         <section class="panel" aria-labelledby="dry-run">
             <h3 id="dry-run">"Dry run"</h3>
             <p>
-                "A full comparison of both sides that writes nothing. It reads about "
-                {total.to_string()} " and says how much would be sent."
+                "A full comparison of both sides that writes nothing and says how much would be \
+                 sent. It reads about " {total.to_string()} ": what is known to be empty on a \
+                 side counts as compared and is not read."
             </p>
             <p role="status">
                 {text(move || run.with(|run| run.as_ref().map_or_else(String::new, view_model::dry_run_words)))}
@@ -103,9 +104,9 @@ fn results(vms: &[DryRunVm]) -> Option<AnyView> {
             view! {
                 <tr>
                     <th scope="row">{vm.name.clone()} {error}</th>
-                    <td class="number">{vm.scanned.to_string()}</td>
-                    <td class="number">{vm.different.to_string()}</td>
-                    <td class="number">{vm.to_send.to_string()}</td>
+                    <td data-label="Compared" class="number">{vm.scanned.to_string()}</td>
+                    <td data-label="Different" class="number">{vm.different.to_string()}</td>
+                    <td data-label="To send" class="number">{vm.to_send.to_string()}</td>
                 </tr>
             }
         })
@@ -116,7 +117,7 @@ fn results(vms: &[DryRunVm]) -> Option<AnyView> {
                 <thead>
                     <tr>
                         <th scope="col">"Replica"</th>
-                        <th scope="col" class="number">"Looked at"</th>
+                        <th scope="col" class="number">"Compared"</th>
                         <th scope="col" class="number">"Different"</th>
                         <th scope="col" class="number">"To send"</th>
                     </tr>

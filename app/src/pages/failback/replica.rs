@@ -146,10 +146,10 @@ fn Toolbar(selection: Selection, href: String) -> impl IntoView {
                 "Apply"
             </button>
             <button type="submit" class="button small" name="press" value="all" on:click=select_all>
-                {text(move || format!("Select all {}", selection.selectable().len()))}
+                {text(move || format!("Select all ({})", selection.selectable().len()))}
             </button>
             <button type="submit" class="button small" name="press" value="clear" on:click=clear>
-                {text(move || format!("Clear all {}", count()))}
+                {text(move || format!("Clear ({})", count()))}
             </button>
             <a class="button small" rel="external" href=href>"Refresh"</a>
             <span class="toolbar-count" role="status">

@@ -52,7 +52,7 @@ pub(super) fn SummaryStep(draft: DraftView) -> impl IntoView {
                     <input type="checkbox" id="power-on" name="power_on" value="true" checked=power_on/>
                     <label for="power-on">"Power on the production VM after switchover"</label>
                 </div>
-                <Field name="reason" label="Reason" hint="Kept in the audit log." error>
+                <Field name="reason" label="Reason (optional)" hint="Kept in the audit log and shown with the session." error>
                     <textarea
                         name="reason"
                         id=field_id("reason")

@@ -187,7 +187,7 @@ pub fn dry_run_words(run: &DryRunView) -> String {
     if run.done_at.is_none() {
         let (all, done) = run.progress;
         return match words::percent(done, all) {
-            Some(percent) => format!("Comparing: {done} of {all} looked at, {percent} %"),
+            Some(percent) => format!("Comparing: {done} of {all} compared, {percent} %"),
             None => "Comparing".to_owned(),
         };
     }

@@ -82,14 +82,14 @@ fn Disk(newest: Newest, index: usize) -> impl IntoView {
                 <span class="sub">{figure(|disk| disk.proxies.clone().unwrap_or_default())}</span>
                 <ProgressBar label percent/>
             </td>
-            <td class="number">{figure(|disk| disk.counters.to_scan.to_string())}</td>
-            <td class="number">{figure(|disk| disk.counters.scanned.to_string())}</td>
-            <td class="number">{figure(|disk| disk.counters.different.to_string())}</td>
-            <td class="number">{figure(|disk| disk.counters.sent.to_string())}</td>
-            <td class="number">{figure(|disk| disk.counters.written.to_string())}</td>
-            <td class="number">{figure(|disk| disk.counters.verified.to_string())}</td>
-            <td class="number">{figure(|disk| disk.counters.rate.to_string())}</td>
-            <td class="number">{figure(|disk| disk.sent_total.to_string())}</td>
+            <td data-label="To look at" class="number">{figure(|disk| disk.counters.to_scan.to_string())}</td>
+            <td data-label="Looked at" class="number">{figure(|disk| disk.counters.scanned.to_string())}</td>
+            <td data-label="Different" class="number">{figure(|disk| disk.counters.different.to_string())}</td>
+            <td data-label="Sent" class="number">{figure(|disk| disk.counters.sent.to_string())}</td>
+            <td data-label="Written" class="number">{figure(|disk| disk.counters.written.to_string())}</td>
+            <td data-label="Verified" class="number">{figure(|disk| disk.counters.verified.to_string())}</td>
+            <td data-label="Rate" class="number">{figure(|disk| disk.counters.rate.to_string())}</td>
+            <td data-label="Sent in all" class="number">{figure(|disk| disk.sent_total.to_string())}</td>
         </tr>
     }
 }

@@ -10,6 +10,7 @@ use crate::{
         data_table::DataTable,
         dynamic::part,
         form::{Form, Sending},
+        icon::Icon,
         state_badge::Badges,
         when::When,
     },
@@ -79,6 +80,8 @@ fn row(replica: &ReplicaView, now: Signal<Timestamp>, create: Sending) -> AnyVie
     let production_power = replica
         .production_power
         .map_or("not found", words::power_words);
+    let both_run = view_model::both_run(replica)
+        .then(|| view! { <span class="why-not"><Icon name="waiting"/>"both run"</span> });
     view! {
         <tr>
             <th scope="row">
@@ -92,6 +95,7 @@ fn row(replica: &ReplicaView, now: Signal<Timestamp>, create: Sending) -> AnyVie
             <td data-label="Power" class="short">
                 {words::power_words(replica.power)}
                 <span class="sub">"production " {production_power.to_lowercase()}</span>
+                {both_run}
             </td>
             <td data-label="Restore point">{point}</td>
             <td data-label="Running since">{since}</td>

@@ -26,8 +26,8 @@ pub(super) fn Sites(sites: RwSignal<Vec<SiteView>>, now: Signal<Timestamp>) -> i
 
 fn line(site: &SiteView, now: Signal<Timestamp>) -> impl IntoView + use<> {
     let role = match site.role {
-        SiteRole::Production => "production site",
-        SiteRole::DisasterRecovery => "DR site",
+        SiteRole::Production => "where production VMs belong",
+        SiteRole::DisasterRecovery => "where replicas are kept",
     };
     let read = match site.inventory_at {
         Some(at) => Either::Left(view! { "inventory read " <When at now/> }),
@@ -39,7 +39,7 @@ fn line(site: &SiteView, now: Signal<Timestamp>) -> impl IntoView + use<> {
     view! {
         <li>
             <strong>{site.name.clone()}</strong>
-            " "
+            ": "
             {role}
             ", platform "
             {site.platform.clone()}

@@ -1,7 +1,7 @@
 //! From the start page's answer to what it shows.
 
 use model::{
-    Allowed, Operation,
+    Allowed, Operation, PowerState,
     view::{ReplicaView, SessionSummary, StartView},
 };
 
@@ -65,6 +65,11 @@ pub fn hold_words(replica: &ReplicaView) -> &'static str {
     } else {
         ""
     }
+}
+
+/// What an operator must know of a pair of which both run.
+pub fn both_run(replica: &ReplicaView) -> bool {
+    replica.power == PowerState::On && replica.production_power == Some(PowerState::On)
 }
 
 #[cfg(test)]

@@ -92,7 +92,7 @@ impl Stage {
         }
         tokio::task::spawn_blocking(move || match self.probe(effect)? {
             Some(done) => Ok(Performed {
-                said: Some("was done".to_owned()),
+                said: Some("nothing to do, it is so already".to_owned()),
                 ..Performed::with(done)
             }),
             None => self.perform_blocking(effect),

@@ -184,7 +184,7 @@ fn finish_leads_to_its_session_or_to_the_list() {
 fn a_dry_run_never_claims_more_than_it_measured() {
     assert_eq!(
         dry_run_words(&dry_run(Vec::new(), false)),
-        "Comparing: 1 KiB of 2 KiB looked at, 50 %"
+        "Comparing: 1 KiB of 2 KiB compared, 50 %"
     );
     assert_eq!(
         dry_run_words(&dry_run(vec![measured(1024, None)], true)),

@@ -1,6 +1,6 @@
 //! What rows offer and what the tab says.
 
-use model::{Actor, ByteCount, PowerState, ReplicaId, SessionId, Timestamp, VisibleState};
+use model::{Actor, ByteCount, ReplicaId, SessionId, Timestamp, VisibleState};
 
 use super::*;
 
@@ -88,4 +88,14 @@ fn the_tab_counts_what_waits() {
     assert_eq!(tab_title(&start), "(1) Failback");
     start.running.pop();
     assert_eq!(tab_title(&start), "Failback");
+}
+
+#[test]
+fn a_pair_of_which_both_run_is_pointed_out() {
+    let mut pair = replica(Vec::new());
+    assert!(!both_run(&pair));
+    pair.production_power = Some(PowerState::On);
+    assert!(both_run(&pair));
+    pair.power = PowerState::Off;
+    assert!(!both_run(&pair));
 }
