@@ -148,11 +148,11 @@ fn reasons_name_the_losers() {
     assert_eq!(
         assigned[0].reasons,
         [
-            "Read at site dr through proxy a: direct storage access, 1 of 4 slots in use.",
+            "Read at site dr through proxy a: direct storage access, 2 of 4 slots in use with this one.",
             "Proxy d was not taken: it is as good as proxy a, which comes first by name.",
             "Proxy b was not taken: it carries more, with 2 of 4 slots in use.",
             "Proxy c was not taken: it can use network only.",
-            "Written at site prod through proxy z: network, 0 of 1 slots in use.",
+            "Written at site prod through proxy z: network, 1 of 1 slots in use with this one.",
         ]
     );
 }

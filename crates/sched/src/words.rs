@@ -22,7 +22,7 @@ pub(crate) fn choice(
         want.site,
         winner.proxy.id,
         mode_words(mode),
-        slots(winner.proxy),
+        taken(winner.proxy),
     )];
     reasons.extend(losers.iter().map(|loser| lost(mode, winner.proxy, loser)));
     reasons
@@ -94,6 +94,12 @@ const fn mode_words(mode: TransportMode) -> &'static str {
         TransportMode::VirtualAppliance => "virtual appliance",
         TransportMode::Network => "network",
     }
+}
+
+/// The slots once this task has its own.
+fn taken(proxy: &Proxy) -> String {
+    let used = proxy.used.saturating_add(1);
+    format!("{used} of {} slots in use with this one", proxy.slots)
 }
 
 fn slots(proxy: &Proxy) -> String {
