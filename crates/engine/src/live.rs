@@ -1,4 +1,4 @@
-//! What runs right now: meters and controls of the movers, by session. Gone with the process; the
+//! What runs right now: meters of the movers, by session. Gone with the process; the
 //! store has what must last.
 
 use std::{
@@ -6,8 +6,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use model::{ByteCount, BytesPerSecond, DiskCounters, DiskKey, DraftId, SessionId};
-use mover::{Controls, Meter};
+use model::{ByteCount, DiskCounters, DiskKey, DraftId, SessionId};
+use mover::Meter;
 
 /// The meters of all running work.
 #[derive(Clone, Debug, Default)]
@@ -24,7 +24,6 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct SessionWork {
-    controls: Controls,
     disks: BTreeMap<DiskKey, LiveDisk>,
 }
 
@@ -79,18 +78,8 @@ impl LiveWork {
         self.lock().undo_space.insert(session.clone(), space);
     }
 
-    /// Changes the limit of a session at work.
-    pub(crate) fn set_limit(&self, session: &SessionId, limit: Option<BytesPerSecond>) {
-        if let Some(work) = self.lock().sessions.get(session) {
-            work.controls.set_limit(limit);
-        }
-    }
-
-    pub(crate) fn begin(&self, session: &SessionId, controls: &Controls) {
-        let work = SessionWork {
-            controls: controls.clone(),
-            disks: BTreeMap::new(),
-        };
+    pub(crate) fn begin(&self, session: &SessionId) {
+        let work = SessionWork::default();
         self.lock().sessions.insert(session.clone(), work);
     }
 

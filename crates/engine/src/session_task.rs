@@ -1,7 +1,7 @@
 //! One task per failback: it owns the session's state, hears events one at a time, saves what
 //! follows before it acts, and performs one effect at a time.
 
-use std::future::pending;
+use std::{future::pending, time::Duration};
 
 use failback::{Directive, Done, Effect, Event, Session, Step, begin, step};
 use model::{LogLevel, SessionId, Timestamp};
@@ -16,6 +16,9 @@ use crate::{
     effects::{Performed, Stage},
     failure::EffectError,
 };
+
+/// How often a waiting effect looks at the controls.
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// Everything one session's task owns.
 pub(crate) struct SessionTask {
@@ -247,7 +250,7 @@ impl SessionTask {
             Asked::Limit(limit) => {
                 store.session_set_limit(&self.id, limit).await?;
                 self.stage.limit = limit;
-                self.stage.live.set_limit(&self.id, limit);
+                self.controls.set_limit(limit);
                 let words = limit.map_or_else(|| "no limit".to_owned(), |limit| limit.to_string());
                 let text = format!("Speed limit: {words}. Asked by {}.", intent.actor);
                 store
@@ -375,13 +378,16 @@ impl SessionTask {
         }
     }
 
+    /// Starts an effect; while the session is paused, it waits for the operator before it begins.
     fn perform(&mut self, effect: Effect, not_before: Option<Timestamp>) {
         let (stage, config) = (self.stage.clone(), self.config.clone());
         if self.controls.is_cancelled() {
             self.controls = Controls::default();
         }
+        self.controls.set_limit(self.stage.limit);
         let controls = self.controls.clone();
         let handle = tokio::spawn(async move {
+            held(&controls).await?;
             if let Some(at) = not_before {
                 tokio::select! {
                     () = tokio::time::sleep(clock::until(at)) => {}
@@ -395,9 +401,20 @@ impl SessionTask {
     }
 }
 
+/// Waits while the session is paused: also what is no transfer must not begin then.
+async fn held(controls: &Controls) -> Result<(), EffectError> {
+    while controls.is_paused() {
+        if controls.is_cancelled() {
+            return Err(EffectError::Stopped);
+        }
+        tokio::time::sleep(GLANCE).await;
+    }
+    Ok(())
+}
+
 async fn cancelled(controls: &Controls) {
     while !controls.is_cancelled() {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(GLANCE).await;
     }
 }
 
@@ -447,3 +464,6 @@ fn facts(done: Done) -> Option<String> {
         Done::WriteEpoch(epoch) => Some(format!(r#"{{"write_epoch":{epoch}}}"#)),
     }
 }
+
+#[cfg(test)]
+mod tests;

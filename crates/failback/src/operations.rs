@@ -68,7 +68,10 @@ impl Session {
             Operation::SetLimit => unless(
                 !matches!(
                     self.state,
-                    State::Committing { .. } | State::Undoing { .. } | State::Cancelling { .. }
+                    State::Failback { .. }
+                        | State::Committing { .. }
+                        | State::Undoing { .. }
+                        | State::Cancelling { .. }
                 ),
                 "Nothing is transferred any more.",
             ),
@@ -80,9 +83,11 @@ impl Session {
             return Some("The replica is off: a pause would only make the downtime longer.");
         }
         match self.state {
-            State::Synchronizing { paused, .. } => {
-                unless(!paused, "The session is paused already.")
-            }
+            State::Synchronizing { paused: true, .. } => Some("The session is paused already."),
+            State::Synchronizing { .. } => unless(
+                !matches!(self.effect(), Some(Effect::MergeWorkingLayer { .. })),
+                "Everything is sent. To hold the switchover, change the failback mode to Manual.",
+            ),
             State::ReadyToSwitch { .. }
             | State::Switching { .. }
             | State::Failback { .. }

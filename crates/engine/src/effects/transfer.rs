@@ -29,8 +29,7 @@ pub(super) async fn run(
     scope: Scope,
     controls: Controls,
 ) -> Result<Performed, EffectError> {
-    controls.set_limit(stage.limit);
-    stage.live.begin(&stage.session, &controls);
+    stage.live.begin(&stage.session);
     let mut tasks = JoinSet::new();
     for disk in stage.disks.clone() {
         let (stage, controls) = (stage.clone(), controls.clone());

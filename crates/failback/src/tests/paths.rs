@@ -115,6 +115,13 @@ fn refusals_name_the_reason_and_change_nothing() {
     let synchronizing = begin(Session::new(FailbackMode::Auto, true)).next;
     let waiting = ready(FailbackMode::Manual);
     let failback = ready(FailbackMode::Auto);
+    let mut merging = synchronizing.clone();
+    while !matches!(merging.effect(), Some(Effect::MergeWorkingLayer { .. })) {
+        let done = merging.effect().map_or(Done::Plain, result_of);
+        merging = step(&merging, Event::Done(done), NOW)
+            .expect("awaited")
+            .next;
+    }
     let over = {
         let mut session = ask(&failback, Event::Commit);
         run_to_rest(&mut session);
@@ -134,6 +141,11 @@ fn refusals_name_the_reason_and_change_nothing() {
         ),
         (&synchronizing, Event::Resume, "The session is not paused."),
         (&waiting, Event::Pause, "Nothing is being transferred."),
+        (
+            &merging,
+            Event::Pause,
+            "Everything is sent. To hold the switchover, change the failback mode to Manual.",
+        ),
         (&waiting, Event::Commit, "Commit follows the switchover."),
         (
             &waiting,
