@@ -3,6 +3,7 @@
 use std::{
     io::{self, IsTerminal as _, Write},
     net::SocketAddr,
+    process::ExitCode,
 };
 
 use anyhow::Context;
@@ -37,7 +38,10 @@ pub enum Command {
 }
 
 /// Does what the command line says, to the end.
-pub fn run(cli: Cli) -> anyhow::Result<()> {
+///
+/// # Errors
+/// With the cause and the next step.
+pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let raw = match cli.command {
         Command::Serve(raw) => raw,
         Command::Lab(command) => return lab_cli::run(command),
@@ -46,7 +50,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("start the async runtime")?;
-    runtime.block_on(serve(raw))
+    runtime.block_on(serve(raw)).map(|()| ExitCode::SUCCESS)
 }
 
 /// Prints an error with its chain of causes, once, at the edge.

@@ -1,10 +1,10 @@
 //! `landfall lab reset|verify`: the lab from the command line.
 
-use std::{io::Write as _, path::PathBuf};
+use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand, ValueEnum};
-use hypervisor::lab::{Lab, LabSettings, Scale, verify};
+use hypervisor::lab::{Lab, LabSettings, Scale, Verdict, verify};
 
 /// What to do with the lab.
 #[derive(Debug, Subcommand)]
@@ -54,13 +54,14 @@ pub struct VerifyArgs {
     data_dir: PathBuf,
 }
 
-/// Does what was asked, and prints what came of it.
+/// Does what was asked, and prints what came of it. The exit status of `verify` is 0 when all is
+/// equal, 1 when something differs, and 2 when it was not, or could not be, compared.
 ///
 /// # Errors
-/// With the cause and the next step; `verify` also when a pair of disks differs.
-pub fn run(command: LabCommand) -> anyhow::Result<()> {
+/// With the cause and the next step.
+pub fn run(command: LabCommand) -> anyhow::Result<ExitCode> {
     match command {
-        LabCommand::Reset(args) => reset(&args),
+        LabCommand::Reset(args) => reset(&args).map(|()| ExitCode::SUCCESS),
         LabCommand::Verify(args) => verify_all(&args),
     }
 }
@@ -104,13 +105,19 @@ async fn refuse_when_at_work(database: &std::path::Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn verify_all(args: &VerifyArgs) -> anyhow::Result<()> {
+fn verify_all(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let report = verify(&args.data_dir)?;
-    say(&report.to_string());
-    if !report.all_equal() {
-        bail!("at least one pair of disks is not equal");
-    }
-    Ok(())
+    let (words, status) = match report.verdict() {
+        Verdict::Equal => ("All that was compared is equal.", 0),
+        Verdict::Different => ("At least one pair of disks is not equal.", 1),
+        Verdict::NotCompared => (
+            "Not all disks could be compared; none is known to differ.",
+            2,
+        ),
+        Verdict::NothingToCompare => ("There is nothing to compare: no session is at work.", 2),
+    };
+    say(&format!("{report}{words}"));
+    Ok(ExitCode::from(status))
 }
 
 fn say(text: &str) {

@@ -7,7 +7,7 @@ use server::cli::{self, Cli};
 
 fn main() -> ExitCode {
     match cli::run(Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             cli::print_error(&error);
             ExitCode::FAILURE

@@ -37,7 +37,7 @@ use crate::PlatformError;
 
 pub use self::{
     sample::Scale,
-    verify::{DiskRow, RecordsRow, VerifyReport, VerifyResult, verify},
+    verify::{DiskRow, RecordsRow, Verdict, VerifyReport, VerifyResult, verify},
 };
 
 /// How a lab is made and how its guests behave.

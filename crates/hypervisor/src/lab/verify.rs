@@ -15,7 +15,7 @@ use disk::{Access, Locator};
 use model::{DiskFormat, PowerState, VmRef};
 
 use self::compare::Image;
-pub use self::report::{DiskRow, RecordsRow, VerifyReport, VerifyResult};
+pub use self::report::{DiskRow, RecordsRow, Verdict, VerifyReport, VerifyResult};
 use super::{
     guest,
     meta::{self, DiskFile, PointFile, ReplicaFile, VmFile},

@@ -66,16 +66,36 @@ pub struct VerifyReport {
     pub without_point: Vec<String>,
 }
 
-impl VerifyReport {
+/// What a whole check comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
     /// At least one disk was compared, all of them are equal, and no record is missing or damaged.
+    Equal,
+    /// A disk differs, or a record is missing or damaged.
+    Different,
+    /// Nothing that was compared differs, and some disk could not be compared.
+    NotCompared,
+    /// No replica has a session's point.
+    NothingToCompare,
+}
+
+impl VerifyReport {
+    /// What it comes to; a difference outweighs what could not be compared.
     #[must_use]
-    pub fn all_equal(&self) -> bool {
-        !self.disks.is_empty()
-            && self
-                .disks
-                .iter()
-                .all(|row| row.result == VerifyResult::Equal)
-            && self.records.iter().all(|row| row.whole)
+    pub fn verdict(&self) -> Verdict {
+        let any = |wanted: fn(&VerifyResult) -> bool| self.disks.iter().any(|d| wanted(&d.result));
+        if any(|result| matches!(result, VerifyResult::Different { .. }))
+            || self.records.iter().any(|row| !row.whole)
+        {
+            return Verdict::Different;
+        }
+        if any(|result| matches!(result, VerifyResult::NotComparable { .. })) {
+            return Verdict::NotCompared;
+        }
+        if self.disks.is_empty() {
+            return Verdict::NothingToCompare;
+        }
+        Verdict::Equal
     }
 
     /// The table's cells: VM, what was looked at, outcome.

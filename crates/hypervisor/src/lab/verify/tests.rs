@@ -32,15 +32,13 @@ fn add_point(data_dir: &Path, name: &str) {
 fn copies_are_equal_and_one_flipped_byte_is_found() {
     let dir = tempfile::tempdir().expect("directory");
     sample::create(dir.path(), Scale::Tiny).expect("create");
-    assert!(
-        !verify(dir.path()).expect("verify").all_equal(),
-        "nothing compared is not equal"
-    );
+    let nothing = verify(dir.path()).expect("verify");
+    assert_eq!(nothing.verdict(), Verdict::NothingToCompare);
 
     add_point(dir.path(), "tiny-a");
     add_point(dir.path(), "tiny-b");
     let report = verify(dir.path()).expect("verify");
-    assert!(report.all_equal(), "{report}");
+    assert_eq!(report.verdict(), Verdict::Equal, "{report}");
     assert_eq!((report.disks.len(), report.records.len()), (3, 2));
     assert!(
         report.records[0].text.starts_with("40 records, 1 to 40"),
@@ -58,7 +56,7 @@ fn copies_are_equal_and_one_flipped_byte_is_found() {
     file.read_exact_at(&mut byte, at).expect("read");
     file.write_all_at(&[byte[0] ^ 1], at).expect("write");
     let report = verify(dir.path()).expect("verify");
-    assert!(!report.all_equal());
+    assert_eq!(report.verdict(), Verdict::Different);
     let text = format!("first difference at byte {at}");
     assert_eq!(report.disks[0].result, VerifyResult::Different { text });
 }
