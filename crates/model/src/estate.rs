@@ -156,7 +156,7 @@ pub struct Job {
 pub struct Drift {
     /// What differs, by name: `data2`, `memory`.
     pub item: String,
-    /// The difference as a sentence.
+    /// The difference, to be read after the item's name.
     pub what: String,
 }
 
@@ -165,8 +165,20 @@ pub struct Drift {
 pub struct LayoutFinding {
     /// The disk's name.
     pub disk: String,
-    /// Whether it stops the failback to this destination.
-    pub blocks: bool,
-    /// The finding as a sentence, with the next step where it blocks.
+    /// What it means for the failback to this destination.
+    pub kind: LayoutKind,
+    /// The finding, to be read after the disk's name, with the next step where it blocks.
     pub what: String,
+}
+
+/// What a finding of the layout check means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LayoutKind {
+    /// The pair fits.
+    Fits,
+    /// The disk is on one side only: nothing of it is sent or written.
+    Unpaired,
+    /// It stops the failback.
+    Blocks,
 }

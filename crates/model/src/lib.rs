@@ -15,8 +15,8 @@ pub mod view;
 
 pub use error::{ApiError, ErrorKind};
 pub use estate::{
-    Adapter, DiskFormat, DiskInfo, Drift, Firmware, Job, LayoutFinding, PowerState, ReplicaState,
-    RestorePoint, SiteRole, TransportMode, VmInfo,
+    Adapter, DiskFormat, DiskInfo, Drift, Firmware, Job, LayoutFinding, LayoutKind, PowerState,
+    ReplicaState, RestorePoint, SiteRole, TransportMode, VmInfo,
 };
 pub use ids::{
     Actor, BatchId, DiskKey, DraftId, EpochId, JobId, PointName, ProtectedVmId, ProxyId, ReplicaId,

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use model::{
-    Drift, LayoutFinding,
+    Drift, LayoutFinding, LayoutKind,
     view::{DraftView, SummaryVm, WizardStep},
 };
 
@@ -115,9 +115,13 @@ fn Vm(vm: SummaryVm, drift_seen: Vec<String>) -> impl IntoView {
 }
 
 fn finding(finding: LayoutFinding) -> impl IntoView {
-    let symbol = if finding.blocks { "attention" } else { "done" };
+    let (symbol, class) = match finding.kind {
+        LayoutKind::Fits => ("done", ""),
+        LayoutKind::Unpaired => ("waiting", "unpaired"),
+        LayoutKind::Blocks => ("attention", "blocks"),
+    };
     view! {
-        <li class:blocks=finding.blocks>
+        <li class=class>
             <Icon name=symbol/>
             <span><strong>{finding.disk}</strong> ": " {finding.what}</span>
         </li>

@@ -25,9 +25,11 @@ fn empty() -> AnyView {
 
 fn lines(log: RwSignal<Vec<LogLine>>) -> AnyView {
     view! {
-        <ol class="log" tabindex="0" aria-label="Log lines">
-            <For each=move || log.get() key=|line| line.seq children=line/>
-        </ol>
+        <div class="log" tabindex="0" role="region" aria-label="Log lines">
+            <ol>
+                <For each=move || log.get() key=|line| line.seq children=line/>
+            </ol>
+        </div>
     }
     .erase()
 }

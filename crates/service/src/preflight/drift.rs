@@ -12,7 +12,7 @@ pub(super) fn between(
         .iter()
         .map(|disk| Drift {
             item: disk.name.clone(),
-            what: format!("{}, {}, is not sent.", disk.name, disk.size),
+            what: format!("{}, is not sent.", disk.size),
         })
         .collect();
     drift.extend(hardware(replica, production));
@@ -105,6 +105,8 @@ fn differs<T: PartialEq + std::fmt::Display>(
 ) -> Option<Drift> {
     (replica != production).then(|| Drift {
         item: item.to_owned(),
-        what: format!("{item}: {replica} on the replica, {production} on production. Production keeps its own."),
+        what: format!(
+            "{replica} on the replica, {production} on production. Production keeps its own."
+        ),
     })
 }

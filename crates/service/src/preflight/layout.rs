@@ -1,6 +1,6 @@
 //! Whether the two sides' disks fit. Disks pair by the key recorded at replication.
 
-use model::{ByteCount, DiskInfo, LayoutFinding, VmInfo};
+use model::{ByteCount, DiskInfo, LayoutFinding, LayoutKind, VmInfo};
 use store::SessionDisk;
 
 /// What the layout check found.
@@ -36,10 +36,10 @@ pub(super) fn check(replica: &VmInfo, production: &VmInfo) -> Layout {
     for disk in only_on_production {
         layout.find(
             disk,
-            false,
+            LayoutKind::Unpaired,
             format!(
-                "{}, {}, is on {} only and stays untouched.",
-                disk.name, disk.size, production.name
+                "{}, on {} only; it stays untouched.",
+                disk.size, production.name
             ),
         );
     }
@@ -49,19 +49,20 @@ pub(super) fn check(replica: &VmInfo, production: &VmInfo) -> Layout {
 impl Layout {
     fn take(&mut self, disk: &DiskInfo, counterpart: Option<&DiskInfo>) {
         let Some(other) = counterpart else {
-            let what = format!(
-                "{}, {}, is on the replica only and is not sent.",
-                disk.name, disk.size
-            );
-            self.find(disk, false, what);
+            let what = format!("{}, on the replica only; it is not sent.", disk.size);
+            self.find(disk, LayoutKind::Unpaired, what);
             self.only_on_replica.push(disk.clone());
             return;
         };
         if let Some(what) = mismatch(disk, other) {
-            self.find(disk, true, what);
+            self.find(disk, LayoutKind::Blocks, what);
             return;
         }
-        self.find(disk, false, format!("{} on both sides.", disk.size));
+        self.find(
+            disk,
+            LayoutKind::Fits,
+            format!("{} on both sides.", disk.size),
+        );
         self.pairs.push(SessionDisk {
             key: disk.key.clone(),
             name: disk.name.clone(),
@@ -73,10 +74,10 @@ impl Layout {
         self.undo_space = self.undo_space.saturating_add(at_most);
     }
 
-    fn find(&mut self, disk: &DiskInfo, blocks: bool, what: String) {
+    fn find(&mut self, disk: &DiskInfo, kind: LayoutKind, what: String) {
         self.findings.push(LayoutFinding {
             disk: disk.name.clone(),
-            blocks,
+            kind,
             what,
         });
     }
@@ -84,17 +85,16 @@ impl Layout {
 
 /// Why a pair does not fit, with the next step.
 fn mismatch(replica: &DiskInfo, production: &DiskInfo) -> Option<String> {
-    let name = &replica.name;
     if replica.size != production.size {
         let (ours, theirs) = sizes(replica.size, production.size);
         return Some(format!(
-            "{name} is {ours} on the replica and {theirs} on production. Make both the same size \
+            "{ours} on the replica and {theirs} on production. Make both the same size \
              at their platforms, then open this step again."
         ));
     }
     (replica.sector != production.sector).then(|| {
         format!(
-            "{name} has sectors of {} bytes on the replica and of {} bytes on production. \
+            "Sectors of {} bytes on the replica and of {} bytes on production. \
              Fail back to a disk with the same sector size.",
             replica.sector, production.sector
         )

@@ -7,7 +7,7 @@ mod layout;
 
 use std::collections::BTreeMap;
 
-use model::{ByteCount, PowerState, ReplicaId, SiteId, VmInfo, VmRef, view::SummaryVm};
+use model::{ByteCount, LayoutKind, PowerState, ReplicaId, SiteId, VmInfo, VmRef, view::SummaryVm};
 use store::{ReplicaRow, SessionDisk};
 
 use crate::estate::Estate;
@@ -128,8 +128,8 @@ fn compare(view: &mut SummaryVm, from: &VmInfo, to: &VmInfo) -> Vec<SessionDisk>
         layout
             .findings
             .iter()
-            .filter(|finding| finding.blocks)
-            .map(|finding| finding.what.clone()),
+            .filter(|finding| finding.kind == LayoutKind::Blocks)
+            .map(|finding| format!("{}: {}", finding.disk, finding.what)),
     );
     view.layout = layout.findings;
     if layout.pairs.is_empty() && view.blocked.is_empty() {

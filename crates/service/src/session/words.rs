@@ -2,7 +2,7 @@
 //! what each operation will do to which VM.
 
 use failback::State;
-use model::{CancelKind, Operation, Outcome};
+use model::{CancelKind, Operation, Outcome, PowerState};
 
 use super::Work;
 use crate::estate::{Estate, production_is_authoritative};
@@ -15,6 +15,7 @@ pub(super) struct Names {
     dr_site: String,
     production_site: String,
     shutdown_seconds: Option<u64>,
+    production_power: Option<PowerState>,
 }
 
 impl Names {
@@ -27,6 +28,7 @@ impl Names {
                 .map_or_else(|| row.vm_name.clone(), |vm| vm.name.clone()),
             dr_site: estate.site_name(&row.replica_vm.site),
             production_site: estate.site_name(&row.production_vm.site),
+            production_power: estate.vm(&row.production_vm).map(|vm| vm.power),
             shutdown_seconds: estate
                 .site(&row.replica_vm.site)
                 .map(|(site, ..)| site.shutdown_timeout_seconds),
@@ -43,6 +45,13 @@ impl Names {
             ..
         } = self;
         if production_is_authoritative(work.session.visible()) {
+            let is_off = self.production_power == Some(PowerState::Off);
+            if is_off && matches!(work.session.state, State::Failback { .. }) {
+                return format!(
+                    "{production_site} is authoritative, but {production} is off: power it on and \
+                     test it, then commit or undo."
+                );
+            }
             return format!("{production_site} is authoritative: {production} has taken over.");
         }
         match work.session.state {

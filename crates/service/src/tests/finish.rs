@@ -198,7 +198,7 @@ async fn one_vm_that_blocks_stops_the_whole_batch() {
     assert!(
         refused
             .message
-            .contains("db-01-replica cannot be failed back. data is 2 GiB")
+            .contains("db-01-replica cannot be failed back. data: 2 GiB")
     );
     assert!(
         fixture

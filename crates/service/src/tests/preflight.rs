@@ -1,6 +1,6 @@
 //! The checks on Summary.
 
-use model::{ByteCount, ReplicaId, SiteId, view::SummaryVm};
+use model::{ByteCount, LayoutKind, ReplicaId, SiteId, view::SummaryVm};
 
 use super::fixture::{Fixture, GIB, NOW, disk};
 
@@ -28,18 +28,18 @@ async fn a_vm_that_fits_has_figures_and_nothing_blocks() {
     assert_eq!(vm.free_space, ByteCount(100 * GIB));
     assert!(vm.blocked.is_empty() && vm.warnings.is_empty() && vm.drift.is_empty());
     assert_eq!(
-        (vm.layout[0].disk.as_str(), vm.layout[0].blocks),
-        ("system", false)
+        (vm.layout[0].disk.as_str(), vm.layout[0].kind),
+        ("system", LayoutKind::Fits)
     );
 }
 
 #[tokio::test]
 async fn a_disk_of_another_size_blocks_and_names_both() {
     let vm = &summary(&Fixture::new().await, &["r-db"]).await[0];
-    assert!(vm.layout[0].blocks);
+    assert_eq!(vm.layout[0].kind, LayoutKind::Blocks);
     let what = &vm.blocked[0];
     assert!(
-        what.contains("data is 2 GiB on the replica and 1 GiB on production"),
+        what.contains("data: 2 GiB on the replica and 1 GiB on production"),
         "{what}"
     );
     assert!(what.contains("Make both the same size"));
@@ -70,9 +70,9 @@ async fn a_disk_on_one_side_only_is_said_and_does_not_block() {
     let vm = &summary(&Fixture::new().await, &["r-app"]).await[0];
     assert!(vm.blocked.is_empty(), "{:?}", vm.blocked);
     let data2 = vm.drift.iter().find(|it| it.item == "data2").unwrap();
-    assert_eq!(data2.what, "data2, 40 GiB, is not sent.");
+    assert_eq!(data2.what, "40 GiB, is not sent.");
     let scratch = vm.layout.iter().find(|it| it.disk == "scratch").unwrap();
-    assert!(!scratch.blocks && scratch.what.contains("stays untouched"));
+    assert!(scratch.kind == LayoutKind::Unpaired && scratch.what.contains("stays untouched"));
     // Only what pairs is read.
     assert_eq!(vm.to_read, ByteCount(GIB));
 }

@@ -2,7 +2,8 @@
 
 use model::{
     Attention, ByteCount, BytesPerSecond, DiskCounters, DiskKey, DiskPhase, ErrorKind,
-    FailbackMode, Limiter, LogLevel, Operation, Outcome, SessionId, SessionStateRecord, StepName,
+    FailbackMode, Limiter, LogLevel, Operation, Outcome, PowerState, SessionId, SessionStateRecord,
+    StepName,
 };
 use store::{DiskPassRow, EffectFinish, EffectStart};
 
@@ -242,9 +243,27 @@ async fn every_operation_has_its_consequence_in_names() {
     assert!(consequence(&view, Operation::Undo).contains("since the switchover is lost"));
     assert_eq!(
         view.authoritative,
-        "Hamburg is authoritative: web-01 has taken over."
+        "Hamburg is authoritative, but web-01 is off: power it on and test it, then commit or undo."
     );
     assert!(view.undo_until.starts_with("Until you commit"));
+}
+
+#[tokio::test]
+async fn a_production_vm_that_runs_has_taken_over() {
+    let mut fixture = Fixture::new().await;
+    fixture.production_vm("web-01").power = PowerState::On;
+    fixture.read_sites().await;
+    let id = fixture.session().await;
+    fixture
+        .advance(&id, |machine| {
+            machine.state = SessionStateRecord::Failback { since: NOW }
+        })
+        .await;
+    let view = fixture.service.session_view(&id).await.unwrap();
+    assert_eq!(
+        view.authoritative,
+        "Hamburg is authoritative: web-01 has taken over."
+    );
 }
 
 #[tokio::test]
