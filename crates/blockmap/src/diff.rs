@@ -54,33 +54,88 @@ pub enum Malformed {
     WrongCount,
 }
 
+/// What one block comes to. Whoever has both sides' content at hand says it directly; from
+/// digests, [`Verdict::between`] does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Zero on both sides.
+    BothZero,
+    /// The same content.
+    Equal,
+    /// Zero at the source only.
+    Zero,
+    /// Other content at the source.
+    Copy,
+}
+
+impl Verdict {
+    /// What two states come to.
+    #[must_use]
+    pub fn between(source: BlockState, target: BlockState) -> Self {
+        match (source, target) {
+            (BlockState::Zero, BlockState::Zero) => Self::BothZero,
+            (BlockState::Zero, BlockState::Digest(_)) => Self::Zero,
+            (BlockState::Digest(theirs), BlockState::Digest(ours)) if theirs == ours => Self::Equal,
+            (BlockState::Digest(_), BlockState::Zero | BlockState::Digest(_)) => Self::Copy,
+        }
+    }
+}
+
+/// Collects verdicts, in order, into a plan whose ranges are as long as the limits allow.
+#[derive(Debug)]
+pub struct Planner {
+    max_request: ByteCount,
+    plan: DiffPlan,
+    report: DiffReport,
+}
+
+impl Planner {
+    /// A planner of nothing yet.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            max_request: limits.max_request,
+            plan: DiffPlan::default(),
+            report: DiffReport::default(),
+        }
+    }
+
+    /// Adds the next block, or a run of blocks of one verdict no longer than a request.
+    pub fn push(&mut self, range: ByteRange, verdict: Verdict) {
+        let counter = match verdict {
+            Verdict::BothZero => &mut self.report.skipped,
+            Verdict::Equal => &mut self.report.equal,
+            Verdict::Zero => {
+                push(&mut self.plan.zero, range, self.max_request);
+                &mut self.report.different
+            }
+            Verdict::Copy => {
+                push(&mut self.plan.copy, range, self.max_request);
+                &mut self.report.different
+            }
+        };
+        *counter = counter.saturating_add(ByteCount(range.len));
+    }
+
+    /// The plan of all that was added, and the report of it.
+    #[must_use]
+    pub fn finish(self) -> (DiffPlan, DiffReport) {
+        (self.plan, self.report)
+    }
+}
+
 /// Plans one batch.
 ///
 /// # Errors
 /// [`Malformed`] when the batch's parts do not fit together.
 pub fn plan(batch: &Batch<'_>, limits: &Limits) -> Result<(DiffPlan, DiffReport), Malformed> {
     check_shape(batch, limits.block)?;
-    let (mut plan, mut report) = (DiffPlan::default(), DiffReport::default());
+    let mut planner = Planner::new(limits);
     let states = batch.source.iter().zip(batch.target);
     for (block, (source, target)) in limits.block.blocks(batch.range).zip(states) {
-        let bytes = ByteCount(block.len);
-        let counter = match (source, target) {
-            (BlockState::Zero, BlockState::Zero) => &mut report.skipped,
-            (BlockState::Zero, BlockState::Digest(_)) => {
-                push(&mut plan.zero, block, limits.max_request);
-                &mut report.different
-            }
-            (BlockState::Digest(theirs), BlockState::Digest(ours)) if theirs == ours => {
-                &mut report.equal
-            }
-            (BlockState::Digest(_), BlockState::Zero | BlockState::Digest(_)) => {
-                push(&mut plan.copy, block, limits.max_request);
-                &mut report.different
-            }
-        };
-        *counter = counter.saturating_add(bytes);
+        planner.push(block, Verdict::between(*source, *target));
     }
-    Ok((plan, report))
+    Ok(planner.finish())
 }
 
 pub(crate) fn check_shape(batch: &Batch<'_>, block: BlockSize) -> Result<(), Malformed> {

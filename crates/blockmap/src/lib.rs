@@ -17,6 +17,6 @@ mod tests;
 
 pub use block::{BlockSize, BlockState, Digest};
 pub use check::{Problem, check_plan};
-pub use diff::{Batch, DiffPlan, DiffReport, Limits, Malformed, plan};
+pub use diff::{Batch, DiffPlan, DiffReport, Limits, Malformed, Planner, Verdict, plan};
 pub use estimate::{Estimate, estimate};
 pub use ranges::RangeSet;

@@ -10,13 +10,15 @@ use model::{ByteCount, ByteRange};
 
 use crate::{
     Access, Disk, DiskError, Extent, ExtentKind,
-    raw::SECTOR,
+    raw::{SECTOR, forget},
     traits::{check_range, push_extent},
 };
 
 /// A qcow2 image with everything below it.
 pub(crate) struct Qcow2Disk {
     image: FormatAccess<File>,
+    /// The image's own file, for what imago does not offer.
+    file: std::fs::File,
 }
 
 impl fmt::Debug for Qcow2Disk {
@@ -39,8 +41,10 @@ impl Qcow2Disk {
             .write(access == Access::Write)
             .open(PermissiveImplicitOpenGate::default())
             .map_err(failed)?;
+        let file = std::fs::File::open(path).map_err(failed)?;
         Ok(Self {
             image: FormatAccess::new(image),
+            file,
         })
     }
 
@@ -107,6 +111,12 @@ impl Disk for Qcow2Disk {
             .flush()
             .and_then(|()| self.image.sync())
             .map_err(|source| DiskError::Flush { source })
+    }
+
+    /// Where in the file the range lies is not asked for: all of the file is dropped.
+    fn forget_cached(&self, _range: ByteRange) {
+        let len = self.file.metadata().map_or(0, |about| about.len());
+        forget(&self.file, ByteRange::new(0, len));
     }
 
     fn extents(&self, range: ByteRange) -> Result<Vec<Extent>, DiskError> {

@@ -3,12 +3,13 @@
 use std::{
     fs::{File, OpenOptions},
     io,
+    num::NonZeroU64,
     os::unix::fs::FileExt,
     path::Path,
 };
 
 use model::{ByteCount, ByteRange};
-use rustix::fs::{FallocateFlags, SeekFrom, fallocate, seek};
+use rustix::fs::{Advice, FallocateFlags, SeekFrom, fadvise, fallocate, seek};
 
 use crate::{
     Access, Disk, DiskError, Extent, ExtentKind,
@@ -102,6 +103,15 @@ impl RawDisk {
     }
 }
 
+/// Drops clean pages; those at the ends that are not covered whole stay, so the range is widened.
+pub(crate) fn forget(file: &File, range: ByteRange) {
+    const PAGE: u64 = 4096;
+    let start = range.start - range.start % PAGE;
+    let len = range.end().next_multiple_of(PAGE) - start;
+    // Where it is refused, the read that follows is still a read of what was written.
+    let _refused = fadvise(file, start, NonZeroU64::new(len), Advice::DontNeed);
+}
+
 impl Disk for RawDisk {
     fn size(&self) -> ByteCount {
         self.size
@@ -142,6 +152,10 @@ impl Disk for RawDisk {
         self.file
             .sync_data()
             .map_err(|source| DiskError::Flush { source })
+    }
+
+    fn forget_cached(&self, range: ByteRange) {
+        forget(&self.file, range);
     }
 
     fn extents(&self, range: ByteRange) -> Result<Vec<Extent>, DiskError> {

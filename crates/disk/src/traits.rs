@@ -58,6 +58,12 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// [`DiskError::Flush`]; nothing written since the last flush may then be believed.
     fn flush(&self) -> Result<(), DiskError>;
 
+    /// Makes the next read of `range` come from the device, as far as the host can: call it after
+    /// [`Disk::flush`]. What cannot be done is left undone, for the read itself is what proves.
+    fn forget_cached(&self, range: ByteRange) {
+        let _nothing_is_cached = range;
+    }
+
     /// What is known of `range` without reading it: adjoining extents in order that cover it.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use model::{
     ByteCount, DiskInfo, DraftId, PointName, PowerState, ReplicaId, VmInfo,
     view::{DryRunView, DryRunVm},
 };
-use mover::{Controls, Meter, Scope, Task};
+use mover::{Controls, Meter, Proof, Report, Scope, Task};
 use store::{DraftRow, ReplicaRow};
 
 use crate::{clock, config::Config, failure::EffectError, live::LiveWork};
@@ -142,12 +142,10 @@ impl Subject {
             ..failed(replica.name.clone(), String::new())
         };
         for (from, _) in pairs(&replica, &production) {
-            let counters = self.one_disk(live, draft, point, from)?;
-            vm.scanned = vm.scanned.saturating_add(counters.scanned);
-            vm.different = vm.different.saturating_add(counters.different);
-            vm.to_send = vm
-                .to_send
-                .saturating_add(counters.different.saturating_sub(counters.zeroed));
+            let report = self.one_disk(live, draft, point, from)?;
+            vm.scanned = vm.scanned.saturating_add(report.counters.scanned);
+            vm.different = vm.different.saturating_add(report.counters.different);
+            vm.to_send = vm.to_send.saturating_add(report.to_send);
         }
         Ok(vm)
     }
@@ -158,7 +156,7 @@ impl Subject {
         draft: &DraftId,
         point: &PointName,
         disk: &DiskInfo,
-    ) -> Result<model::DiskCounters, EffectError> {
+    ) -> Result<Report, EffectError> {
         let at = DiskAt::Point(point.clone());
         let source = self.dr.open_disk(&self.record.vm, &disk.key, &at, None)?;
         let original = &self.record.original;
@@ -173,15 +171,14 @@ impl Subject {
             journal: None,
             task_key: format!("dry-run/{draft}/{}", disk.key),
             apply: false,
+            proof: Proof::Device,
         };
         let meter = Meter::default();
         live.begin_dry_run(draft, meter.clone());
-        mover::run(&task, &Controls::default(), &meter)
-            .map(|report| report.counters)
-            .map_err(|source| EffectError::Mover {
-                disk: disk.name.clone(),
-                source,
-            })
+        mover::run(&task, &Controls::default(), &meter).map_err(|source| EffectError::Mover {
+            disk: disk.name.clone(),
+            source,
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use std::{io::Write as _, path::PathBuf, process::ExitCode};
 use blockmap::BlockSize;
 use disk::{Access, DiskError, Locator};
 use model::DiskFormat;
-use mover::{Controls, Meter, Scope, Task};
+use mover::{Controls, Meter, Proof, Scope, Task};
 
 fn main() -> ExitCode {
     let mut args: Vec<String> = std::env::args().skip(1).collect();
@@ -51,6 +51,7 @@ fn run(source: &str, target: &str, dry_run: bool) -> Result<String, Box<dyn std:
         journal: None,
         task_key: "bench".to_owned(),
         apply: !dry_run,
+        proof: Proof::Cache,
     };
     let counters = mover::run(&task, &Controls::default(), &Meter::default())?.counters;
     Ok(format!(

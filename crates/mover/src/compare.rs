@@ -1,75 +1,78 @@
-//! From two sides' digests to what must be written.
+//! What the blocks of a piece come to, from their content: no digest is needed where both sides
+//! are at hand.
 
-use blockmap::{Batch, DiffPlan, Limits, RangeSet, plan};
-use model::{ByteCount, ByteRange, DiskCounters};
+use blockmap::{BlockSize, DiffPlan, DiffReport, Limits, Planner, Verdict};
+use model::{ByteCount, ByteRange};
 
-use crate::{
-    Task,
-    read::{Digested, REQUEST},
-};
-
-/// What a digested stretch comes to.
-#[derive(Debug, Default)]
-pub(crate) struct Difference {
-    pub(crate) plan: DiffPlan,
-    pub(crate) equal: ByteCount,
-    pub(crate) different: ByteCount,
-    pub(crate) skipped: ByteCount,
+/// One side's content of a piece.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Content<'a> {
+    /// Known to be zero, and not read.
+    Zero,
+    /// As it was read.
+    Bytes(&'a [u8]),
 }
 
-/// Plans a stretch. Blocks that were read and are zero on both sides count as equal.
-pub(crate) fn compare(task: &Task, digested: &Digested) -> Difference {
-    let limits = Limits {
-        block: task.block,
-        max_request: ByteCount(REQUEST),
-    };
-    let mut all = Difference {
-        skipped: digested.stretch.skipped,
-        ..Difference::default()
-    };
-    let (mut source, mut target) = (&digested.source[..], &digested.target[..]);
-    for range in digested.stretch.blocks.iter() {
-        let blocks = task.block.blocks(range).count();
-        let batch = Batch {
-            range,
-            source: &source[..blocks],
-            target: &target[..blocks],
-        };
-        let (part, report) =
-            plan(&batch, &limits).expect("stretches consist of whole blocks with their states");
-        all.plan.copy.extend(part.copy);
-        all.plan.zero.extend(part.zero);
-        all.equal = all.equal.saturating_add(report.equal);
-        all.equal = all.equal.saturating_add(report.skipped);
-        all.different = all.different.saturating_add(report.different);
-        (source, target) = (&source[blocks..], &target[blocks..]);
+/// Plans a piece that was read on at least one side. Blocks that turn out to be zero on both
+/// count as equal: they were read.
+pub(crate) fn compare(
+    piece: ByteRange,
+    block: BlockSize,
+    source: Content<'_>,
+    target: Content<'_>,
+) -> (DiffPlan, DiffReport) {
+    let mut planner = Planner::new(&Limits {
+        block,
+        max_request: ByteCount(piece.len),
+    });
+    if let (Content::Bytes(ours), Content::Bytes(theirs)) = (source, target)
+        && ours == theirs
+    {
+        planner.push(piece, Verdict::Equal);
+        return planner.finish();
     }
-    all
+    for one in block.blocks(piece) {
+        let at = |content| part(content, piece, one);
+        planner.push(one, verdict(at(source), at(target)));
+    }
+    planner.finish()
 }
 
-impl Difference {
-    /// Adds what was looked at.
-    pub(crate) fn count(&self, counters: &mut DiskCounters) {
-        let scanned = [self.equal, self.different, self.skipped].into_iter().sum();
-        counters.scanned = counters.scanned.saturating_add(scanned);
-        counters.equal = counters.equal.saturating_add(self.equal);
-        counters.different = counters.different.saturating_add(self.different);
-        counters.skipped = counters.skipped.saturating_add(self.skipped);
+fn verdict(source: Content<'_>, target: Content<'_>) -> Verdict {
+    match (source, target) {
+        (Content::Zero, Content::Zero) => Verdict::BothZero,
+        (Content::Zero, Content::Bytes(theirs)) if is_zero(theirs) => Verdict::Equal,
+        (Content::Zero, Content::Bytes(_)) => Verdict::Zero,
+        (Content::Bytes(ours), Content::Zero) if is_zero(ours) => Verdict::Equal,
+        (Content::Bytes(_), Content::Zero) => Verdict::Copy,
+        (Content::Bytes(ours), Content::Bytes(theirs)) if ours == theirs => Verdict::Equal,
+        (Content::Bytes(ours), Content::Bytes(_)) if is_zero(ours) => Verdict::Zero,
+        (Content::Bytes(_), Content::Bytes(_)) => Verdict::Copy,
     }
+}
 
-    /// All that is written, copied and zeroed.
-    pub(crate) fn writes(&self) -> Vec<ByteRange> {
-        self.plan
-            .copy
-            .iter()
-            .chain(&self.plan.zero)
-            .copied()
-            .collect()
+fn part(content: Content<'_>, piece: ByteRange, block: ByteRange) -> Content<'_> {
+    match content {
+        Content::Zero => Content::Zero,
+        Content::Bytes(bytes) => Content::Bytes(slice(bytes, piece, block)),
     }
+}
 
-    /// The blocks of `blocks` that are read and equal.
-    pub(crate) fn equal_ranges(&self, blocks: &RangeSet) -> Vec<ByteRange> {
-        let writes = RangeSet::from_ranges(self.writes());
-        blocks.subtract(&writes).iter().collect()
+/// The content of `inner` in the buffer that holds `outer`.
+pub(crate) fn slice(bytes: &[u8], outer: ByteRange, inner: ByteRange) -> &[u8] {
+    let from = length(inner.start - outer.start);
+    &bytes[from..from + length(inner.len)]
+}
+
+/// Whether there is nothing but zeroes: the first is one, and each equals the next.
+pub(crate) fn is_zero(bytes: &[u8]) -> bool {
+    match bytes.split_first() {
+        None => true,
+        Some((first, rest)) => *first == 0 && *rest == bytes[..rest.len()],
     }
+}
+
+/// A length that was cut to fit the memory.
+pub(crate) fn length(bytes: u64) -> usize {
+    usize::try_from(bytes).expect("a request fits the memory")
 }

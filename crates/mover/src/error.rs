@@ -69,6 +69,12 @@ pub enum MoverError {
         /// The first such range.
         range: ByteRange,
     },
+    /// The source no longer holds what was sent, so a repair would write something else.
+    #[error("{range} of the source changed while it was being moved")]
+    SourceChanged {
+        /// The range, one block.
+        range: ByteRange,
+    },
     /// The allocation of a range could not be learned.
     #[error("map {range} of the {side}")]
     Map {
@@ -136,7 +142,10 @@ impl MoverError {
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::Cancelled | Self::SizeDiffers { .. } | Self::Mismatch { .. } => false,
+            Self::Cancelled
+            | Self::SizeDiffers { .. }
+            | Self::Mismatch { .. }
+            | Self::SourceChanged { .. } => false,
             Self::Map { source, .. }
             | Self::Read { source, .. }
             | Self::Write { source, .. }

@@ -25,8 +25,6 @@ const RANGES: usize = 8192;
 /// What a frame says of its ranges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
-    /// Written and flushed, not yet read back.
-    Written,
     /// Read on both sides and found equal.
     Equal,
     /// Sent, written and proved.
@@ -38,7 +36,6 @@ pub(crate) enum Mark {
 impl Mark {
     const fn code(self) -> u8 {
         match self {
-            Self::Written => 1,
             Self::Equal => 2,
             Self::Copied => 3,
             Self::Zeroed => 4,
@@ -46,7 +43,7 @@ impl Mark {
     }
 
     fn from_code(code: u8) -> Option<Self> {
-        [Self::Written, Self::Equal, Self::Copied, Self::Zeroed]
+        [Self::Equal, Self::Copied, Self::Zeroed]
             .into_iter()
             .find(|mark| mark.code() == code)
     }
@@ -63,7 +60,6 @@ pub(crate) struct Header<'a> {
 /// What a journal knew when it was opened.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    pub(crate) written: RangeSet,
     pub(crate) equal: RangeSet,
     pub(crate) copied: RangeSet,
     pub(crate) zeroed: RangeSet,
@@ -197,7 +193,6 @@ fn known(ranges: &[(Mark, ByteRange)]) -> Known {
         RangeSet::from_ranges(same.map(|(_, range)| *range))
     };
     Known {
-        written: of(Mark::Written),
         equal: of(Mark::Equal),
         copied: of(Mark::Copied),
         zeroed: of(Mark::Zeroed),

@@ -1,25 +1,25 @@
 //! The data path: reads both sides of a disk, sends what differs, writes it and proves it.
 //!
-//! [`run`] blocks; it owns two threads more than its caller's. A batch of at most 32 MiB is read
-//! and digested on both sides in parallel while the batch before it is written, flushed, noted in
-//! the journal, read back and compared.
+//! [`run`] blocks. Workers compare the two disks directly, piece by piece, and write what differs
+//! from the buffer that holds it, while the caller's thread flushes, proves and notes what they
+//! wrote. Stretches are done in any order; the journal has ranges, so order does not matter.
 //!
-//! Memory of one task, whatever the disk's size: two batches of source data (64 MiB), two 1 MiB
-//! buffers, and per block of two batches some 64 bytes of digests and ranges, so for 64 KiB blocks
-//! less than 70 MiB. The scope and the journal's ranges come on top, at 16 bytes per range.
+//! Memory of one task, whatever the disk's size: two buffers of 256 KiB, or of one block, per
+//! worker, one for the proof, and some 40 bytes per block that was written since the last flush.
+//! The scope, the journal's ranges and the map of 1 GiB come on top, at 16 bytes per range.
 
 #![forbid(unsafe_code)]
 
-mod apply;
 mod compare;
 mod controls;
 mod error;
+mod io;
 mod journal;
+mod lane;
 mod meter;
-mod read;
 mod report;
 mod run;
-mod verify;
+mod settle;
 mod watch;
 mod work;
 
@@ -30,4 +30,4 @@ pub use controls::Controls;
 pub use error::{JournalStep, MoverError, Side};
 pub use meter::Meter;
 pub use report::{Discarded, Note, Report};
-pub use run::{Scope, Task, run};
+pub use run::{Proof, Scope, Task, run};

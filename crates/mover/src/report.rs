@@ -2,13 +2,15 @@
 
 use std::fmt;
 
-use model::{ByteRange, DiskCounters};
+use model::{ByteCount, ByteRange, DiskCounters};
 
 /// The result of a task that ran to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// The final counters.
     pub counters: DiskCounters,
+    /// Payload of what differs: what is, or in a dry run would be, sent by this try.
+    pub to_send: ByteCount,
     /// What an operator should know, in the order in which it happened.
     pub notes: Vec<Note>,
 }

@@ -3,8 +3,8 @@
 use std::{
     path::PathBuf,
     sync::{
-        Arc,
-        mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel},
+        Arc, Mutex,
+        mpsc::{Receiver, RecvTimeoutError, sync_channel},
     },
     thread,
     time::Duration,
@@ -16,19 +16,54 @@ use model::{ByteRange, DiskCounters, DiskPhase};
 
 use crate::{
     Controls, Meter, MoverError, Note, Report,
-    apply::{apply, flush},
-    compare::compare,
-    journal::{Header, Journal, Known, Mark},
-    read::{Digested, read},
-    verify::prove,
+    io::Io,
+    journal::{Header, Journal, Known},
+    lane::{self, Outcome},
+    settle::Settler,
     watch::Watch,
     work::Work,
 };
 
-/// How much is read at a time; two batches of the source are in memory.
-const BATCH: u64 = 32 * 1024 * 1024;
-/// How often a writer without work looks at the controls.
+/// How often the settling thread looks at the controls when it hears nothing.
 const GLANCE: Duration = Duration::from_millis(20);
+/// Outcomes that may wait to be settled.
+const QUEUE: usize = 64;
+
+/// How a task is cut.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sizes {
+    /// Bytes whose maps are asked for at a time.
+    pub(crate) window: u64,
+    /// Bytes to read that one worker takes at a time.
+    pub(crate) stretch: u64,
+    /// Written bytes that are made durable and proved together.
+    pub(crate) settled: u64,
+    /// Workers.
+    pub(crate) lanes: usize,
+}
+
+impl Default for Sizes {
+    /// Measured on two cores: stretches long enough for the host's read-ahead, settled often
+    /// enough that little is read again after a crash.
+    fn default() -> Self {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            window: 1 << 30,
+            stretch: 4 << 20,
+            settled: 64 << 20,
+            lanes: cores.clamp(2, 8),
+        }
+    }
+}
+
+/// How what was written is proved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// Read back at once, as the host's cache has it. Without a journal nothing is flushed.
+    Cache,
+    /// Flushed, and read back from the device, past the host's cache where it allows that.
+    Device,
+}
 
 /// Which part of a disk is compared.
 #[derive(Clone, Debug)]
@@ -57,6 +92,8 @@ pub struct Task {
     pub task_key: String,
     /// Whether to write; otherwise a dry run, which counts what differs and touches nothing.
     pub apply: bool,
+    /// How what is written is proved.
+    pub proof: Proof,
 }
 
 /// Makes the target equal to the source within the scope and proves it.
@@ -64,15 +101,15 @@ pub struct Task {
 /// # Errors
 /// See [`MoverError`]. What the journal has is kept; a later try with the same key goes on from it.
 pub fn run(task: &Task, controls: &Controls, meter: &Meter) -> Result<Report, MoverError> {
-    run_in_batches(task, controls, meter, BATCH)
+    run_in(task, controls, meter, Sizes::default())
 }
 
-/// [`run`] with batches of another size, a multiple of the block's.
-pub(crate) fn run_in_batches(
+/// [`run`] with other sizes, multiples of the block's.
+pub(crate) fn run_in(
     task: &Task,
     controls: &Controls,
     meter: &Meter,
-    batch: u64,
+    sizes: Sizes,
 ) -> Result<Report, MoverError> {
     let (source_size, target_size) = (task.source.size(), task.target.size());
     if source_size != target_size {
@@ -83,28 +120,78 @@ pub(crate) fn run_in_batches(
     }
     let scope = scope(task);
     let (journal, known) = open_journal(task)?;
-    if task.apply {
-        // An earlier try may have left writes that read back and are not durable: they would be
-        // found equal and noted.
-        flush(task)?;
-    }
     let (proved, counters) = resume(&known, &scope);
     meter.begin(counters);
     let watch = Watch::new(controls, meter);
-    let mut mover = Mover {
+    let io = Io {
         task,
         watch: &watch,
-        journal,
-        notes: Vec::new(),
     };
+    if journal.is_some() {
+        // An earlier try may have left writes that read back and are not durable: they would be
+        // found equal and noted.
+        io.flush()?;
+    }
+    let mut settler = Settler::new(io, journal, sizes.settled);
     let discarded = known.discarded.map(|why| Note::JournalDiscarded { why });
-    mover.notes.extend(discarded);
-    mover.work_through(Work::new(task, &scope.subtract(&proved), batch))?;
+    settler.notes.extend(discarded);
+    work_through(
+        io,
+        Work::new(task, &scope.subtract(&proved), sizes),
+        sizes,
+        &mut settler,
+    )?;
     meter.set_phase(DiskPhase::Done);
     Ok(Report {
         counters: meter.counters(),
-        notes: mover.notes,
+        to_send: settler.to_send,
+        notes: settler.notes,
     })
+}
+
+/// Lets workers compare and write, and settles what they did on this thread.
+fn work_through(
+    io: Io<'_>,
+    work: Work<'_>,
+    sizes: Sizes,
+    settler: &mut Settler<'_>,
+) -> Result<(), MoverError> {
+    let work = Mutex::new(work);
+    let (sender, outcomes) = sync_channel(QUEUE);
+    thread::scope(|scope| {
+        for _ in 0..sizes.lanes {
+            let (sender, work) = (sender.clone(), &work);
+            scope.spawn(move || lane::run(io.task, io.watch, work, &sender));
+        }
+        drop(sender);
+        let result = settle_all(io, outcomes, settler);
+        io.watch.abandon();
+        result
+    })
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "dropping it frees the workers"
+)]
+fn settle_all(
+    io: Io<'_>,
+    outcomes: Receiver<Result<Outcome, MoverError>>,
+    settler: &mut Settler<'_>,
+) -> Result<(), MoverError> {
+    loop {
+        match outcomes.recv_timeout(GLANCE) {
+            Ok(outcome) => settler.take(outcome?)?,
+            Err(RecvTimeoutError::Timeout) => {
+                io.watch.alive()?;
+                settler.settle_if_due()?;
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                io.watch.alive()?;
+                return settler.settle();
+            }
+        }
+    }
 }
 
 fn scope(task: &Task) -> RangeSet {
@@ -135,10 +222,6 @@ fn resume(known: &Known, scope: &RangeSet) -> (RangeSet, DiskCounters) {
     let total = |ranges: &RangeSet| ranges.intersect(scope).total();
     let written = known.copied.union(&known.zeroed);
     let proved = known.equal.union(&written).intersect(scope);
-    let doubtful = known.written.subtract(&proved).total();
-    if doubtful.0 > 0 {
-        tracing::info!(%doubtful, "written by an earlier try and not proved; comparing again");
-    }
     let counters = DiskCounters {
         phase: DiskPhase::Moving,
         to_scan: scope.total(),
@@ -153,119 +236,4 @@ fn resume(known: &Known, scope: &RangeSet) -> (RangeSet, DiskCounters) {
         ..DiskCounters::default()
     };
     (proved, counters)
-}
-
-/// The writing half of a task, and what it keeps.
-struct Mover<'a> {
-    task: &'a Task,
-    watch: &'a Watch<'a>,
-    journal: Option<Journal>,
-    notes: Vec<Note>,
-}
-
-type Read = Result<Digested, MoverError>;
-
-impl Mover<'_> {
-    /// Reads on one thread and writes on this one, a batch behind.
-    fn work_through(&mut self, work: Work<'_>) -> Result<(), MoverError> {
-        let (task, watch) = (self.task, self.watch);
-        // Nothing is queued: one batch is being read, one is being written.
-        let (sender, receiver) = sync_channel(0);
-        let (spent, buffers) = channel();
-        thread::scope(|scope| {
-            scope.spawn(move || read_all(task, watch, work, &sender, &buffers));
-            let result = self.write_all(receiver, &spent);
-            watch.abandon();
-            result
-        })?;
-        self.sync()
-    }
-
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "dropping it frees the reader"
-    )]
-    fn write_all(
-        &mut self,
-        batches: Receiver<Read>,
-        spent: &Sender<Vec<u8>>,
-    ) -> Result<(), MoverError> {
-        loop {
-            match batches.recv_timeout(GLANCE) {
-                Ok(batch) => {
-                    let buffer = self.write(batch?)?;
-                    // The reader may be done already.
-                    drop(spent.send(buffer));
-                }
-                Err(RecvTimeoutError::Timeout) => self.watch.alive()?,
-                Err(RecvTimeoutError::Disconnected) => return self.watch.alive(),
-            }
-        }
-    }
-
-    /// Makes one batch equal and proved; gives its buffer back.
-    fn write(&mut self, batch: Digested) -> Result<Vec<u8>, MoverError> {
-        let difference = compare(self.task, &batch);
-        self.watch
-            .meter
-            .update(|counters| difference.count(counters));
-        if !self.task.apply {
-            return Ok(batch.data.buffer);
-        }
-        let writes = difference.writes();
-        if !writes.is_empty() {
-            apply(self.task, &difference.plan, &batch.data, self.watch)?;
-            self.note(&[(Mark::Written, &writes)])?;
-            self.sync()?;
-            let repaired = prove(self.task, &difference.plan, &batch.data, self.watch)?;
-            self.notes.extend(repaired);
-        }
-        self.note(&[
-            (Mark::Equal, &difference.equal_ranges(&batch.stretch.blocks)),
-            (Mark::Copied, &difference.plan.copy),
-            (Mark::Zeroed, &difference.plan.zero),
-        ])?;
-        if !writes.is_empty() {
-            self.sync()?;
-        }
-        Ok(batch.data.buffer)
-    }
-
-    fn note(&mut self, marks: &[(Mark, &[ByteRange])]) -> Result<(), MoverError> {
-        let Some(journal) = &mut self.journal else {
-            return Ok(());
-        };
-        marks
-            .iter()
-            .try_for_each(|(mark, ranges)| journal.append(*mark, ranges))
-    }
-
-    fn sync(&self) -> Result<(), MoverError> {
-        self.journal.as_ref().map_or(Ok(()), Journal::sync)
-    }
-}
-
-/// Reads batch after batch until the work, the writer or the operator ends it.
-fn read_all(
-    task: &Task,
-    watch: &Watch<'_>,
-    mut work: Work<'_>,
-    batches: &SyncSender<Read>,
-    buffers: &Receiver<Vec<u8>>,
-) {
-    loop {
-        let next = watch.checkpoint().and_then(|()| work.next());
-        let batch = match next {
-            Ok(None) => return,
-            Ok(Some(stretch)) => {
-                let buffer = buffers.try_recv().unwrap_or_default();
-                read(task, stretch, buffer, watch)
-            }
-            Err(error) => Err(error),
-        };
-        let ended = batch.is_err();
-        if batches.send(batch).is_err() || ended {
-            return;
-        }
-    }
 }

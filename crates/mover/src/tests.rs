@@ -13,10 +13,18 @@ use disk::Disk;
 use model::{ByteCount, DiskCounters, DiskPhase};
 use testkit::{MemDisk, random_image, scatter_changes};
 
-use crate::{Controls, Meter, MoverError, Report, Scope, Task, run::run_in_batches};
+use crate::{
+    Controls, Meter, MoverError, Proof, Report, Scope, Task,
+    run::{Sizes, run_in},
+};
 
-/// Small batches, so that a small disk has several.
-const BATCH: u64 = 256 * 1024;
+/// Small sizes, so that a small disk has several of each.
+const SIZES: Sizes = Sizes {
+    window: 512 * 1024,
+    stretch: 128 * 1024,
+    settled: 64 * 1024,
+    lanes: 3,
+};
 const BLOCK: u64 = 4096;
 
 fn task(source: Arc<dyn Disk>, target: Arc<dyn Disk>) -> Task {
@@ -28,6 +36,7 @@ fn task(source: Arc<dyn Disk>, target: Arc<dyn Disk>) -> Task {
         journal: None,
         task_key: "pair at point 1".to_owned(),
         apply: true,
+        proof: Proof::Device,
     }
 }
 
@@ -37,7 +46,7 @@ fn with_journal(mut task: Task, folder: &Path) -> Task {
 }
 
 fn go(task: &Task) -> Result<Report, MoverError> {
-    run_in_batches(task, &Controls::default(), &Meter::default(), BATCH)
+    run_in(task, &Controls::default(), &Meter::default(), SIZES)
 }
 
 /// A source with holes and a copy of it with changes.

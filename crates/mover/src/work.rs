@@ -1,4 +1,4 @@
-//! What is left to compare, cut into batches, without what is known to be zero on both sides.
+//! What is left to compare, cut into stretches, without what is known to be zero on both sides.
 
 use std::collections::VecDeque;
 
@@ -6,34 +6,51 @@ use blockmap::{BlockSize, RangeSet};
 use disk::{Disk, ExtentKind};
 use model::{ByteCount, ByteRange};
 
-use crate::{MoverError, Task, error::Side};
+use crate::{MoverError, Task, error::Side, run::Sizes};
 
-/// A bounded stretch of the disks that has to be looked at.
-#[derive(Debug)]
+/// A bounded stretch of the disks that has to be looked at. The sets consist of whole blocks and
+/// share none.
+#[derive(Debug, Default)]
 pub(crate) struct Stretch {
-    /// Blocks to read on at least one side.
-    pub(crate) blocks: RangeSet,
-    /// Blocks that the source's map knows to be zero.
-    pub(crate) source_zero: RangeSet,
-    /// Blocks that the target's map knows to be zero.
-    pub(crate) target_zero: RangeSet,
-    /// Known to be zero on both sides, and not in `blocks`.
+    /// To read on both sides.
+    pub(crate) both: RangeSet,
+    /// To read at the source: the target's map knows them to be zero.
+    pub(crate) source_only: RangeSet,
+    /// To read at the target: the source's map knows them to be zero.
+    pub(crate) target_only: RangeSet,
+    /// Known to be zero on both sides, and in none of the sets.
     pub(crate) skipped: ByteCount,
 }
 
-/// Hands out the work of a task in order.
+/// Hands out the work of a task in order. Maps are asked for in windows far larger than a stretch,
+/// so that the holes of a large disk cost next to nothing.
 #[derive(Debug)]
 pub(crate) struct Work<'a> {
     task: &'a Task,
+    sizes: Sizes,
     left: VecDeque<ByteRange>,
-    batch: u64,
+    window: Window,
+}
+
+/// The part of the work whose maps are known.
+#[derive(Debug, Default)]
+struct Window {
+    /// To be read on at least one side, in order.
+    blocks: VecDeque<ByteRange>,
+    source_zero: RangeSet,
+    target_zero: RangeSet,
+    skipped: ByteCount,
 }
 
 impl<'a> Work<'a> {
-    /// `ranges` consist of whole blocks; a stretch has at most `batch` bytes.
-    pub(crate) fn new(task: &'a Task, ranges: &RangeSet, batch: u64) -> Self {
-        let left = ranges.iter().collect();
-        Self { task, left, batch }
+    /// `ranges` consist of whole blocks.
+    pub(crate) fn new(task: &'a Task, ranges: &RangeSet, sizes: Sizes) -> Self {
+        Self {
+            task,
+            sizes,
+            left: ranges.iter().collect(),
+            window: Window::default(),
+        }
     }
 
     /// The next stretch, if anything is left.
@@ -41,38 +58,56 @@ impl<'a> Work<'a> {
     /// # Errors
     /// [`MoverError::Map`].
     pub(crate) fn next(&mut self) -> Result<Option<Stretch>, MoverError> {
-        let window = self.take();
-        if window.is_empty() {
+        if self.window.blocks.is_empty() && !self.map_next()? {
             return Ok(None);
         }
-        let window = RangeSet::from_ranges(window);
-        let source_zero = zero_blocks(&*self.task.source, Side::Source, &window, self.task.block)?;
-        let target_zero = zero_blocks(&*self.task.target, Side::Target, &window, self.task.block)?;
-        let both = source_zero.intersect(&target_zero);
+        let skipped = std::mem::take(&mut self.window.skipped);
+        let cut = RangeSet::from_ranges(take(&mut self.window.blocks, self.sizes.stretch));
+        let target_only = cut.intersect(&self.window.source_zero);
+        let source_only = cut.intersect(&self.window.target_zero);
         Ok(Some(Stretch {
-            blocks: window.subtract(&both),
-            source_zero,
-            target_zero,
-            skipped: both.total(),
+            both: cut.subtract(&target_only).subtract(&source_only),
+            source_only,
+            target_only,
+            skipped,
         }))
     }
 
-    fn take(&mut self) -> Vec<ByteRange> {
-        let (mut window, mut room) = (Vec::new(), self.batch);
-        while room > 0 {
-            let Some(range) = self.left.pop_front() else {
-                break;
-            };
-            let len = range.len.min(room);
-            window.push(ByteRange::new(range.start, len));
-            room -= len;
-            if len < range.len {
-                let rest = ByteRange::new(range.start + len, range.len - len);
-                self.left.push_front(rest);
-            }
+    /// Maps the next window; false when nothing is left.
+    fn map_next(&mut self) -> Result<bool, MoverError> {
+        let window = RangeSet::from_ranges(take(&mut self.left, self.sizes.window));
+        if window.is_empty() {
+            return Ok(false);
         }
-        window
+        let task = self.task;
+        let source_zero = zero_blocks(&*task.source, Side::Source, &window, task.block)?;
+        let target_zero = zero_blocks(&*task.target, Side::Target, &window, task.block)?;
+        let both = source_zero.intersect(&target_zero);
+        self.window = Window {
+            blocks: window.subtract(&both).iter().collect(),
+            skipped: both.total(),
+            source_zero,
+            target_zero,
+        };
+        Ok(true)
     }
+}
+
+/// Takes up to `most` bytes off the front.
+fn take(ranges: &mut VecDeque<ByteRange>, most: u64) -> Vec<ByteRange> {
+    let (mut taken, mut room) = (Vec::new(), most);
+    while room > 0 {
+        let Some(range) = ranges.pop_front() else {
+            break;
+        };
+        let len = range.len.min(room);
+        taken.push(ByteRange::new(range.start, len));
+        room -= len;
+        if len < range.len {
+            ranges.push_front(ByteRange::new(range.start + len, range.len - len));
+        }
+    }
+    taken
 }
 
 /// The blocks of `window` that lie wholly in ranges known to be zero.
@@ -82,7 +117,7 @@ fn zero_blocks(
     window: &RangeSet,
     block: BlockSize,
 ) -> Result<RangeSet, MoverError> {
-    let mut zero = RangeSet::new();
+    let mut zero = Vec::new();
     for range in window.iter() {
         let extents = disk.extents(range).map_err(|source| MoverError::Map {
             side,
@@ -93,11 +128,15 @@ fn zero_blocks(
             .iter()
             .filter(|extent| extent.kind == ExtentKind::Zero);
         let known = RangeSet::from_ranges(known.map(|extent| extent.range));
-        for part in known.within(range).iter() {
-            zero.insert(align_in(part, range.end(), block));
-        }
+        zero.extend(
+            known
+                .within(range)
+                .iter()
+                .map(|part| align_in(part, range.end(), block))
+                .filter(|part| part.len > 0),
+        );
     }
-    Ok(zero)
+    Ok(RangeSet::from_ranges(zero))
 }
 
 /// The whole blocks inside `part`; at `end` a short one counts as whole.

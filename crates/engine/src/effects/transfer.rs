@@ -7,7 +7,7 @@ use disk::{Access, Disk};
 use failback::{Done, Scope};
 use hypervisor::{DiskAt, Ranges};
 use model::{DiskCounters, PointName};
-use mover::{Controls, Meter, MoverError, Report, Task};
+use mover::{Controls, Meter, MoverError, Proof, Report, Task};
 use sched::Request;
 use store::{DiskPassRow, SessionDisk};
 use tokio::task::JoinSet;
@@ -226,6 +226,7 @@ fn prepare(
         journal: Some(journal),
         task_key: format!("{}/{}/{pass}", stage.session, disk.key),
         apply: true,
+        proof: Proof::Device,
     };
     Ok(Prepared {
         task,

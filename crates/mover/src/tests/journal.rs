@@ -38,13 +38,11 @@ fn ranges_come_back_by_their_marks() {
     let path = folder.path().join("journal");
     two_records(&path);
     let (mut journal, _) = open(&path);
-    journal.append(Mark::Written, &[range(3)]).unwrap();
     journal.append(Mark::Zeroed, &[range(4)]).unwrap();
     let (_, known) = open(&path);
     let set = |numbers: &[u64]| -> RangeSet { numbers.iter().map(|n| range(*n)).collect() };
     assert_eq!(known.equal, set(&[0, 1]));
     assert_eq!(known.copied, set(&[2]));
-    assert_eq!(known.written, set(&[3]));
     assert_eq!(known.zeroed, set(&[4]));
 }
 

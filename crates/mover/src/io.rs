@@ -1,0 +1,200 @@
+//! Reads and writes of a task, each with the error that names what failed and where.
+
+use blockmap::BlockSize;
+use disk::{Disk, DiskError};
+use model::{ByteCount, ByteRange};
+
+use crate::{
+    MoverError, Task,
+    compare::{is_zero, length, slice},
+    error::Side,
+    watch::Watch,
+};
+
+/// A task's disks under its operator's controls.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Io<'a> {
+    pub(crate) task: &'a Task,
+    pub(crate) watch: &'a Watch<'a>,
+}
+
+impl Io<'_> {
+    /// Fills the buffer for the comparison.
+    ///
+    /// # Errors
+    /// [`MoverError::Read`] with the block, [`MoverError::Cancelled`].
+    pub(crate) fn read(
+        &self,
+        side: Side,
+        range: ByteRange,
+        buffer: &mut [u8],
+    ) -> Result<(), MoverError> {
+        self.watch.checkpoint()?;
+        let disk = match side {
+            Side::Source => &*self.task.source,
+            Side::Target => &*self.task.target,
+        };
+        fill_by_block(disk, self.task.block, range, buffer, |range, source| {
+            MoverError::Read {
+                side,
+                range,
+                source,
+            }
+        })
+    }
+
+    /// Sends a range of the piece that is in `buffer`, as fast as the limit allows.
+    ///
+    /// # Errors
+    /// [`MoverError::Write`], [`MoverError::Cancelled`].
+    pub(crate) fn send(
+        &self,
+        piece: ByteRange,
+        range: ByteRange,
+        buffer: &[u8],
+    ) -> Result<(), MoverError> {
+        for part in pieces([range].into_iter(), self.request(range.len)) {
+            self.watch.pay(part.len)?;
+            let data = slice(buffer, piece, part);
+            let written = self.task.target.write_at(part.start, data);
+            written.map_err(|source| MoverError::Write {
+                range: part,
+                source,
+            })?;
+            self.watch.meter.update(|counters| {
+                counters.sent = counters.sent.saturating_add(ByteCount(part.len));
+                counters.written = counters.written.saturating_add(ByteCount(part.len));
+            });
+        }
+        Ok(())
+    }
+
+    /// How long a request may be: under a limit some twenty a second, so that the rate is even.
+    fn request(&self, most: u64) -> u64 {
+        let block = self.task.block;
+        self.watch.controls.limit().map_or(most, |limit| {
+            block
+                .align_down(limit.0 / 20)
+                .clamp(block.bytes(), most.max(block.bytes()))
+        })
+    }
+
+    /// Makes a range zero.
+    ///
+    /// # Errors
+    /// [`MoverError::Zero`], [`MoverError::Cancelled`].
+    pub(crate) fn zero(&self, range: ByteRange) -> Result<(), MoverError> {
+        self.watch.checkpoint()?;
+        self.write_zeroes(range)?;
+        self.watch.meter.update(|counters| {
+            counters.zeroed = counters.zeroed.saturating_add(ByteCount(range.len));
+            counters.written = counters.written.saturating_add(ByteCount(range.len));
+        });
+        Ok(())
+    }
+
+    fn write_zeroes(&self, range: ByteRange) -> Result<(), MoverError> {
+        let zeroed = self.task.target.write_zeroes(range);
+        zeroed.map_err(|source| MoverError::Zero { range, source })
+    }
+
+    /// Makes everything written durable.
+    ///
+    /// # Errors
+    /// [`MoverError::Flush`].
+    pub(crate) fn flush(&self) -> Result<(), MoverError> {
+        let flushed = self.task.target.flush();
+        flushed.map_err(|source| MoverError::Flush { source })
+    }
+
+    /// Fills `buffer` with what the target has now.
+    ///
+    /// # Errors
+    /// [`MoverError::ReadBack`] with the block, [`MoverError::Cancelled`].
+    pub(crate) fn read_back(
+        &self,
+        range: ByteRange,
+        buffer: &mut Vec<u8>,
+    ) -> Result<(), MoverError> {
+        self.watch.checkpoint()?;
+        buffer.resize(length(range.len), 0);
+        let (disk, block) = (&*self.task.target, self.task.block);
+        fill_by_block(disk, block, range, buffer, |range, source| {
+            MoverError::ReadBack { range, source }
+        })
+    }
+
+    /// Writes a block again from the source, flushes it and reads it back. `right` says whether
+    /// content is what was sent: the source's must be, too.
+    ///
+    /// # Errors
+    /// [`MoverError::SourceChanged`] when the source no longer holds what was sent,
+    /// [`MoverError::Mismatch`] when the target is wrong again, and what reads and writes return.
+    pub(crate) fn repair(
+        &self,
+        block: ByteRange,
+        right: impl Fn(&[u8]) -> bool,
+    ) -> Result<(), MoverError> {
+        tracing::warn!(%block, "the target returned other content than was written");
+        let mut buffer = vec![0; length(block.len)];
+        self.read(Side::Source, block, &mut buffer)?;
+        if !right(&buffer) {
+            return Err(MoverError::SourceChanged { range: block });
+        }
+        if is_zero(&buffer) {
+            self.write_zeroes(block)?;
+        } else {
+            let written = self.task.target.write_at(block.start, &buffer);
+            written.map_err(|source| MoverError::Write {
+                range: block,
+                source,
+            })?;
+        }
+        self.flush()?;
+        self.task.target.forget_cached(block);
+        self.read_back(block, &mut buffer)?;
+        if !right(&buffer) {
+            return Err(MoverError::Mismatch { range: block });
+        }
+        Ok(())
+    }
+
+    /// Counts a block as proved.
+    pub(crate) fn proved(&self, block: ByteRange) {
+        self.watch.meter.update(|counters| {
+            counters.verified = counters.verified.saturating_add(ByteCount(block.len));
+        });
+    }
+}
+
+/// Reads a range; if that fails, block by block, so that the error names the block.
+fn fill_by_block(
+    disk: &dyn Disk,
+    block: BlockSize,
+    range: ByteRange,
+    buffer: &mut [u8],
+    error: impl Fn(ByteRange, DiskError) -> MoverError,
+) -> Result<(), MoverError> {
+    if disk.read_at(range.start, buffer).is_ok() {
+        return Ok(());
+    }
+    let parts = buffer.chunks_mut(length(block.bytes()));
+    for (one, part) in block.blocks(range).zip(parts) {
+        disk.read_at(one.start, part)
+            .map_err(|source| error(one, source))?;
+    }
+    Ok(())
+}
+
+/// Cuts ranges so that none is longer than `most`.
+pub(crate) fn pieces(
+    ranges: impl Iterator<Item = ByteRange>,
+    most: u64,
+) -> impl Iterator<Item = ByteRange> {
+    ranges.flat_map(move |range| {
+        (0..range.len.div_ceil(most)).map(move |number| {
+            let skip = number * most;
+            ByteRange::new(range.start + skip, most.min(range.len - skip))
+        })
+    })
+}
