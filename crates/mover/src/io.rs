@@ -6,6 +6,7 @@ use model::{ByteCount, ByteRange};
 
 use crate::{
     MoverError, Task,
+    buffer::Buffer,
     compare::{is_zero, length, slice},
     error::Side,
     watch::Watch,
@@ -114,10 +115,10 @@ impl Io<'_> {
     pub(crate) fn read_back(
         &self,
         range: ByteRange,
-        buffer: &mut Vec<u8>,
+        buffer: &mut Buffer,
     ) -> Result<(), MoverError> {
         self.watch.checkpoint()?;
-        buffer.resize(length(range.len), 0);
+        buffer.resize(length(range.len));
         let (disk, block) = (&*self.task.target, self.task.block);
         fill_by_block(disk, block, range, buffer, |range, source| {
             MoverError::ReadBack { range, source }
@@ -136,7 +137,8 @@ impl Io<'_> {
         right: impl Fn(&[u8]) -> bool,
     ) -> Result<(), MoverError> {
         tracing::warn!(%block, "the target returned other content than was written");
-        let mut buffer = vec![0; length(block.len)];
+        let mut buffer = Buffer::default();
+        buffer.resize(length(block.len));
         self.read(Side::Source, block, &mut buffer)?;
         if !right(&buffer) {
             return Err(MoverError::SourceChanged { range: block });

@@ -8,6 +8,7 @@ use model::{ByteCount, ByteRange};
 
 use crate::{
     MoverError, Note, Proof, Task,
+    buffer::Buffer,
     compare::{Content, compare, is_zero, length, slice},
     error::Side,
     io::{Io, pieces},
@@ -50,8 +51,8 @@ pub(crate) fn run(
 ) {
     let mut lane = Lane {
         io: Io { task, watch },
-        source: Vec::new(),
-        target: Vec::new(),
+        source: Buffer::default(),
+        target: Buffer::default(),
     };
     loop {
         let next = watch
@@ -71,8 +72,8 @@ pub(crate) fn run(
 
 struct Lane<'a> {
     io: Io<'a>,
-    source: Vec<u8>,
-    target: Vec<u8>,
+    source: Buffer,
+    target: Buffer,
 }
 
 impl Lane<'_> {
@@ -199,12 +200,12 @@ impl Lane<'_> {
     }
 
     fn read_source(&mut self, piece: ByteRange) -> Result<(), MoverError> {
-        self.source.resize(length(piece.len), 0);
+        self.source.resize(length(piece.len));
         self.io.read(Side::Source, piece, &mut self.source)
     }
 
     fn read_target(&mut self, piece: ByteRange) -> Result<(), MoverError> {
-        self.target.resize(length(piece.len), 0);
+        self.target.resize(length(piece.len));
         self.io.read(Side::Target, piece, &mut self.target)
     }
 }

@@ -10,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+mod buffer;
 mod compare;
 mod controls;
 mod error;

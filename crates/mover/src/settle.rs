@@ -7,6 +7,7 @@ use model::{ByteCount, ByteRange};
 
 use crate::{
     MoverError, Note, Proof,
+    buffer::Buffer,
     compare::{is_zero, slice},
     io::{Io, pieces},
     journal::{Journal, Mark},
@@ -25,7 +26,7 @@ pub(crate) struct Settler<'a> {
     pending: Outcome,
     written: u64,
     since: Instant,
-    buffer: Vec<u8>,
+    buffer: Buffer,
     pub(crate) notes: Vec<Note>,
     pub(crate) to_send: ByteCount,
 }
@@ -39,7 +40,7 @@ impl<'a> Settler<'a> {
             pending: Outcome::default(),
             written: 0,
             since: Instant::now(),
-            buffer: Vec::new(),
+            buffer: Buffer::default(),
             notes: Vec::new(),
             to_send: ByteCount::ZERO,
         }
