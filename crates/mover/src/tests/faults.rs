@@ -68,7 +68,7 @@ fn each_failing_call_on_the_target_is_its_own_error() {
     source.write_zeroes(whole).unwrap();
     let failing = broken(target, Call::Zero, When::From(0), ErrorKind::Other);
     let error = go(&task(source, failing)).unwrap_err().to_string();
-    assert!(error.starts_with("zero bytes 0"), "{error}");
+    assert!(error.starts_with("zero bytes "), "{error}");
 }
 
 #[test]
