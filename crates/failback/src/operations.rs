@@ -85,7 +85,7 @@ impl Session {
         match self.state {
             State::Synchronizing { paused: true, .. } => Some("The session is paused already."),
             State::Synchronizing { .. } => unless(
-                !matches!(self.effect(), Some(Effect::MergeWorkingLayer { .. })),
+                self.has_to_send(),
                 "Everything is sent. To hold the switchover, change the failback mode to Manual.",
             ),
             State::ReadyToSwitch { .. }
@@ -98,13 +98,24 @@ impl Session {
         }
     }
 
+    /// Whether the transfer is at work or to come.
+    fn has_to_send(&self) -> bool {
+        let Some((activity, at)) = self.activity() else {
+            return false;
+        };
+        crate::program::of(self, activity)
+            .iter()
+            .skip(at)
+            .any(|effect| matches!(effect, Effect::Transfer { .. }))
+    }
+
     fn why_not_cancel(&self) -> Option<&'static str> {
         match self.state {
             State::Synchronizing { .. } => None,
             State::Switching { .. } if self.switch_can_be_taken_back() => None,
             State::Switching { .. } => Some(
-                "The last changes are on production already. Wait for the switchover to end, \
-                 then undo.",
+                "The last changes are on production already. Undo takes them back once the \
+                 switchover has ended or needs attention.",
             ),
             State::ReadyToSwitch { .. } | State::Failback { .. } => {
                 Some("Nothing is at work. Undo takes back what was done.")
@@ -120,7 +131,13 @@ impl Session {
         match self.state {
             State::ReadyToSwitch { .. } | State::Failback { .. } => None,
             State::Synchronizing { .. } => Some("Phase 1 is at work. Cancel stops it."),
-            State::Switching { .. } => Some("The switchover is at work."),
+            State::Switching { .. } if self.switch_can_be_taken_back() => {
+                Some("The switchover is at work. Cancel takes it back.")
+            }
+            State::Switching { .. } => unless(
+                self.attention.is_some(),
+                "The switchover is at work. Wait for its end, then undo.",
+            ),
             State::Undoing { .. } => Some("Undo is at work already."),
             State::Cancelling {
                 what: CancelKind::Synchronization,

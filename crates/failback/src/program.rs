@@ -202,16 +202,26 @@ fn commit(session: &Session) -> Vec<Effect> {
 
 fn undo_after_switch(session: &Session) -> Vec<Effect> {
     let pass = session.pass;
-    vec![
-        Effect::HoldProduction,
-        Effect::PowerOffProduction,
+    // A switchover that stopped on its way has not settled its pass.
+    let stopped_on_the_way = session.settled_pass != Some(pass);
+    let mut effects = vec![Effect::HoldProduction, Effect::PowerOffProduction];
+    if stopped_on_the_way {
+        effects.push(Effect::DropWorkingLayer { pass });
+    }
+    effects.extend([
         Effect::DropPreFailbackLayer,
         Effect::RevertReplica { pass },
         Effect::DropProtectivePoint { pass },
+    ]);
+    if let Some(old) = session.settled_pass.filter(|_| stopped_on_the_way) {
+        effects.push(Effect::DropProtectivePoint { pass: old });
+    }
+    effects.extend([
         Effect::ReleaseReplication,
         Effect::PowerOnReplica,
         Effect::ReleaseProduction,
-    ]
+    ]);
+    effects
 }
 
 /// The replica runs on untouched; what was done at production goes.

@@ -150,7 +150,10 @@ pub fn step(session: &Session, event: Event, now: Timestamp) -> Result<Step, Rej
         Event::ChangeMode(mode) => step.change_mode(mode, now),
         Event::Commit => step.enter(Activity::Commit),
         Event::Undo => {
-            let switched = matches!(step.next.state, State::Failback { .. });
+            let switched = matches!(
+                step.next.state,
+                State::Failback { .. } | State::Switching { .. }
+            );
             step.enter(Activity::Undo { switched });
         }
         Event::Retry => {

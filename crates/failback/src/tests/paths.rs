@@ -271,3 +271,46 @@ fn records_keep_everything() {
     newer.version = 2;
     assert!(Session::from_record(&newer).is_err());
 }
+
+/// Found in review: a switchover that could not merge had no way back, with the replica off.
+#[test]
+fn undo_takes_back_a_switchover_that_stopped_after_its_changes_began_to_merge() {
+    let mut session = ask(&ready(FailbackMode::Manual), Event::SwitchNow);
+    while !matches!(session.effect(), Some(Effect::MergeWorkingLayer { .. })) {
+        let done = session.effect().map_or(Done::Plain, result_of);
+        session = step(&session, Event::Done(done), NOW)
+            .expect("awaited")
+            .next;
+    }
+    assert!(session.why_not(Operation::Undo).is_some(), "it is at work");
+    let failed = Event::Failed {
+        cause: "no space left".to_owned(),
+        temporary: false,
+    };
+    session = step(&session, failed, NOW).expect("awaited").next;
+    let (pass, old) = (session.pass, session.settled_pass.expect("phase 1"));
+    let mut undone = ask(&session, Event::Undo);
+    let mut effects = Vec::new();
+    while let Some(effect) = undone.effect() {
+        effects.push(effect);
+        undone = step(&undone, Event::Done(result_of(effect)), NOW)
+            .expect("awaited")
+            .next;
+    }
+    assert_eq!(
+        effects,
+        [
+            Effect::HoldProduction,
+            Effect::PowerOffProduction,
+            Effect::DropWorkingLayer { pass },
+            Effect::DropPreFailbackLayer,
+            Effect::RevertReplica { pass },
+            Effect::DropProtectivePoint { pass },
+            Effect::DropProtectivePoint { pass: old },
+            Effect::ReleaseReplication,
+            Effect::PowerOnReplica,
+            Effect::ReleaseProduction,
+        ]
+    );
+    assert_eq!(undone.visible(), VisibleState::Failover);
+}

@@ -182,6 +182,12 @@ impl Names {
                  to the moment of the switchover and is powered on."
             );
         }
+        if matches!(work.session.state, State::Switching { .. }) {
+            return format!(
+                "{production} gets its content from before the failback back and stays off. \
+                 {replica} returns to the moment of the switchover and is powered on."
+            );
+        }
         format!(
             "{replica} keeps running untouched. {production} gets its content from before the \
              failback back and stays off."
