@@ -132,7 +132,7 @@ impl Live for LiveView {
         if disks.is_empty() {
             return None;
         }
-        let limiter = limiter(disks.iter().map(|(_, disk, _)| disk.waiting.is_some()));
+        let limiter = limiter(disks.iter().map(|(_, disk, _)| disk));
         let disks = disks
             .into_iter()
             .map(|(key, disk, counters)| LiveDisk {
@@ -160,10 +160,12 @@ impl Live for LiveView {
     }
 }
 
-/// All disks wait for a slot, or at least one is being read.
-fn limiter(mut waits: impl Iterator<Item = bool>) -> Option<Limiter> {
-    Some(if waits.all(|waits| waits) {
+/// All disks wait for a slot, or one is held back by the limit, or they are being read.
+fn limiter<'a>(mut disks: impl Iterator<Item = &'a engine::LiveDisk> + Clone) -> Option<Limiter> {
+    Some(if disks.clone().all(|disk| disk.waiting.is_some()) {
         Limiter::WaitingForSlot
+    } else if disks.any(|disk| disk.meter.is_limited()) {
+        Limiter::SpeedLimit
     } else {
         Limiter::Reading
     })

@@ -1,4 +1,5 @@
-//! The live link of a page: one `EventSource`, closed while the tab is hidden and when the page goes.
+//! The live link of a page: one `EventSource`, closed when the page goes, and while the tab is
+//! hidden unless the browser is to notify.
 //!
 //! The browser reconnects by itself after a broken line; where it gives up, this module opens the link
 //! again. It never decides what an event means.
@@ -12,7 +13,10 @@ use leptos::{
 use wasm_bindgen::{JsCast as _, closure::Closure};
 use web_sys::{EventSource, MessageEvent};
 
-use super::every;
+use super::{
+    every,
+    notify::{self, Permission},
+};
 use crate::components::live_status::LiveState;
 
 /// Seconds without a link after which the page calls itself stale.
@@ -102,7 +106,8 @@ impl Drop for Open {
 
 impl Link {
     fn follow_visibility(&self) {
-        if document().hidden() {
+        // A tab that is to notify has to hear while nobody looks at it.
+        if document().hidden() && notify::permission() != Permission::Granted {
             self.close();
             self.set(LiveState::Hidden);
         } else if self.open.borrow().is_none() {

@@ -19,6 +19,7 @@ pub(crate) async fn run(
     config: &Config,
     live: &LiveWork,
     draft: &DraftId,
+    controls: &Controls,
 ) -> Result<String, String> {
     let words = |error: store::StoreError| error.to_string();
     let row = config.store.draft_fetch(draft).await.map_err(words)?;
@@ -27,7 +28,7 @@ pub(crate) async fn run(
     };
     let asked = config.store.dry_run_fetch(draft).await.map_err(words)?;
     let asked_at = asked.map_or_else(clock::now, |view| view.asked_at);
-    let vms = measure_all(config, live, &row).await;
+    let vms = measure_all(config, live, &row, controls).await;
     live.end_dry_run(draft);
     let scanned: ByteCount = vms.iter().map(|vm| vm.scanned).sum();
     let done_at = Some(clock::now());
@@ -45,13 +46,18 @@ pub(crate) async fn run(
     Ok("done".to_owned())
 }
 
-async fn measure_all(config: &Config, live: &LiveWork, draft: &DraftRow) -> Vec<DryRunVm> {
+async fn measure_all(
+    config: &Config,
+    live: &LiveWork,
+    draft: &DraftRow,
+    controls: &Controls,
+) -> Vec<DryRunVm> {
     let mut vms = Vec::new();
     for replica in &draft.body.chosen {
         let measured = match subject(config, replica).await {
             Ok(subject) => {
-                let (live, id) = (live.clone(), draft.id.clone());
-                tokio::task::spawn_blocking(move || subject.measure(&live, &id))
+                let (live, id, controls) = (live.clone(), draft.id.clone(), controls.clone());
+                tokio::task::spawn_blocking(move || subject.measure(&live, &id, &controls))
                     .await
                     .unwrap_or_else(|error| failed(replica.to_string(), error.to_string()))
             }
@@ -91,6 +97,11 @@ async fn subject(config: &Config, replica: &ReplicaId) -> Result<Subject, DryRun
         .flat_map(|(site, _, _)| site.replicas)
         .find(|record| record.id == *replica)
         .ok_or_else(|| no("The replica is gone. Choose again."))?;
+    let active = config.store.session_list_active().await;
+    let active = active.map_err(|error| no(&error.to_string()))?;
+    if active.iter().any(|session| session.replica == *replica) {
+        return Err(no("Its failback has begun, which measures the same."));
+    }
     let platform = |site| {
         config
             .platform(site)
@@ -105,10 +116,10 @@ async fn subject(config: &Config, replica: &ReplicaId) -> Result<Subject, DryRun
 }
 
 impl Subject {
-    fn measure(&self, live: &LiveWork, draft: &DraftId) -> DryRunVm {
+    fn measure(&self, live: &LiveWork, draft: &DraftId, controls: &Controls) -> DryRunVm {
         let point = PointName::new(format!("dry-run-{draft}"));
         let owner = format!("dry-run-{draft}");
-        let result = self.with_point(live, draft, &point, &owner);
+        let result = self.with_point(live, draft, &point, &owner, controls);
         // The point goes whatever came of it; one that cannot go is told, not hidden.
         let dropped = self.dr.drop_point(&self.record.vm, &point, &owner);
         let name = self.record.vm.platform_id.clone();
@@ -125,6 +136,7 @@ impl Subject {
         draft: &DraftId,
         point: &PointName,
         owner: &str,
+        controls: &Controls,
     ) -> Result<DryRunVm, EffectError> {
         let production = self.production.vm(&self.record.original)?;
         let replica = self.dr.vm(&self.record.vm)?;
@@ -142,7 +154,7 @@ impl Subject {
             ..failed(replica.name.clone(), String::new())
         };
         for (from, _) in pairs(&replica, &production) {
-            let report = self.one_disk(live, draft, point, from)?;
+            let report = self.one_disk(live, draft, point, from, controls)?;
             vm.scanned = vm.scanned.saturating_add(report.counters.scanned);
             vm.different = vm.different.saturating_add(report.counters.different);
             vm.to_send = vm.to_send.saturating_add(report.to_send);
@@ -156,6 +168,7 @@ impl Subject {
         draft: &DraftId,
         point: &PointName,
         disk: &DiskInfo,
+        controls: &Controls,
     ) -> Result<Report, EffectError> {
         let at = DiskAt::Point(point.clone());
         let source = self.dr.open_disk(&self.record.vm, &disk.key, &at, None)?;
@@ -175,7 +188,7 @@ impl Subject {
         };
         let meter = Meter::default();
         live.begin_dry_run(draft, meter.clone());
-        mover::run(&task, &Controls::default(), &meter).map_err(|source| EffectError::Mover {
+        mover::run(&task, controls, &meter).map_err(|source| EffectError::Mover {
             disk: disk.name.clone(),
             source,
         })

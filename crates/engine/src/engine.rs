@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use model::{SessionId, SiteId, TransportMode};
+use mover::Controls;
 use store::{IntentKind, IntentRow, SessionRow, StoreError};
 use tokio::{
     sync::{Notify, mpsc},
@@ -18,6 +19,8 @@ use crate::{
 
 /// The store is looked at this often even when nobody wakes the engine.
 const SCAN_EVERY: Duration = Duration::from_secs(2);
+/// How long a dry run may take to put away what it made.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Requests that a session has not taken yet.
 const QUEUE: usize = 64;
 
@@ -57,6 +60,7 @@ impl Engine {
             tasks: tasks.clone(),
             sessions: BTreeMap::new(),
             apart: None,
+            apart_controls: Controls::default(),
         };
         let main = tokio::spawn(main.run());
         Ok(Self {
@@ -121,6 +125,8 @@ struct Main {
     sessions: BTreeMap<SessionId, mpsc::Sender<IntentRow>>,
     /// A request that is about no session and takes its time: lab and dry run, one at a time.
     apart: Option<JoinHandle<()>>,
+    /// Of the dry run that is at work.
+    apart_controls: Controls,
 }
 
 impl Main {
@@ -135,7 +141,11 @@ impl Main {
                 () = tokio::time::sleep(SCAN_EVERY) => {}
             }
         }
-        if let Some(apart) = self.apart.take() {
+        // What a dry run made goes with it; the rest is asked for again after a restart.
+        self.apart_controls.cancel();
+        if let Some(mut apart) = self.apart.take()
+            && tokio::time::timeout(PATIENCE, &mut apart).await.is_err()
+        {
             apart.abort();
         }
     }
@@ -207,10 +217,11 @@ impl Main {
             IntentKind::Act(_) => {
                 let sender = intent.session.as_ref().and_then(|id| self.sessions.get(id));
                 match sender {
+                    // Without room it stays as it is, for the next look.
                     Some(sender) => {
-                        store.intent_take(&intent.id, clock::now()).await?;
-                        if sender.try_send(intent).is_err() {
-                            tracing::warn!("a session's queue of requests is full");
+                        if let Ok(room) = sender.try_reserve() {
+                            store.intent_take(&intent.id, clock::now()).await?;
+                            room.send(intent);
                         }
                     }
                     None => {
@@ -261,12 +272,14 @@ impl Main {
             .intent_take(&intent.id, clock::now())
             .await?;
         let (config, live) = (self.config.clone(), self.live.clone());
-        let wake = Arc::clone(&self.wake);
+        let (wake, controls) = (Arc::clone(&self.wake), self.apart_controls.clone());
         self.apart = Some(tokio::spawn(async move {
             let answer = match &intent.kind {
                 IntentKind::LabReset => lab::reset(&config).await,
                 IntentKind::LabFailOver { replica } => lab::fail_over(&config, replica).await,
-                IntentKind::DryRun { draft } => dry_run::run(&config, &live, draft).await,
+                IntentKind::DryRun { draft } => {
+                    dry_run::run(&config, &live, draft, &controls).await
+                }
                 IntentKind::Act(_) | IntentKind::Start { .. } => Ok(String::new()),
             };
             if let Err(error) = inventory::refresh(&config).await {

@@ -3,7 +3,7 @@
 
 use std::{future::pending, time::Duration};
 
-use failback::{Directive, Done, Effect, Event, Session, Step, begin, step};
+use failback::{Directive, Done, Effect, Event, Session, State, Step, begin, step};
 use model::{LogLevel, SessionId, Timestamp};
 use mover::Controls;
 use store::{ActionKind, EffectFinish, EffectStart, IntentRow, NewLogLine, SessionRow};
@@ -77,8 +77,24 @@ impl SessionTask {
     }
 
     /// Runs until the session is over or the console stops.
+    ///
+    /// # Errors
+    /// When the store fails. The effect at work has ended by then: another task may take the
+    /// session up.
     pub(crate) async fn run(
         mut self,
+        intents: mpsc::Receiver<IntentRow>,
+        shutdown: CancellationToken,
+    ) -> Result<(), TaskError> {
+        let result = self.work(intents, shutdown).await;
+        if result.is_err() {
+            self.park().await;
+        }
+        result
+    }
+
+    async fn work(
+        &mut self,
         mut intents: mpsc::Receiver<IntentRow>,
         shutdown: CancellationToken,
     ) -> Result<(), TaskError> {
@@ -303,7 +319,7 @@ impl SessionTask {
         EffectFinish {
             at: clock::now(),
             result: Some("stopped".to_owned()),
-            failed: false,
+            failed: true,
             facts: None,
         }
     }
@@ -383,6 +399,12 @@ impl SessionTask {
         let (stage, config) = (self.stage.clone(), self.config.clone());
         if self.controls.is_cancelled() {
             self.controls = Controls::default();
+        }
+        if matches!(
+            self.session.state,
+            State::Synchronizing { paused: true, .. }
+        ) {
+            self.controls.pause();
         }
         self.controls.set_limit(self.stage.limit);
         let controls = self.controls.clone();

@@ -17,6 +17,8 @@ pub enum DiskPhase {
     Paused,
     /// Everything of this pass is proved.
     Done,
+    /// It ended before everything was proved; what was proved is kept.
+    Stopped,
 }
 
 /// Byte counters of one disk in one pass. `scanned = equal + different + skipped` at all times,

@@ -20,6 +20,7 @@ pub struct Meter(Arc<Mutex<State>>);
 #[derive(Default, Debug)]
 struct State {
     counters: DiskCounters,
+    limited: bool,
     samples: VecDeque<Sample>,
 }
 
@@ -54,6 +55,16 @@ impl Meter {
         state.counters = counters;
         state.samples.clear();
         state.sample(Instant::now());
+    }
+
+    /// Whether the operator's limit holds the task back now.
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
+        self.lock().limited
+    }
+
+    pub(crate) fn set_limited(&self, limited: bool) {
+        self.lock().limited = limited;
     }
 
     pub(crate) fn set_phase(&self, phase: DiskPhase) {

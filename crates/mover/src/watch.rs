@@ -61,8 +61,13 @@ impl<'a> Watch<'a> {
         loop {
             self.checkpoint()?;
             if self.controls.grant(bytes, PATIENCE) {
+                let limited = self.controls.limit().is_some();
+                if !limited {
+                    self.meter.set_limited(false);
+                }
                 return Ok(());
             }
+            self.meter.set_limited(true);
         }
     }
 

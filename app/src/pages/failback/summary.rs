@@ -57,7 +57,7 @@ pub(super) fn SummaryStep(draft: DraftView) -> impl IntoView {
                         name="reason"
                         id=field_id("reason")
                         rows="2"
-                        maxlength="500"
+                        maxlength="2000"
                         aria-describedby=note_id("reason")
                     >
                         {reason}

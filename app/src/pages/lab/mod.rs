@@ -214,7 +214,7 @@ fn Confirm(question: Question, reset: Sending, fail_over: Sending) -> impl IntoV
             <ConfirmDialog title=format!("Fail {name} over?") close="/lab">
                 <p>
                     "The production VM is powered off and " {name}
-                    " runs in its place at the DR site. Its disks diverge from then on."
+                    " runs in its place. Its disks diverge from then on."
                 </p>
                 <Form sending=fail_over>
                     <input type="hidden" name="replica" value=id.to_string()/>

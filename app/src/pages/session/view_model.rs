@@ -1,7 +1,7 @@
 //! From a session's answer to what its page shows and asks.
 
 use model::{
-    ApiError, ByteCount, DiskCounters, DiskPhase, FailbackMode, Operation,
+    ApiError, ByteCount, DiskCounters, DiskPhase, FailbackMode, Operation, StepName, VisibleState,
     view::{ActionRequest, EffectView, LogLine, ModeInput, ProgressView, SessionView},
 };
 
@@ -227,7 +227,27 @@ pub fn status_line(view: &SessionView) -> String {
 
 /// Whether bytes are being moved in this state.
 pub fn moves(view: &SessionView) -> bool {
-    view.summary.outcome.is_none() && view.progress.to_scan > ByteCount::ZERO
+    let moving = matches!(
+        view.summary.state,
+        VisibleState::Synchronizing | VisibleState::ReadyToSwitch | VisibleState::Switching
+    );
+    // In the switchover, a pass of phase 1 says nothing of what is at work.
+    let old = view.summary.state == VisibleState::Switching
+        && view
+            .disks
+            .iter()
+            .all(|disk| disk.counters.phase == DiskPhase::Done)
+        && !last_pass_has_begun(view);
+    view.summary.outcome.is_none() && view.progress.to_scan > ByteCount::ZERO && moving && !old
+}
+
+/// Whether the transfer of the switchover has begun.
+fn last_pass_has_begun(view: &SessionView) -> bool {
+    view.steps.iter().any(|step| {
+        step.step == StepName::Transfer
+            && step.activity == "Switchover"
+            && step.started_at.is_some()
+    })
 }
 
 /// The bar's share.
@@ -302,6 +322,7 @@ pub const fn phase_words(phase: DiskPhase) -> &'static str {
         DiskPhase::Moving => "Moving",
         DiskPhase::Paused => "Paused",
         DiskPhase::Done => "Done",
+        DiskPhase::Stopped => "Stopped",
     }
 }
 
@@ -309,7 +330,7 @@ pub const fn phase_words(phase: DiskPhase) -> &'static str {
 pub fn disk_percent(counters: &DiskCounters) -> Option<u8> {
     match counters.phase {
         DiskPhase::Done => Some(100),
-        DiskPhase::Waiting | DiskPhase::Moving | DiskPhase::Paused => {
+        DiskPhase::Waiting | DiskPhase::Moving | DiskPhase::Paused | DiskPhase::Stopped => {
             words::percent(counters.scanned, counters.to_scan)
         }
     }

@@ -19,7 +19,10 @@ impl Stage {
     pub(super) fn probe(&self, effect: Effect) -> Result<Option<Done>, EffectError> {
         let done = match effect {
             Effect::HoldProduction => self.held_by_us()?,
-            Effect::ReleaseProduction => !self.held_by_us()?,
+            // Whoever else holds it got it from somebody other than us.
+            Effect::ReleaseProduction => {
+                self.holder_of_production()? != Some(self.holder().to_owned())
+            }
             Effect::PowerOffProduction => {
                 self.production.vm(&self.production_vm)?.power == PowerState::Off
             }
@@ -57,8 +60,12 @@ impl Stage {
         Ok(done.then_some(Done::Plain))
     }
 
+    fn holder_of_production(&self) -> Result<Option<String>, EffectError> {
+        Ok(self.production.vm(&self.production_vm)?.held_by)
+    }
+
     fn held_by_us(&self) -> Result<bool, EffectError> {
-        match self.production.vm(&self.production_vm)?.held_by {
+        match self.holder_of_production()? {
             None => Ok(false),
             Some(holder) if holder == self.holder() => Ok(true),
             Some(holder) => Err(EffectError::Contradiction(Contradiction::HeldByOther {

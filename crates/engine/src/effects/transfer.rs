@@ -152,7 +152,13 @@ async fn move_disk(
             result = &mut running => break result,
             () = tokio::time::sleep(SAVE_EVERY) => {
                 row.counters = meter.counters();
-                stage.store.disk_counters_put(&stage.session, &row).await?;
+                let saved = stage.store.disk_counters_put(&stage.session, &row).await;
+                if let Err(error) = saved {
+                    // The mover must have ended before anybody may begin it again.
+                    controls.cancel();
+                    drop(running.await);
+                    return Err(error.into());
+                }
             }
         }
     };

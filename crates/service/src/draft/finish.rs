@@ -74,12 +74,15 @@ impl Service {
         let now = self.now();
         let targets: Vec<Target> = checked.into_iter().filter_map(|it| it.target).collect();
         let names: Vec<&str> = targets.iter().map(|it| it.vm_name.as_str()).collect();
-        let audit = format!(
+        let mut audit = format!(
             "Started the failback of {}: {}. {}.",
             counted(names.len(), "VM", "VMs"),
             names.join(", "),
             mode::words(&plan.mode)
         );
+        if !plan.body.reason.is_empty() {
+            audit = format!("{audit} Reason: {}", plan.body.reason);
+        }
         NewBatch {
             draft: draft.clone(),
             started_by: plan.actor.clone(),

@@ -12,7 +12,8 @@ pub(super) struct Layout {
     pub(super) only_on_replica: Vec<DiskInfo>,
     /// Allocated on both sides: what a difference without digests reads.
     pub(super) to_read: ByteCount,
-    /// What undo may take at most: no more than the disks, nor than the replica could send.
+    /// What undo may take at most: no more than the disks, nor than the replica could send, and
+    /// twice that while a pass is merged.
     pub(super) undo_space: ByteCount,
 }
 
@@ -71,7 +72,8 @@ impl Layout {
         let both = disk.allocated.saturating_add(other.allocated);
         self.to_read = self.to_read.saturating_add(both);
         let at_most = disk.size.min(disk.allocated);
-        self.undo_space = self.undo_space.saturating_add(at_most);
+        let merging = at_most.saturating_add(at_most);
+        self.undo_space = self.undo_space.saturating_add(merging);
     }
 
     fn find(&mut self, disk: &DiskInfo, kind: LayoutKind, what: String) {

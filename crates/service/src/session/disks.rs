@@ -36,7 +36,7 @@ fn view(
     let newest = of_disk().max_by_key(|row| row.pass);
     let (scope, counters, proxies) = match (live, newest) {
         (Some(live), _) => (live.scope.clone(), live.counters, live.proxies.clone()),
-        (None, Some(row)) => (row.scope.clone(), row.counters, row.proxies.clone()),
+        (None, Some(row)) => (row.scope.clone(), still(row.counters), row.proxies.clone()),
         (None, None) => (String::new(), DiskCounters::default(), None),
     };
     let saved: ByteCount = of_disk()
@@ -85,9 +85,14 @@ pub(super) fn progress(
     }
 }
 
-/// Counters of what does not run have no rate.
+/// Counters of what does not run have no rate, and nothing moves.
 fn still(counters: DiskCounters) -> DiskCounters {
+    let phase = match counters.phase {
+        DiskPhase::Moving | DiskPhase::Paused => DiskPhase::Stopped,
+        same @ (DiskPhase::Waiting | DiskPhase::Done | DiskPhase::Stopped) => same,
+    };
     DiskCounters {
+        phase,
         rate: BytesPerSecond(0),
         remaining_seconds: None,
         ..counters

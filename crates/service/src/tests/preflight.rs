@@ -23,7 +23,7 @@ async fn a_vm_that_fits_has_figures_and_nothing_blocks() {
     );
     assert_eq!(
         (vm.to_read, vm.undo_space),
-        (ByteCount(GIB), ByteCount(GIB / 2))
+        (ByteCount(GIB), ByteCount(GIB))
     );
     assert_eq!(vm.free_space, ByteCount(100 * GIB));
     assert!(vm.blocked.is_empty() && vm.warnings.is_empty() && vm.drift.is_empty());
@@ -115,13 +115,13 @@ async fn a_production_vm_that_runs_is_warned_about() {
 #[tokio::test]
 async fn space_for_undo_is_counted_over_all_chosen_vms() {
     let mut fixture = Fixture::new().await;
-    fixture.production.free = ByteCount(GIB * 3 / 4);
+    fixture.production.free = ByteCount(GIB * 3 / 2);
     let alone = summary(&fixture, &["r-web"]).await;
     assert!(alone[0].blocked.is_empty());
     let both = summary(&fixture, &["r-web", "r-app"]).await;
     for vm in &both {
         assert!(
-            vm.blocked[0].contains("1 GiB at Hamburg, all chosen VMs together"),
+            vm.blocked[0].contains("2 GiB at Hamburg, all chosen VMs together"),
             "{:?}",
             vm.blocked
         );
@@ -129,7 +129,7 @@ async fn space_for_undo_is_counted_over_all_chosen_vms() {
     fixture.production.free = ByteCount(1);
     let alone = summary(&fixture, &["r-web"]).await;
     assert!(
-        alone[0].blocked[0].contains("512 MiB at Hamburg"),
+        alone[0].blocked[0].contains("1 GiB at Hamburg"),
         "{:?}",
         alone[0].blocked
     );
