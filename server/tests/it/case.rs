@@ -144,29 +144,41 @@ impl Case {
             .arg(self.data())
             .output()
             .expect("it runs");
+        let status = out.status;
         let (out, err) = (
             String::from_utf8_lossy(&out.stdout).into_owned(),
             String::from_utf8_lossy(&out.stderr).into_owned(),
         );
-        assert!(out.contains("equal") && err.is_empty(), "{out}{err}");
+        assert!(status.success() && err.is_empty(), "{status}: {out}{err}");
     }
 
     /// What the production VM's disks hold, read by `qemu-img`.
     pub(crate) fn production_content(&self) -> Vec<Vec<u8>> {
-        let vm = self.data().join("lab/production").join(self.vm);
+        self.content_of("production", self.vm, 0)
+    }
+
+    /// What the replica's disks hold without their newest `above` layers.
+    pub(crate) fn replica_content(&self, above: usize) -> Vec<Vec<u8>> {
+        self.content_of("dr", &format!("{}-replica", self.vm), above)
+    }
+
+    /// What disks hold without their newest `above` layers.
+    fn content_of(&self, site: &str, vm: &str, above: usize) -> Vec<Vec<u8>> {
+        let vm = self.data().join("lab").join(site).join(vm);
         let text = fs::read_to_string(vm.join("vm.json")).expect("described");
         let described: serde_json::Value = serde_json::from_str(&text).expect("json");
         let disks = described["disks"].as_array().expect("disks").clone();
         disks
             .iter()
-            .map(|disk| content(&vm, disk, self.dir.path()))
+            .map(|disk| content(&vm, disk, above, self.dir.path()))
             .collect()
     }
 }
 
-fn content(vm: &Path, disk: &serde_json::Value, scratch: &Path) -> Vec<u8> {
+fn content(vm: &Path, disk: &serde_json::Value, above: usize, scratch: &Path) -> Vec<u8> {
     let layers = disk["layers"].as_array().expect("layers");
-    let (file, format) = match layers.last() {
+    let newest = layers.len().checked_sub(above + 1);
+    let (file, format) = match newest.and_then(|index| layers.get(index)) {
         Some(layer) => (layer["file"].as_str(), "qcow2"),
         None => (
             disk["base"].as_str(),

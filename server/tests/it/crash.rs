@@ -48,19 +48,26 @@ fn killed_after_any_effect_on_the_way_it_ends_equal() {
     }
 }
 
+/// Both sides' content, disk by disk.
+struct Before {
+    production: Vec<Vec<u8>>,
+    /// As it was at the switchover.
+    replica: Vec<Vec<u8>>,
+}
+
 /// Reaches Failback, and then is killed at one effect of what ends the session.
-fn killed_at_the_end(
-    vm: &'static str,
-    operation: &str,
-    kill_at: &str,
-) -> (Case, Console, Vec<Vec<u8>>) {
+fn killed_at_the_end(vm: &'static str, operation: &str, kill_at: &str) -> (Case, Console, Before) {
     let case = Case::new(vm);
     let console = case.start(None);
     until("the estate", LIMIT, || case.replica(&console));
-    let before = case.production_content();
+    let production = case.production_content();
     case.finish(&console, "auto");
     case.session(&console, "Failback", is_failback);
     console.kill();
+    let before = Before {
+        production,
+        replica: case.replica_content(1),
+    };
     let console = case.start(Some(kill_at));
     let session = case.session(&console, "Failback", is_failback);
     Case::act(&console, &session, operation);
@@ -79,7 +86,7 @@ fn killed_at_any_effect_of_undo_both_sides_are_as_before() {
                 session.summary.outcome == Some(Outcome::Undone)
             });
             assert!(
-                case.production_content() == before,
+                case.production_content() == before.production,
                 "production differs after {kill_at}"
             );
             let replica = until("the replica", LIMIT, || {
@@ -88,8 +95,25 @@ fn killed_at_any_effect_of_undo_both_sides_are_as_before() {
             });
             assert_eq!(replica.state, VisibleState::Failover);
             assert_eq!(replica.production_power, Some(PowerState::Off));
+            console.kill();
+            let changed = changed_blocks(&before.replica, &case.replica_content(0));
+            assert!(changed <= GUEST_WROTE, "{changed} blocks after {kill_at}");
         }
     }
+}
+
+/// Blocks of 4 KiB that a replica's guest may have written since it was powered on again: records
+/// and the state of its file system.
+const GUEST_WROTE: usize = 24;
+
+fn changed_blocks(before: &[Vec<u8>], after: &[Vec<u8>]) -> usize {
+    assert_eq!(before.len(), after.len());
+    let of_disk = |(before, after): (&Vec<u8>, &Vec<u8>)| {
+        assert_eq!(before.len(), after.len());
+        let blocks = before.chunks(4096).zip(after.chunks(4096));
+        blocks.filter(|(old, new)| old != new).count()
+    };
+    before.iter().zip(after).map(of_disk).sum()
 }
 
 #[test]

@@ -12,7 +12,7 @@ mod report;
 use std::path::{Path, PathBuf};
 
 use disk::{Access, Locator};
-use model::{DiskFormat, PowerState, VmRef};
+use model::{DiskFormat, PowerState, ReplicaState, VmRef};
 
 use self::compare::Image;
 pub use self::report::{DiskRow, RecordsRow, Verdict, VerifyReport, VerifyResult};
@@ -62,7 +62,18 @@ fn verify_replica(
                 replica: &there,
                 point,
             };
-            let result = sides.compare(disk, paired);
+            let result = match sides.compare(disk, paired) {
+                // The point is one that commit kept.
+                VerifyResult::Different { .. } if replica.state == ReplicaState::Ready => {
+                    VerifyResult::NotComparable {
+                        reason: "the failback was committed, and production has gone on since"
+                            .to_owned(),
+                    }
+                }
+                other @ (VerifyResult::Equal
+                | VerifyResult::Different { .. }
+                | VerifyResult::NotComparable { .. }) => other,
+            };
             report.disks.push(DiskRow {
                 vm: production.name.clone(),
                 disk: disk.name.clone(),
