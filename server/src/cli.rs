@@ -13,6 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     config::RawConfig,
+    disk_cli::{self, DiskCommand},
     lab_cli::{self, LabCommand},
     serve::Server,
     signals,
@@ -35,6 +36,9 @@ pub enum Command {
     /// The embedded lab
     #[command(subcommand)]
     Lab(LabCommand),
+    /// Compare, synchronize or map disks, without a console
+    #[command(subcommand)]
+    Disk(DiskCommand),
 }
 
 /// Does what the command line says, to the end.
@@ -45,6 +49,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let raw = match cli.command {
         Command::Serve(raw) => raw,
         Command::Lab(command) => return lab_cli::run(command),
+        Command::Disk(command) => return Ok(disk_cli::run(command)),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -10,6 +10,7 @@ pub mod backend;
 pub mod cli;
 pub mod config;
 pub mod contexts;
+pub mod disk_cli;
 mod events;
 mod fault;
 pub mod lab_cli;

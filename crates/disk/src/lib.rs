@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod create;
+mod endpoint;
 mod error;
 mod header;
 mod locator;

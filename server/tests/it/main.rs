@@ -4,4 +4,5 @@
 mod case;
 mod console;
 mod crash;
+mod disk;
 mod park;

@@ -1,0 +1,273 @@
+//! `landfall disk diff|sync|verify|map`: the data path alone, for two disks that this host reaches.
+
+mod map;
+mod progress;
+mod report;
+
+use std::{path::Path, process::ExitCode, sync::Arc, time::Instant};
+
+use anyhow::{Context as _, bail, ensure};
+use blockmap::{BlockSize, RangeSet};
+use clap::{Args, Subcommand, ValueEnum};
+use disk::{Access, Disk, Locator};
+use model::{ByteCount, ByteRange, BytesPerSecond, DiskFormat};
+use mover::{Controls, Meter, Proof, Report, Scope, Task};
+
+use self::{progress::Progress, report::Summary};
+
+/// Status of a comparison that found something.
+const DIFFERENT: u8 = 1;
+/// Status of a command that could not do its work.
+const FAILED: u8 = 2;
+
+/// What to do with disks.
+#[derive(Debug, Subcommand)]
+pub enum DiskCommand {
+    /// Compare two disks and write nothing; status 0 when they are equal, 1 when not
+    Diff(DiffArgs),
+    /// Make the target equal to the source, writing only what differs, and prove it
+    Sync(SyncArgs),
+    /// Compare two disks as the devices hold them, past the host's cache
+    Verify(DiffArgs),
+    /// Show which ranges of a disk hold data and which are known to be zero
+    Map(map::MapArgs),
+}
+
+/// A format of images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Bytes as they are; also block devices
+    Raw,
+    /// qcow2, with its backing images
+    Qcow2,
+}
+
+impl From<Format> for DiskFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Raw => Self::Raw,
+            Format::Qcow2 => Self::Qcow2,
+        }
+    }
+}
+
+/// Two disks.
+#[derive(Debug, Args)]
+pub struct Ends {
+    /// What is read: a path
+    source: String,
+    /// What is compared with it, and written by `sync`: a path
+    target: String,
+    /// Format of the source; otherwise qcow2 by its first bytes, else raw
+    #[arg(long, value_enum)]
+    source_format: Option<Format>,
+    /// Format of the target
+    #[arg(long, value_enum)]
+    target_format: Option<Format>,
+    /// Unit of comparison in KiB: a power of two from 4 to 1024
+    #[arg(long, value_name = "KIB", default_value_t = 64)]
+    block_size: u32,
+    /// Look only at these ranges, as change tracking names them: a file with one `START LENGTH`
+    /// in bytes per line
+    #[arg(long, value_name = "FILE")]
+    ranges: Option<std::path::PathBuf>,
+    /// Print one JSON object with every counter, and progress as JSON lines on standard error
+    #[arg(long)]
+    json: bool,
+}
+
+/// Arguments of `disk diff` and `disk verify`.
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    #[command(flatten)]
+    ends: Ends,
+}
+
+/// Arguments of `disk sync`.
+#[derive(Debug, Args)]
+pub struct SyncArgs {
+    #[command(flatten)]
+    ends: Ends,
+    /// How what was written is proved
+    #[arg(long, value_enum, default_value_t)]
+    verify: Verify,
+    /// Where progress is kept, so that a later run goes on from what is proved
+    #[arg(long, value_name = "FILE")]
+    journal: Option<std::path::PathBuf>,
+    /// Make what was written durable before the end; `--verify device` and `--journal` always do
+    #[arg(long)]
+    flush: bool,
+    /// Send at most so many MiB per second
+    #[arg(long, value_name = "MIB")]
+    limit: Option<u64>,
+}
+
+/// How what was written is proved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Verify {
+    /// Read back as the host's cache holds it
+    #[default]
+    Cache,
+    /// Flush, and read back from the device
+    Device,
+}
+
+impl Verify {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Cache => "cache",
+            Self::Device => "device",
+        }
+    }
+}
+
+/// Does what was asked. Status 0: equal or done; 1: different; 2: an error.
+#[must_use]
+pub fn run(command: DiskCommand) -> ExitCode {
+    let done = match command {
+        DiskCommand::Diff(args) => diff(&args.ends, false),
+        DiskCommand::Verify(args) => diff(&args.ends, true),
+        DiskCommand::Sync(args) => sync(&args),
+        DiskCommand::Map(args) => map::run(&args),
+    };
+    done.unwrap_or_else(|error| {
+        crate::cli::print_error(&error);
+        ExitCode::from(FAILED)
+    })
+}
+
+fn diff(ends: &Ends, past_cache: bool) -> anyhow::Result<ExitCode> {
+    let source = open(&ends.source, ends.source_format, Access::Read)?;
+    let target = open(&ends.target, ends.target_format, Access::Read)?;
+    if past_cache {
+        for disk in [&source, &target] {
+            disk.forget_cached(ByteRange::new(0, disk.size().0));
+        }
+    }
+    let task = Task {
+        apply: false,
+        ..task(ends, source, target)?
+    };
+    let begun = Instant::now();
+    let report = transfer(&task, &Controls::default(), ends.json)?;
+    let equal = report.counters.different == ByteCount::ZERO;
+    Summary {
+        command: if past_cache { "verify" } else { "diff" },
+        verify: None,
+        equal,
+        report: &report,
+        seconds: begun.elapsed().as_secs_f64(),
+    }
+    .print(ends.json);
+    Ok(if equal {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(DIFFERENT)
+    })
+}
+
+fn sync(args: &SyncArgs) -> anyhow::Result<ExitCode> {
+    let ends = &args.ends;
+    let source = open(&ends.source, ends.source_format, Access::Read)?;
+    make_when_missing(ends, source.size())?;
+    let target = open(&ends.target, ends.target_format, Access::Write)?;
+    let task = Task {
+        journal: args.journal.clone(),
+        proof: match args.verify {
+            Verify::Cache => Proof::Cache,
+            Verify::Device => Proof::Device,
+        },
+        ..task(ends, source, target)?
+    };
+    let controls = Controls::default();
+    controls.set_limit(args.limit.map(|mib| BytesPerSecond(mib << 20)));
+    let begun = Instant::now();
+    let report = transfer(&task, &controls, ends.json)?;
+    if args.flush {
+        task.target.flush().context("make the target durable")?;
+    }
+    Summary {
+        command: "sync",
+        verify: Some(args.verify.word()),
+        equal: true,
+        report: &report,
+        seconds: begun.elapsed().as_secs_f64(),
+    }
+    .print(ends.json);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A target that is not there is made, empty and of the source's size.
+fn make_when_missing(ends: &Ends, size: ByteCount) -> anyhow::Result<()> {
+    let path = Path::new(&ends.target);
+    if path.exists() {
+        return Ok(());
+    }
+    match ends.target_format {
+        Some(Format::Qcow2) => disk::create_qcow2(path, size)?,
+        Some(Format::Raw) | None => disk::create_raw(path, size)?,
+    }
+    Ok(())
+}
+
+fn open(name: &str, format: Option<Format>, access: Access) -> anyhow::Result<Arc<dyn Disk>> {
+    let locator = Locator::named(name, format.map(DiskFormat::from))?;
+    Ok(disk::open(&locator, access)?)
+}
+
+fn task(ends: &Ends, source: Arc<dyn Disk>, target: Arc<dyn Disk>) -> anyhow::Result<Task> {
+    let block = ends.block_size.checked_mul(1024).and_then(BlockSize::new);
+    let Some(block) = block else {
+        bail!(
+            "a block of {} KiB is not possible: give a power of two from 4 to 1024",
+            ends.block_size
+        );
+    };
+    ensure!(
+        std::fs::canonicalize(&ends.source).ok() != std::fs::canonicalize(&ends.target).ok(),
+        "source and target are the same file: name two disks"
+    );
+    Ok(Task {
+        source,
+        target,
+        scope: match &ends.ranges {
+            Some(path) => Scope::Ranges(ranges(path)?),
+            None => Scope::Whole,
+        },
+        block,
+        journal: None,
+        task_key: format!("{} to {}", ends.source, ends.target),
+        apply: true,
+        proof: Proof::Cache,
+    })
+}
+
+fn ranges(path: &Path) -> anyhow::Result<RangeSet> {
+    let named = || format!("read the ranges of {}", path.display());
+    let text = std::fs::read_to_string(path).with_context(named)?;
+    let parsed = text.lines().enumerate().map(|(index, line)| {
+        let range = || {
+            let (start, len) = line.trim().split_once(' ')?;
+            let range = ByteRange::new(start.parse().ok()?, len.trim().parse().ok()?);
+            range.start.checked_add(range.len).map(|_| range)
+        };
+        range().with_context(|| {
+            let line = index + 1;
+            format!(
+                "line {line} of {}: give START LENGTH in bytes",
+                path.display()
+            )
+        })
+    });
+    let ranges: Vec<ByteRange> = parsed.collect::<anyhow::Result<_>>()?;
+    Ok(RangeSet::from_ranges(ranges))
+}
+
+/// Runs a task while its progress is shown.
+fn transfer(task: &Task, controls: &Controls, json: bool) -> anyhow::Result<Report> {
+    let meter = Meter::default();
+    let shown = Progress::start(&meter, json);
+    let result = mover::run(task, controls, &meter);
+    shown.end();
+    Ok(result?)
+}

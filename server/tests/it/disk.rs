@@ -1,0 +1,225 @@
+//! `landfall disk` as a command: its results are judged by `qemu-img`, its statuses by their
+//! meaning.
+
+use std::{
+    fs::{self, File},
+    os::unix::fs::{FileExt as _, MetadataExt as _},
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// No multiple of a block.
+const SIZE: u64 = (9 << 20) + 512;
+
+struct Pair {
+    dir: TempDir,
+}
+
+impl Pair {
+    /// A raw source with a hole, and a raw target that differs in three places.
+    fn new() -> Self {
+        let pair = Self {
+            dir: TempDir::new().expect("a directory"),
+        };
+        for name in ["source", "target"] {
+            let file = File::create(pair.at(name)).expect("created");
+            file.set_len(SIZE).expect("sized");
+            for block in 0..40_u64 {
+                let content = vec![u8::try_from(block + 1).expect("small"); 65_536];
+                file.write_all_at(&content, block * 65_536)
+                    .expect("written");
+            }
+        }
+        let target = File::options().write(true).open(pair.at("target"));
+        let target = target.expect("opened");
+        target.write_all_at(b"other", 70_000).expect("written");
+        target.write_all_at(b"end", SIZE - 3).expect("written");
+        target.write_all_at(&[9; 4096], 5 << 20).expect("written");
+        pair
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn disk(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_landfall"));
+        command.arg("disk").args(args).current_dir(self.dir.path());
+        command.output().expect("it runs")
+    }
+
+    fn json(&self, args: &[&str]) -> (Option<i32>, Value) {
+        let out = self.disk(&[args, &["--json"]].concat());
+        let text = String::from_utf8_lossy(&out.stdout);
+        let value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("no JSON: {text}"));
+        (out.status.code(), value)
+    }
+
+    fn equal(&self, target: &str, format: &str) -> bool {
+        let mut command = Command::new("qemu-img");
+        command.args(["compare", "-f", "raw", "-F", format]);
+        command.args([self.at("source"), self.at(target)]);
+        command.status().expect("qemu-img is there").success()
+    }
+}
+
+fn number(value: &Value, name: &str) -> u64 {
+    value["counters"][name].as_u64().expect(name)
+}
+
+fn said(out: &Output) -> String {
+    String::from_utf8_lossy(&out.stderr).into_owned()
+}
+
+#[test]
+fn diff_counts_what_sync_writes_and_then_finds_nothing() {
+    let pair = Pair::new();
+    let before = fs::read(pair.at("target")).expect("read");
+    let (status, diff) = pair.json(&["diff", "source", "target"]);
+    assert_eq!((status, &diff["equal"]), (Some(1), &Value::Bool(false)));
+    // One block differs in data, one at the short end and one in a hole of the source.
+    assert_eq!(number(&diff, "different"), 2 * 65_536 + 512);
+    assert_eq!(diff["to_send"], 65_536);
+    assert_eq!(fs::read(pair.at("target")).expect("read"), before);
+
+    let (status, sync) = pair.json(&["sync", "source", "target"]);
+    assert_eq!((status, &sync["verify"]), (Some(0), &Value::from("cache")));
+    for counter in ["written", "verified", "different"] {
+        assert_eq!(
+            number(&sync, counter),
+            number(&diff, "different"),
+            "{counter}"
+        );
+    }
+    assert_eq!(number(&sync, "sent"), 65_536);
+    assert!(pair.equal("target", "raw"));
+    for command in ["diff", "verify"] {
+        let (status, again) = pair.json(&[command, "source", "target"]);
+        assert_eq!((status, &again["equal"]), (Some(0), &Value::Bool(true)));
+    }
+}
+
+#[test]
+fn sync_makes_a_missing_target_of_either_format_and_keeps_it_sparse() {
+    let pair = Pair::new();
+    for (name, format) in [("new.raw", "raw"), ("new.qcow2", "qcow2")] {
+        let out = pair.disk(&[
+            "sync",
+            "source",
+            name,
+            "--target-format",
+            format,
+            "--verify",
+            "device",
+        ]);
+        assert!(out.status.success(), "{}", said(&out));
+        assert!(pair.equal(name, format));
+        let used = fs::metadata(pair.at(name)).expect("there").blocks() * 512;
+        let most = fs::metadata(pair.at("source")).expect("there").blocks() * 512;
+        assert!(used <= most + (1 << 20), "{name} takes {used} of {most}");
+        // qcow2 is known by its first bytes.
+        assert_eq!(pair.json(&["diff", "source", name]).0, Some(0));
+    }
+}
+
+#[test]
+fn a_journal_saves_a_second_run_its_reading() {
+    let pair = Pair::new();
+    let args = ["sync", "source", "target", "--journal", "journal"];
+    let (_, first) = pair.json(&args);
+    let (status, second) = pair.json(&args);
+    assert_eq!(status, Some(0));
+    assert_eq!(
+        number(&second, "resumed"),
+        number(&first, "scanned") - number(&first, "skipped")
+    );
+}
+
+#[test]
+fn what_cannot_be_done_is_status_two_with_the_cause_and_changes_nothing() {
+    let pair = Pair::new();
+    fs::write(pair.at("short"), vec![0; 4096]).expect("written");
+    let before = fs::read(pair.at("target")).expect("read");
+    for (args, cause) in [
+        (vec!["diff", "source", "nowhere"], "nowhere"),
+        (vec!["sync", "nowhere", "target"], "nowhere"),
+        (vec!["sync", "source", "short"], "the target 4 KiB"),
+        (vec!["sync", "source", "./source"], "the same file"),
+        (
+            vec!["sync", "source", "target", "--block-size", "3"],
+            "power of two",
+        ),
+        (
+            vec!["sync", "source", "target", "--target-format", "qcow2"],
+            "target",
+        ),
+        (vec!["diff", "source"], "TARGET"),
+    ] {
+        let out = pair.disk(&args);
+        assert_eq!(out.status.code(), Some(2), "{args:?}");
+        assert!(said(&out).contains(cause), "{args:?}: {}", said(&out));
+        assert!(out.stdout.is_empty());
+    }
+    assert_eq!(fs::read(pair.at("target")).expect("read"), before);
+    assert_eq!(fs::metadata(pair.at("short")).expect("there").len(), 4096);
+}
+
+#[test]
+fn map_names_data_and_holes_over_the_whole_disk() {
+    let pair = Pair::new();
+    for (name, path) in [("raw", "source"), ("qcow2", "map.qcow2")] {
+        if name == "qcow2" {
+            assert!(
+                pair.disk(&["sync", "source", path, "--target-format", name])
+                    .status
+                    .success()
+            );
+        }
+        let out = pair.disk(&["map", path, "--json"]);
+        let text = String::from_utf8_lossy(&out.stdout);
+        let lines: Vec<Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect();
+        let mut at = 0;
+        for line in &lines {
+            assert_eq!(line["start"], at);
+            at += line["length"].as_u64().expect("a length");
+        }
+        assert_eq!(at, SIZE);
+        assert_eq!(
+            lines[0],
+            serde_json::json!({"start": 0, "length": 40 * 65_536, "zero": false})
+        );
+        assert_eq!(lines[1]["zero"], true);
+    }
+}
+
+#[test]
+fn a_limit_holds_the_command_back() {
+    let pair = Pair::new();
+    let begun = std::time::Instant::now();
+    let out = pair.disk(&["sync", "source", "limited.raw", "--limit", "2"]);
+    assert!(out.status.success());
+    // 2.5 MiB at 2 MiB/s.
+    assert!(begun.elapsed().as_secs_f64() > 0.9, "{:?}", begun.elapsed());
+    assert!(pair.equal("limited.raw", "raw"));
+}
+
+#[test]
+fn a_relative_path_of_a_deep_folder_is_as_good_as_an_absolute_one() {
+    let pair = Pair::new();
+    fs::create_dir(pair.at("deep")).expect("made");
+    let absolute = pair.at("deep/copy.raw");
+    let path = |path: &Path| path.to_str().expect("plain").to_owned();
+    assert!(
+        pair.disk(&["sync", "source", "deep/copy.raw"])
+            .status
+            .success()
+    );
+    let (status, _) = pair.json(&["diff", &path(&pair.at("source")), &path(&absolute)]);
+    assert_eq!(status, Some(0));
+}
