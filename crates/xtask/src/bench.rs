@@ -1,240 +1,73 @@
-//! `cargo xtask bench`: Landfall's difference and apply beside other tools on the same disks.
+//! `cargo xtask bench`: Landfall's data path beside other tools on the same disks.
 //!
-//! One pair of raw images of 2 GiB with 1 % of their 64 KiB blocks changed, read from the page
-//! cache. Every tool runs as a whole process, in turn, several times; the target is put back before
-//! each applying run. The result is each tool's median beside Landfall's, as a ratio.
+//! Each case runs whole processes in turn, in an order that rotates, and quotes the median of the
+//! ratios of each round: a machine that is busy for a while is busy for both. The first round
+//! warms up, and what it wrote is compared byte by byte. A peer that is not there is not judged.
 
+mod cases;
 mod images;
+mod report;
+mod run;
 
-use std::{
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-    time::{Duration, Instant},
-};
+use std::{fs, path::PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail};
 
+use self::cases::{CASES, Case};
 use crate::{
-    console, setup, task,
+    setup, task,
     workspace::{self, Metadata},
 };
 
-const RUNS: usize = 5;
-
-/// One tool doing one thing.
-struct Case {
-    what: &'static str,
-    tool: &'static str,
-    /// It writes to the target.
-    applies: bool,
-    /// Exit statuses that mean that it did its work: comparing tools say 1 for "different".
-    accepted: &'static [i32],
-    command: fn(&Stage) -> Command,
+/// What to measure.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Only cases whose number begins so, such as 4 or 12
+    #[arg(long, value_name = "NUMBER")]
+    only: Option<String>,
+    /// Rounds that count
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Write docs/benchmarks.md
+    #[arg(long)]
+    write: bool,
 }
 
-/// Where the images and Landfall's program are.
-struct Stage {
-    landfall: PathBuf,
-    source: PathBuf,
-    target: PathBuf,
-    pristine: PathBuf,
-}
-
-const CASES: [Case; 5] = [
-    Case {
-        what: "difference",
-        tool: "landfall",
-        applies: false,
-        accepted: &[0],
-        command: |stage| with(&stage.landfall, &["--dry-run"], stage),
-    },
-    Case {
-        what: "difference and apply, verified",
-        tool: "landfall",
-        applies: true,
-        accepted: &[0],
-        command: |stage| with(&stage.landfall, &[], stage),
-    },
-    Case {
-        what: "up to the first difference",
-        tool: "qemu-img compare",
-        applies: false,
-        accepted: &[0, 1],
-        command: |stage| with("qemu-img", &["compare", "-f", "raw", "-F", "raw"], stage),
-    },
-    Case {
-        what: "difference and apply",
-        tool: "rsync",
-        applies: true,
-        accepted: &[0],
-        command: |stage| {
-            with(
-                "rsync",
-                &["--inplace", "--no-whole-file", "--ignore-times"],
-                stage,
-            )
-        },
-    },
-    Case {
-        what: "up to the first difference",
-        tool: "cmp",
-        applies: false,
-        accepted: &[0, 1],
-        command: |stage| with("cmp", &["-s"], stage),
-    },
-];
-
-/// Runs the benchmark.
-pub(crate) fn run() -> Result<()> {
+/// Runs the suite.
+pub(crate) fn run(options: &Options) -> Result<()> {
     setup::for_benchmark()?;
     let metadata = Metadata::read()?;
     task::run(
-        "landfall's data path, release build",
-        workspace::cargo().args(["build", "--release", "-p", "mover", "--example", "apply"]),
+        "landfall, release build",
+        workspace::cargo().args(["build", "--release", "-p", "server"]),
     )?;
     let directory = metadata.target_directory.join("bench");
-    let stage = Stage {
-        landfall: metadata.target_directory.join("release/examples/apply"),
-        source: directory.join("source.raw"),
-        target: directory.join("target.raw"),
-        pristine: directory.join("target-before.raw"),
+    task::step("images of 4 GiB", || images::make(&directory))?;
+    let stage = run::Stage {
+        landfall: metadata.target_directory.join("release/landfall"),
+        directory,
     };
-    task::step(
-        "a pair of 2 GiB images, 1 % of their blocks changed",
-        || {
-            images::make_pair(&directory, &stage.source, &stage.pristine)?;
-            images::copy_sparse(&stage.pristine, &stage.target)
-        },
-    )?;
-    let equal = compare_equal(&stage)?;
-    let mut times = vec![Vec::new(); CASES.len()];
-    for round in 0..=RUNS {
-        for (case, times) in CASES.iter().zip(&mut times) {
-            let elapsed = time(case, &stage)?;
-            // The first round warms the caches and is not counted.
-            if round > 0 {
-                times.push(elapsed);
-            }
-        }
-    }
-    report(&times, &equal);
-    std::fs::remove_dir_all(&directory).context("remove the images")
-}
-
-/// A comparing tool on equal images, where it has to read everything.
-struct Full {
-    tool: &'static str,
-    median: Duration,
-}
-
-/// The comparing tools on equal images, in turn.
-fn compare_equal(stage: &Stage) -> Result<Vec<Full>> {
-    let copy = stage.pristine.with_extension("copy");
-    images::copy_sparse(&stage.pristine, &copy)?;
-    let same = Stage {
-        landfall: stage.landfall.clone(),
-        source: stage.pristine.clone(),
-        target: copy,
-        pristine: stage.pristine.clone(),
+    let wanted = |case: &&Case| {
+        options
+            .only
+            .as_ref()
+            .is_none_or(|only| case.id.starts_with(only.as_str()))
     };
-    let comparing: Vec<&Case> = CASES.iter().filter(|case| !case.applies).collect();
-    let mut times = vec![Vec::new(); comparing.len()];
-    for round in 0..=RUNS {
-        for (case, times) in comparing.iter().zip(&mut times) {
-            let elapsed = time(case, &same)?;
-            if round > 0 {
-                times.push(elapsed);
-            }
-        }
+    let mut rows = Vec::new();
+    for case in CASES.iter().filter(wanted) {
+        let title = format!("{} {}", case.id, case.what);
+        rows.push(task::step(&title, || {
+            run::measure(&stage, case, options.rounds)
+        })?);
     }
-    let medians = comparing.iter().zip(&times).map(|(case, times)| Full {
-        tool: case.tool,
-        median: median(times),
-    });
-    Ok(medians.collect())
-}
-
-fn time(case: &Case, stage: &Stage) -> Result<Duration> {
-    if case.applies {
-        images::copy_sparse(&stage.pristine, &stage.target)?;
+    if rows.is_empty() {
+        bail!("no case begins so: see crates/xtask/src/bench/cases.rs");
     }
-    let mut command = (case.command)(stage);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let begun = Instant::now();
-    let status = command
-        .status()
-        .with_context(|| format!("start {}", case.tool))?;
-    let elapsed = begun.elapsed();
-    let accepted = status
-        .code()
-        .is_some_and(|code| case.accepted.contains(&code));
-    ensure!(accepted, "{} ended with {status}", case.tool);
-    if case.applies {
-        ensure!(
-            images::equal(&stage.source, &stage.target)?,
-            "{} left a difference",
-            case.tool
-        );
-        images::copy_sparse(&stage.pristine, &stage.target)?;
+    let text = report::text(&rows, options.rounds);
+    crate::console::say(format_args!("\n{text}"));
+    if options.write {
+        let path: PathBuf = workspace::root().join("docs/benchmarks.md");
+        fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
     }
-    Ok(elapsed)
-}
-
-fn report(times: &[Vec<Duration>], equal: &[Full]) {
-    let medians: Vec<f64> = times
-        .iter()
-        .map(|times| median(times).as_secs_f64())
-        .collect();
-    console::say(format_args!(
-        "\n2 GiB raw pair, 1 % of 64 KiB blocks changed, warm, median of {RUNS} whole processes in turn"
-    ));
-    console::say(format_args!(
-        "{:<18} {:<32} {:>8} {:>22}",
-        "tool", "what it does", "seconds", "time / landfall's"
-    ));
-    for (case, seconds) in CASES.iter().zip(&medians) {
-        // Applying tools are held against the applying run, the others against the difference.
-        let ours = if case.applies { medians[1] } else { medians[0] };
-        console::say(format_args!(
-            "{:<18} {:<32} {seconds:>8.2} {:>22.2}",
-            case.tool,
-            case.what,
-            seconds / ours
-        ));
-    }
-    console::say("\nequal images, so that each tool reads them in full");
-    let ours = equal
-        .first()
-        .map_or(f64::NAN, |full| full.median.as_secs_f64());
-    for full in equal {
-        let seconds = full.median.as_secs_f64();
-        console::say(format_args!(
-            "{:<18} {:<32} {seconds:>8.2} {:>22.2}",
-            full.tool,
-            "finds no difference",
-            seconds / ours
-        ));
-    }
-}
-
-fn median(times: &[Duration]) -> Duration {
-    let mut sorted = times.to_vec();
-    sorted.sort_unstable();
-    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
-}
-
-fn with(program: impl AsRef<std::ffi::OsStr>, args: &[&str], stage: &Stage) -> Command {
-    let mut command = Command::new(program);
-    command
-        .args(args)
-        .arg(path(&stage.source))
-        .arg(path(&stage.target));
-    command
-}
-
-fn path(path: &Path) -> &std::ffi::OsStr {
-    path.as_os_str()
+    Ok(())
 }

@@ -38,7 +38,7 @@ enum Command {
     /// Print the sizes of the WASM and of the source, and fail when the WASM is too large
     Sizes,
     /// Measure Landfall's difference and apply beside other tools
-    Bench,
+    Bench(bench::Options),
     /// Build the browser's half: script, WASM, style sheet and icons
     Site(site::Options),
     /// Get the standard library for WebAssembly
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
         Command::Test(options) => test::run(&options),
         Command::Tidy => tidy::run(),
         Command::Sizes => sizes::run(),
-        Command::Bench => bench::run(),
+        Command::Bench(options) => bench::run(&options),
         Command::Site(options) => site::run(&options),
         Command::WasmStd(options) => setup::wasm_std(&options),
     };

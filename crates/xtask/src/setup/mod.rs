@@ -73,6 +73,8 @@ pub(crate) fn for_benchmark() -> Result<()> {
         apt::Need::program("qemu-img", "qemu-utils"),
         apt::Need::program("rsync", "rsync"),
         apt::Need::program("cmp", "diffutils"),
+        apt::Need::program("python3", "python3-minimal"),
+        apt::Need::program("time", "time"),
     ])
 }
 
