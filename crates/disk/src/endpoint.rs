@@ -1,4 +1,4 @@
-//! An end of a transfer as a person names it: a path.
+//! An end of a transfer as a person names it: a path or an NBD URI.
 
 use std::{
     fs::File,
@@ -8,7 +8,7 @@ use std::{
 
 use model::DiskFormat;
 
-use crate::{DiskError, Locator};
+use crate::{DiskError, Locator, NbdUri};
 
 /// The first bytes of every qcow2 image, after the format's specification.
 const QCOW2_MAGIC: [u8; 4] = *b"QFI\xfb";
@@ -19,9 +19,17 @@ impl Locator {
     /// beginning of a raw image.
     ///
     /// # Errors
-    /// [`DiskError::Open`] when the format has to be looked up and the file cannot be read.
+    /// [`DiskError::Open`] when the format has to be looked up and the file cannot be read, or when
+    /// an NBD URI cannot be understood.
     pub fn named(text: &str, format: Option<DiskFormat>) -> Result<Self, DiskError> {
         let path = PathBuf::from(text);
+        if NbdUri::is_one(text) {
+            let uri = NbdUri::parse(text).map_err(|error| DiskError::Open {
+                path,
+                source: io::Error::new(io::ErrorKind::InvalidInput, error),
+            })?;
+            return Ok(Self::Nbd(uri));
+        }
         let format = match format {
             Some(format) => format,
             None => probe(&path).map_err(|source| DiskError::Open {

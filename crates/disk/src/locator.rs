@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use model::DiskFormat;
 
+use crate::NbdUri;
+
 /// A disk's place. qcow2 images name their own backing files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Locator {
@@ -14,4 +16,6 @@ pub enum Locator {
         /// Format; never guessed from the content, which belongs to a guest.
         format: DiskFormat,
     },
+    /// An export of an NBD server.
+    Nbd(NbdUri),
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::DiskFormat;
 
-use crate::{Disk, DiskError, Locator, qcow2::Qcow2Disk, raw::RawDisk};
+use crate::{Disk, DiskError, Locator, nbd::NbdDisk, qcow2::Qcow2Disk, raw::RawDisk};
 
 /// What an opener may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,9 +21,15 @@ pub enum Access {
 /// [`DiskError::Open`] with the image that could not be opened, [`DiskError::Unaligned`] for a raw
 /// image that no disk can have.
 pub fn open(locator: &Locator, access: Access) -> Result<Arc<dyn Disk>, DiskError> {
-    let Locator::File { path, format } = locator;
-    Ok(match format {
-        DiskFormat::Raw => Arc::new(RawDisk::open(path, access)?),
-        DiskFormat::Qcow2 => Arc::new(Qcow2Disk::open(path, access)?),
+    Ok(match locator {
+        Locator::File {
+            path,
+            format: DiskFormat::Raw,
+        } => Arc::new(RawDisk::open(path, access)?),
+        Locator::File {
+            path,
+            format: DiskFormat::Qcow2,
+        } => Arc::new(Qcow2Disk::open(path, access)?),
+        Locator::Nbd(uri) => Arc::new(NbdDisk::open(uri, access)?),
     })
 }

@@ -34,6 +34,11 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// Logical sector size in bytes.
     fn sector(&self) -> u32;
 
+    /// Requests that are worth having on their way at once.
+    fn requests(&self) -> usize {
+        2
+    }
+
     /// Fills `buffer` from `offset`.
     ///
     /// # Errors

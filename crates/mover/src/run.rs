@@ -159,7 +159,8 @@ fn work_through(
     let work = Mutex::new(work);
     let (sender, outcomes) = sync_channel(QUEUE);
     thread::scope(|scope| {
-        for _ in 0..sizes.lanes {
+        let requests = io.task.source.requests().max(io.task.target.requests());
+        for _ in 0..sizes.lanes.max(requests) {
             let (sender, work) = (sender.clone(), &work);
             scope.spawn(move || lane::run(io.task, io.watch, work, &sender));
         }

@@ -1,5 +1,7 @@
 //! Images read and written here, judged by `qemu-img`.
 
+mod nbd;
+
 use std::{fs, path::Path, process::Command};
 
 use disk::{

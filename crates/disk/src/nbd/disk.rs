@@ -1,0 +1,243 @@
+//! An export as a disk.
+
+use std::{
+    io,
+    path::PathBuf,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use model::{ByteCount, ByteRange};
+
+use super::{
+    connection::{Connection, Request, Sink},
+    proto::{
+        CMD_BLOCK_STATUS, CMD_FLUSH, CMD_READ, CMD_WRITE, CMD_WRITE_ZEROES, STATE_ZERO, export,
+    },
+    uri::NbdUri,
+};
+use crate::{
+    Access, Disk, DiskError, Extent, ExtentKind,
+    traits::{check_range, push_extent},
+};
+
+/// Connections to a server that allows several: as many as requests that are worth having on
+/// their way at once.
+const CONNECTIONS: usize = 4;
+/// Of a request without payload.
+const LONGEST: u64 = 1 << 30;
+/// Zeroes for servers that cannot make them.
+static ZEROES: [u8; 65_536] = [0; 65_536];
+
+/// An export, over one connection or several.
+#[derive(Debug)]
+pub(crate) struct NbdDisk {
+    connections: Vec<Connection>,
+    next: AtomicUsize,
+    sector: u32,
+}
+
+impl NbdDisk {
+    pub(crate) fn open(uri: &NbdUri, access: Access) -> Result<Self, DiskError> {
+        let failed = |source| DiskError::Open {
+            path: PathBuf::from(uri.to_string()),
+            source,
+        };
+        let first = Connection::open(uri).map_err(failed)?;
+        let agreed = first.agreed;
+        if access == Access::Write && agreed.flags & export::READ_ONLY != 0 {
+            let read_only = io::Error::new(io::ErrorKind::PermissionDenied, "it is read-only");
+            return Err(failed(read_only));
+        }
+        let mut connections = vec![first];
+        if agreed.flags & export::CAN_MULTI_CONN != 0 {
+            for _ in 1..CONNECTIONS {
+                // A server may have fewer to give than it allows.
+                let Ok(more) = Connection::open(uri) else {
+                    break;
+                };
+                if more.agreed != agreed {
+                    break;
+                }
+                connections.push(more);
+            }
+        }
+        Ok(Self {
+            connections,
+            next: AtomicUsize::new(0),
+            sector: agreed.min_block.max(512),
+        })
+    }
+
+    fn connection(&self) -> &Connection {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        &self.connections[turn % self.connections.len()]
+    }
+
+    fn most(&self) -> usize {
+        usize::try_from(self.connections[0].agreed.most_payload).unwrap_or(usize::MAX)
+    }
+
+    fn has(&self, flag: u16) -> bool {
+        self.connections[0].agreed.flags & flag != 0
+    }
+
+    fn call(&self, request: Request<'_>, sink: Sink<'_>) -> io::Result<()> {
+        self.connection().call(request, sink)
+    }
+
+    fn read(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        let mut at = offset;
+        for part in buffer.chunks_mut(self.most()) {
+            let request = Request {
+                command: CMD_READ,
+                offset: at,
+                len: length(part.len() as u64),
+                payload: &[],
+            };
+            at += part.len() as u64;
+            self.call(request, Sink::Data(part))?;
+        }
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let mut at = offset;
+        for payload in data.chunks(self.most()) {
+            let request = Request {
+                command: CMD_WRITE,
+                offset: at,
+                len: length(payload.len() as u64),
+                payload,
+            };
+            at += payload.len() as u64;
+            self.call(request, Sink::Status)?;
+        }
+        Ok(())
+    }
+
+    fn zero(&self, range: ByteRange) -> io::Result<()> {
+        let mut at = range.start;
+        while at < range.end() {
+            let left = range.end() - at;
+            if self.has(export::SEND_WRITE_ZEROES) {
+                let len = left.min(LONGEST);
+                let request = Request {
+                    command: CMD_WRITE_ZEROES,
+                    offset: at,
+                    len: length(len),
+                    payload: &[],
+                };
+                self.call(request, Sink::Status)?;
+                at += len;
+            } else {
+                let len = left.min(ZEROES.len() as u64);
+                let zeroes = usize::try_from(len).map_or(&ZEROES[..], |len| &ZEROES[..len]);
+                self.write(at, zeroes)?;
+                at += len;
+            }
+        }
+        Ok(())
+    }
+
+    fn map(&self, range: ByteRange) -> io::Result<Vec<Extent>> {
+        let mut extents = Vec::new();
+        if self.connections[0].agreed.allocation.is_none() {
+            push_extent(&mut extents, range.start, range.end(), ExtentKind::Data);
+            return Ok(extents);
+        }
+        let mut at = range.start;
+        while at < range.end() {
+            let mut found = Vec::new();
+            let request = Request {
+                command: CMD_BLOCK_STATUS,
+                offset: at,
+                len: length((range.end() - at).min(LONGEST)),
+                payload: &[],
+            };
+            self.call(request, Sink::Extents(&mut found))?;
+            let before = at;
+            for (len, flags) in found {
+                let kind = if flags & STATE_ZERO != 0 {
+                    ExtentKind::Zero
+                } else {
+                    ExtentKind::Data
+                };
+                // The last one may reach past what was asked for.
+                let end = at.saturating_add(u64::from(len)).min(range.end());
+                push_extent(&mut extents, at, end, kind);
+                at = end;
+            }
+            if at == before {
+                return Err(io::Error::other("the NBD server maps no bytes"));
+            }
+        }
+        Ok(extents)
+    }
+}
+
+/// Lengths are cut to what fits before.
+fn length(len: u64) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+impl Disk for NbdDisk {
+    fn size(&self) -> ByteCount {
+        ByteCount(self.connections[0].agreed.size)
+    }
+
+    fn sector(&self) -> u32 {
+        self.sector
+    }
+
+    fn requests(&self) -> usize {
+        // Two on each: one is answered while the other is on its way.
+        (self.connections.len() * 2).max(4)
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), DiskError> {
+        let range = check_range(self.size(), offset, buffer.len())?;
+        self.read(offset, buffer)
+            .map_err(|source| DiskError::Read { range, source })
+    }
+
+    fn write_at(&self, offset: u64, data: &[u8]) -> Result<(), DiskError> {
+        let range = check_range(self.size(), offset, data.len())?;
+        self.write(offset, data)
+            .map_err(|source| DiskError::Write { range, source })
+    }
+
+    fn write_zeroes(&self, range: ByteRange) -> Result<(), DiskError> {
+        check_range(
+            self.size(),
+            range.start,
+            usize::try_from(range.len).unwrap_or(usize::MAX),
+        )?;
+        self.zero(range)
+            .map_err(|source| DiskError::Write { range, source })
+    }
+
+    fn flush(&self) -> Result<(), DiskError> {
+        if !self.has(export::SEND_FLUSH) {
+            return Ok(());
+        }
+        // With several connections, the protocol promises that one flush covers all.
+        let request = Request {
+            command: CMD_FLUSH,
+            offset: 0,
+            len: 0,
+            payload: &[],
+        };
+        self.call(request, Sink::Status)
+            .map_err(|source| DiskError::Flush { source })
+    }
+
+    fn extents(&self, range: ByteRange) -> Result<Vec<Extent>, DiskError> {
+        check_range(
+            self.size(),
+            range.start,
+            usize::try_from(range.len).unwrap_or(usize::MAX),
+        )?;
+        self.map(range)
+            .map_err(|source| DiskError::Map { range, source })
+    }
+}
