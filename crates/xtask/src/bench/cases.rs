@@ -43,6 +43,8 @@ pub(super) struct Case {
     pub(super) what: &'static str,
     pub(super) state: State,
     pub(super) target: Target,
+    /// Runs before the clock does, and its counterpart after it.
+    pub(super) around: Option<(&'static str, &'static str)>,
     pub(super) landfall: &'static str,
     pub(super) peers: &'static [Peer],
 }
@@ -52,6 +54,17 @@ const REBASE: &str = "rm -f ov; qemu-img create -q -f qcow2 -b $S -F raw ov && \
 const REBASE_COLD: &str = "rm -f ov; qemu-img create -q -f qcow2 -b $S -F raw ov && \
     qemu-img rebase -f qcow2 -b $X -F raw ov && qemu-img commit -q ov && sync $X";
 
+/// Servers of both ends, `A` and `B`, on unix sockets; the target's is `X` where there is one.
+const READ_SERVERS: (&str, &str) = (
+    "qemu-nbd --fork -t -r -e 16 --pid-file=a.pid -k $D/a.sock -f raw $S && \
+     qemu-nbd --fork -t -r -e 16 --pid-file=b.pid -k $D/b.sock -f raw $C",
+    "kill $(cat a.pid b.pid); sleep 0.1; rm -f a.sock b.sock a.pid b.pid",
+);
+const WRITE_SERVERS: (&str, &str) = (
+    "qemu-nbd --fork -t -r -e 16 --pid-file=a.pid -k $D/a.sock -f raw $S && \
+     qemu-nbd --fork -t -e 16 --discard=unmap --pid-file=b.pid -k $D/b.sock -f raw $X",
+    "kill $(cat a.pid b.pid); sleep 0.1; rm -f a.sock b.sock a.pid b.pid",
+);
 const fn peer(name: &'static str, program: &'static str, command: &'static str, goal: f64) -> Peer {
     Peer {
         name,
@@ -67,6 +80,7 @@ pub(super) const CASES: &[Case] = &[
         what: "difference only, raw, equal",
         state: State::Warm,
         target: Target::None,
+        around: None,
         landfall: "$L disk diff $S $C",
         peers: &[
             peer(
@@ -83,6 +97,7 @@ pub(super) const CASES: &[Case] = &[
         what: "difference only, qcow2 and qcow2, equal",
         state: State::Warm,
         target: Target::None,
+        around: None,
         landfall: "$L disk diff $SQ $CQ",
         peers: &[peer(
             "qemu-img compare",
@@ -96,6 +111,7 @@ pub(super) const CASES: &[Case] = &[
         what: "difference only, raw and qcow2, equal",
         state: State::Warm,
         target: Target::None,
+        around: None,
         landfall: "$L disk diff $S $CQ",
         peers: &[peer(
             "qemu-img compare",
@@ -109,6 +125,7 @@ pub(super) const CASES: &[Case] = &[
         what: "difference and apply in one process, 1 %, verified from the cache",
         state: State::Warm,
         target: Target::CopyOf("T1"),
+        around: None,
         landfall: "$L disk sync $S $X",
         peers: &[
             peer("qemu-img rebase + commit", "qemu-img", REBASE, 0.5),
@@ -131,6 +148,7 @@ pub(super) const CASES: &[Case] = &[
         what: "difference and apply in one process, 10 %, verified from the cache",
         state: State::Warm,
         target: Target::CopyOf("T10"),
+        around: None,
         landfall: "$L disk sync $S $X",
         peers: &[peer("qemu-img rebase + commit", "qemu-img", REBASE, 0.3)],
     },
@@ -139,6 +157,7 @@ pub(super) const CASES: &[Case] = &[
         what: "the same, 1 %, flushed and verified from the device",
         state: State::Warm,
         target: Target::CopyOf("T1"),
+        around: None,
         landfall: "$L disk sync --verify device $S $X",
         peers: &[peer(
             "qemu-img rebase + commit, flushed",
@@ -152,6 +171,7 @@ pub(super) const CASES: &[Case] = &[
         what: "difference only, raw, equal",
         state: State::Cold,
         target: Target::None,
+        around: None,
         landfall: "$L disk diff $S $C",
         peers: &[peer(
             "qemu-img compare",
@@ -165,6 +185,7 @@ pub(super) const CASES: &[Case] = &[
         what: "difference and apply, 1 %, flushed",
         state: State::Cold,
         target: Target::CopyOf("T1"),
+        around: None,
         landfall: "$L disk sync --flush $S $X",
         peers: &[
             peer("qemu-img rebase + commit", "qemu-img", REBASE_COLD, 0.6),
@@ -181,6 +202,7 @@ pub(super) const CASES: &[Case] = &[
         what: "full copy, file to file, sparse",
         state: State::Warm,
         target: Target::Empty,
+        around: None,
         landfall: "$L disk sync $S $X",
         peers: &[
             peer(
@@ -197,6 +219,7 @@ pub(super) const CASES: &[Case] = &[
         what: "full copy to qcow2",
         state: State::Warm,
         target: Target::Missing,
+        around: None,
         landfall: "$L disk sync --target-format qcow2 $S $X",
         peers: &[peer(
             "qemu-img convert",
@@ -210,6 +233,7 @@ pub(super) const CASES: &[Case] = &[
         what: "apply with the changed ranges given, 1 %",
         state: State::Warm,
         target: Target::CopyOf("T1"),
+        around: None,
         landfall: "$L disk sync --ranges $R1 $S $X",
         peers: &[peer(
             "python3 pread/pwrite",
@@ -219,6 +243,60 @@ pub(super) const CASES: &[Case] = &[
              for l in open(sys.argv[3]):\n  a,n=map(int,l.split());os.pwrite(t,os.pread(s,n,a),a)\n\
              ' $S $X $R1",
             1.2,
+        )],
+    },
+    Case {
+        id: "10",
+        what: "difference only, NBD on unix sockets, equal",
+        state: State::Warm,
+        target: Target::None,
+        around: Some(READ_SERVERS),
+        landfall: "$L disk diff nbd+unix:///?socket=$D/a.sock nbd+unix:///?socket=$D/b.sock",
+        peers: &[
+            peer(
+                "qemu-img compare",
+                "qemu-img",
+                "qemu-img compare -q -f raw -F raw nbd+unix:///?socket=$D/a.sock \
+                 nbd+unix:///?socket=$D/b.sock",
+                0.4,
+            ),
+            peer(
+                "nbdcopy of both to null:",
+                "nbdcopy",
+                "nbdcopy nbd+unix:///?socket=$D/a.sock null: & \
+                 nbdcopy nbd+unix:///?socket=$D/b.sock null: & wait",
+                1.2,
+            ),
+        ],
+    },
+    Case {
+        id: "11",
+        what: "difference and apply, NBD on unix sockets, 1 %",
+        state: State::Warm,
+        target: Target::CopyOf("T1"),
+        around: Some(WRITE_SERVERS),
+        landfall: "$L disk sync nbd+unix:///?socket=$D/a.sock nbd+unix:///?socket=$D/b.sock",
+        peers: &[peer(
+            "qemu-img rebase + commit",
+            "qemu-img",
+            "rm -f ov; qemu-img create -q -f qcow2 -b nbd+unix:///?socket=$D/a.sock -F raw ov && \
+             qemu-img rebase -f qcow2 -b nbd+unix:///?socket=$D/b.sock -F raw ov && \
+             qemu-img commit -q ov",
+            0.4,
+        )],
+    },
+    Case {
+        id: "13",
+        what: "full copy, NBD to NBD on unix sockets",
+        state: State::Warm,
+        target: Target::Empty,
+        around: Some(WRITE_SERVERS),
+        landfall: "$L disk sync nbd+unix:///?socket=$D/a.sock nbd+unix:///?socket=$D/b.sock",
+        peers: &[peer(
+            "nbdcopy",
+            "nbdcopy",
+            "nbdcopy nbd+unix:///?socket=$D/a.sock nbd+unix:///?socket=$D/b.sock",
+            1.1,
         )],
     },
 ];

@@ -118,7 +118,14 @@ fn once(stage: &Stage, case: &Case, tool: &Peer, check: bool) -> Result<Took> {
         State::Warm => warm(stage, case)?,
         State::Cold => cold()?,
     }
-    let took = time(stage, tool)?;
+    if let Some((before, _)) = case.around {
+        shell(stage, before)?;
+    }
+    let took = time(stage, tool);
+    if let Some((_, after)) = case.around {
+        shell(stage, after)?;
+    }
+    let took = took?;
     if check && case.target != Target::None {
         let plain = match case.target {
             Target::Missing => to_raw(stage)?,
@@ -138,6 +145,8 @@ fn once(stage: &Stage, case: &Case, tool: &Peer, check: bool) -> Result<Took> {
 fn warm(stage: &Stage, case: &Case) -> Result<()> {
     for name in ["S", "C", "SQ", "CQ", "X"] {
         let used = name == "S"
+            || (name == "X" && case.target != Target::None)
+            || (name == "C" && case.around.is_some())
             || case.landfall.ends_with(&format!("${name}"))
             || case.landfall.contains(&format!("${name} "));
         let path = stage.at(name);
@@ -164,21 +173,35 @@ fn to_raw(stage: &Stage) -> Result<PathBuf> {
     Ok(raw)
 }
 
-fn time(stage: &Stage, tool: &Peer) -> Result<Took> {
-    let figures = stage.at("time");
-    let mut command = Command::new("time");
+/// A command in the directory of the images, with the names of [`super::cases`].
+fn on_stage<'a>(stage: &Stage, command: &'a mut Command) -> &'a mut Command {
     command
-        .args(["-q", "-f", "%U %S %M", "-o"])
-        .arg(&figures)
-        .args(["sh", "-c", tool.command])
         .current_dir(&stage.directory)
         .env("L", &stage.landfall)
+        .env("D", &stage.directory)
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
+        .stdout(Stdio::null());
     for name in ["S", "C", "T1", "T10", "SQ", "CQ", "X", "R1"] {
         command.env(name, stage.at(name));
     }
+    command
+}
+
+fn shell(stage: &Stage, text: &str) -> Result<()> {
+    let mut command = Command::new("sh");
+    let status = on_stage(stage, command.args(["-c", text])).status()?;
+    ensure!(status.success(), "{text}: {status}");
+    Ok(())
+}
+
+fn time(stage: &Stage, tool: &Peer) -> Result<Took> {
+    let figures = stage.at("time");
+    let mut command = Command::new("time");
+    on_stage(stage, &mut command)
+        .args(["-q", "-f", "%U %S %M", "-o"])
+        .arg(&figures)
+        .args(["sh", "-c", tool.command])
+        .stderr(Stdio::piped());
     let begun = Instant::now();
     let out = command.output().context("start time")?;
     let seconds = begun.elapsed().as_secs_f64();

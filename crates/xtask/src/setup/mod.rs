@@ -75,6 +75,7 @@ pub(crate) fn for_benchmark() -> Result<()> {
         apt::Need::program("cmp", "diffutils"),
         apt::Need::program("python3", "python3-minimal"),
         apt::Need::program("time", "time"),
+        apt::Need::program("nbdcopy", "libnbd-bin"),
     ])
 }
 
