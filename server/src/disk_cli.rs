@@ -3,10 +3,11 @@
 mod map;
 mod progress;
 mod report;
+mod via;
 
 use std::{path::Path, process::ExitCode, sync::Arc, time::Instant};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use blockmap::{BlockSize, RangeSet};
 use clap::{Args, Subcommand, ValueEnum};
 use disk::{Access, Disk, Locator};
@@ -29,6 +30,8 @@ pub enum DiskCommand {
     Sync(SyncArgs),
     /// Compare two disks as the devices hold them, past the host's cache
     Verify(DiffArgs),
+    /// Be the far end of `sync --via`, over standard input and output
+    Serve(via::ServeArgs),
     /// Show which ranges of a disk hold data and which are known to be zero
     Map(map::MapArgs),
 }
@@ -54,9 +57,14 @@ impl From<Format> for DiskFormat {
 /// Two disks.
 #[derive(Debug, Args)]
 pub struct Ends {
-    /// What is read: a path
+    /// What is read: a path or an NBD URI
     source: String,
-    /// What is compared with it, and written by `sync`: a path
+    /// What is compared with it, and written by `sync`: a path or an NBD URI
+    #[arg(
+        required_unless_present = "via",
+        conflicts_with = "via",
+        default_value = ""
+    )]
     target: String,
     /// Format of the source; otherwise qcow2 by its first bytes, else raw
     #[arg(long, value_enum)]
@@ -71,6 +79,10 @@ pub struct Ends {
     /// in bytes per line
     #[arg(long, value_name = "FILE")]
     ranges: Option<std::path::PathBuf>,
+    /// Run this command as the far end and speak with it over its input and output: on the
+    /// target's host, `landfall disk serve TARGET`
+    #[arg(long, value_name = "COMMAND", conflicts_with = "ranges")]
+    via: Option<String>,
     /// Print one JSON object with every counter, and progress as JSON lines on standard error
     #[arg(long)]
     json: bool,
@@ -128,6 +140,7 @@ pub fn run(command: DiskCommand) -> ExitCode {
         DiskCommand::Diff(args) => diff(&args.ends, false),
         DiskCommand::Verify(args) => diff(&args.ends, true),
         DiskCommand::Sync(args) => sync(&args),
+        DiskCommand::Serve(args) => via::serve(&args),
         DiskCommand::Map(args) => map::run(&args),
     };
     done.unwrap_or_else(|error| {
@@ -137,6 +150,9 @@ pub fn run(command: DiskCommand) -> ExitCode {
 }
 
 fn diff(ends: &Ends, past_cache: bool) -> anyhow::Result<ExitCode> {
+    if let Some(command) = &ends.via {
+        return via::run(ends, command, None);
+    }
     let source = open(&ends.source, ends.source_format, Access::Read)?;
     let target = open(&ends.target, ends.target_format, Access::Read)?;
     if past_cache {
@@ -156,6 +172,7 @@ fn diff(ends: &Ends, past_cache: bool) -> anyhow::Result<ExitCode> {
         verify: None,
         equal,
         report: &report,
+        wire: None,
         seconds: begun.elapsed().as_secs_f64(),
     }
     .print(ends.json);
@@ -168,6 +185,9 @@ fn diff(ends: &Ends, past_cache: bool) -> anyhow::Result<ExitCode> {
 
 fn sync(args: &SyncArgs) -> anyhow::Result<ExitCode> {
     let ends = &args.ends;
+    if let Some(command) = &ends.via {
+        return via::run(ends, command, Some(args));
+    }
     let source = open(&ends.source, ends.source_format, Access::Read)?;
     make_when_missing(ends, source.size())?;
     let target = open(&ends.target, ends.target_format, Access::Write)?;
@@ -191,6 +211,7 @@ fn sync(args: &SyncArgs) -> anyhow::Result<ExitCode> {
         verify: Some(args.verify.word()),
         equal: true,
         report: &report,
+        wire: None,
         seconds: begun.elapsed().as_secs_f64(),
     }
     .print(ends.json);
@@ -216,13 +237,7 @@ fn open(name: &str, format: Option<Format>, access: Access) -> anyhow::Result<Ar
 }
 
 fn task(ends: &Ends, source: Arc<dyn Disk>, target: Arc<dyn Disk>) -> anyhow::Result<Task> {
-    let block = ends.block_size.checked_mul(1024).and_then(BlockSize::new);
-    let Some(block) = block else {
-        bail!(
-            "a block of {} KiB is not possible: give a power of two from 4 to 1024",
-            ends.block_size
-        );
-    };
+    let block = block(ends)?;
     ensure!(
         std::fs::canonicalize(&ends.source).ok() != std::fs::canonicalize(&ends.target).ok(),
         "source and target are the same file: name two disks"
@@ -239,6 +254,16 @@ fn task(ends: &Ends, source: Arc<dyn Disk>, target: Arc<dyn Disk>) -> anyhow::Re
         task_key: format!("{} to {}", ends.source, ends.target),
         apply: true,
         proof: Proof::Cache,
+    })
+}
+
+fn block(ends: &Ends) -> anyhow::Result<BlockSize> {
+    let block = ends.block_size.checked_mul(1024).and_then(BlockSize::new);
+    block.with_context(|| {
+        format!(
+            "a block of {} KiB is not possible: give a power of two from 4 to 1024",
+            ends.block_size
+        )
     })
 }
 

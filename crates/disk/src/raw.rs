@@ -2,14 +2,18 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io,
+    io::{self, IoSliceMut},
     num::NonZeroU64,
     os::unix::fs::FileExt,
     path::Path,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use model::{ByteCount, ByteRange};
-use rustix::fs::{Advice, FallocateFlags, SeekFrom, fadvise, fallocate, seek};
+use rustix::{
+    fs::{Advice, FallocateFlags, SeekFrom, fadvise, fallocate, seek},
+    io::{ReadWriteFlags, preadv2},
+};
 
 use crate::{
     Access, Disk, DiskError, Extent, ExtentKind,
@@ -24,7 +28,13 @@ pub(crate) const SECTOR: u32 = 512;
 pub(crate) struct RawDisk {
     file: File,
     size: ByteCount,
+    /// Whether reads may ask the host to keep no page that was not there before.
+    uncached: AtomicBool,
 }
+
+/// `RWF_DONTCACHE` of Linux 6.14: what a read brings into the page cache leaves with it, what was
+/// there stays.
+const DONT_CACHE: ReadWriteFlags = ReadWriteFlags::from_bits_retain(0x80);
 
 impl RawDisk {
     pub(crate) fn open(path: &Path, access: Access) -> Result<Self, DiskError> {
@@ -46,7 +56,11 @@ impl RawDisk {
                 sector: SECTOR,
             });
         }
-        Ok(Self { file, size })
+        Ok(Self {
+            file,
+            size,
+            uncached: AtomicBool::new(true),
+        })
     }
 
     /// The next position from `offset` on that holds data, or a hole; none past the last one.
@@ -56,6 +70,26 @@ impl RawDisk {
             Err(rustix::io::Errno::NXIO) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn read(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        let mut done = 0;
+        while done < buffer.len() && self.uncached.load(Ordering::Relaxed) {
+            let rest = &mut buffer[done..];
+            let at = offset + done as u64;
+            match preadv2(&self.file, &mut [IoSliceMut::new(rest)], at, DONT_CACHE) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(read) => done += read,
+                Err(rustix::io::Errno::INTR) => {}
+                // An older kernel, or a file system that cannot.
+                Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {
+                    self.uncached.store(false, Ordering::Relaxed);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.file
+            .read_exact_at(&mut buffer[done..], offset + done as u64)
     }
 
     fn map(&self, range: ByteRange) -> io::Result<Vec<Extent>> {
@@ -123,8 +157,7 @@ impl Disk for RawDisk {
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), DiskError> {
         let range = check_range(self.size, offset, buffer.len())?;
-        self.file
-            .read_exact_at(buffer, offset)
+        self.read(offset, buffer)
             .map_err(|source| DiskError::Read { range, source })
     }
 

@@ -75,6 +75,21 @@ pub enum MoverError {
         /// The range, one block.
         range: ByteRange,
     },
+    /// The stream to or from the far end failed.
+    #[error("the link to the far end")]
+    Link {
+        /// Why.
+        source: io::Error,
+    },
+    /// The far end could not go on.
+    #[error("the far end: {words}")]
+    FarEnd {
+        /// What it said.
+        words: String,
+    },
+    /// Everything was sent and written, and the roots of the two disks differ.
+    #[error("the disks differ after everything was written: their roots are not the same")]
+    Unproved,
     /// The allocation of a range could not be learned.
     #[error("map {range} of the {side}")]
     Map {
@@ -145,14 +160,16 @@ impl MoverError {
             Self::Cancelled
             | Self::SizeDiffers { .. }
             | Self::Mismatch { .. }
-            | Self::SourceChanged { .. } => false,
+            | Self::SourceChanged { .. }
+            | Self::FarEnd { .. }
+            | Self::Unproved => false,
             Self::Map { source, .. }
             | Self::Read { source, .. }
             | Self::Write { source, .. }
             | Self::Zero { source, .. }
             | Self::Flush { source }
             | Self::ReadBack { source, .. } => source.is_temporary(),
-            Self::Journal { source, .. } => matches!(
+            Self::Journal { source, .. } | Self::Link { source } => matches!(
                 source.kind(),
                 io::ErrorKind::Interrupted | io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock
             ),

@@ -18,6 +18,7 @@ mod io;
 mod journal;
 mod lane;
 mod meter;
+pub mod remote;
 mod report;
 mod run;
 mod settle;

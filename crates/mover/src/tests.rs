@@ -4,6 +4,7 @@ mod controls;
 mod faults;
 mod journal;
 mod oracle;
+mod remote;
 mod resume;
 
 use std::{path::Path, sync::Arc};

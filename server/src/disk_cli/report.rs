@@ -13,6 +13,8 @@ pub(super) struct Summary<'a> {
     pub(super) verify: Option<&'static str>,
     pub(super) equal: bool,
     pub(super) report: &'a Report,
+    /// Bytes over the link, in both directions.
+    pub(super) wire: Option<ByteCount>,
     pub(super) seconds: f64,
 }
 
@@ -23,6 +25,8 @@ struct Json<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     verify: Option<&'static str>,
     seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wire: Option<ByteCount>,
     to_send: ByteCount,
     counters: &'a DiskCounters,
     notes: Vec<String>,
@@ -41,6 +45,7 @@ impl Summary<'_> {
             equal: self.equal,
             verify: self.verify,
             seconds: self.seconds,
+            wire: self.wire,
             to_send: self.report.to_send,
             counters: &self.report.counters,
             notes: self.report.notes.iter().map(ToString::to_string).collect(),
@@ -67,6 +72,7 @@ impl Summary<'_> {
         };
         let mut lines = vec![compared, outcome];
         lines.extend(self.report.notes.iter().map(ToString::to_string));
+        lines.extend(self.wire.map(|wire| format!("{wire} over the link")));
         lines.push(format!("{:.2} s", self.seconds));
         lines.join("\n")
     }

@@ -1,0 +1,452 @@
+//! The far end: scans the target, and applies and proves what arrives.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    io::{self, BufReader, BufWriter, Read, Write},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+use blake3::Hash;
+use blockmap::BlockSize;
+use disk::{Disk, DiskError};
+use model::ByteRange;
+
+use super::{
+    frame::{Frame, Outcome, Terms, wrong},
+    root::{BlockDigest, Groups, Root, digest},
+    scan,
+};
+use crate::{buffer::Buffer, compare::length};
+
+/// Groups that may be scanned and not yet settled by the near end: what bounds the memory.
+const AHEAD: usize = 1024;
+/// Written bytes that are flushed and read back together, where the device is asked.
+const SETTLED: u64 = 64 << 20;
+
+/// Serves one synchronisation over a pair of streams. `open` gets the source's size and whether
+/// nothing is to be written, and opens the target.
+///
+/// # Errors
+/// When the streams end or fail, or the target does. The near end is told, if it still listens.
+pub fn serve(
+    open: impl FnOnce(u64, bool) -> Result<Arc<dyn Disk>, String>,
+    input: impl Read,
+    output: impl Write + Send,
+) -> io::Result<()> {
+    let mut input = BufReader::with_capacity(1 << 17, input);
+    let output = Output(Mutex::new(BufWriter::with_capacity(1 << 16, output)));
+    let result = begin(open, &mut input, &output);
+    if let Err(error) = &result {
+        // The near end may be gone.
+        drop(output.send(&Frame::Failed(error.to_string())));
+    }
+    result
+}
+
+struct Output<W: Write>(Mutex<BufWriter<W>>);
+
+impl<W: Write> Output<W> {
+    fn send(&self, frame: &Frame) -> io::Result<()> {
+        let mut output = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        frame.write(&mut *output)?;
+        output.flush()
+    }
+}
+
+fn begin<W: Write + Send>(
+    open: impl FnOnce(u64, bool) -> Result<Arc<dyn Disk>, String>,
+    input: &mut impl Read,
+    output: &Output<W>,
+) -> io::Result<()> {
+    let Some(Frame::Begin(terms)) = Frame::read(input)? else {
+        return Err(wrong("the near end did not begin"));
+    };
+    let block = BlockSize::new(terms.block).ok_or_else(|| wrong("an impossible block size"))?;
+    let target = open(terms.size, terms.dry_run).map_err(io::Error::other)?;
+    if target.size().0 != terms.size {
+        return Err(io::Error::other(format!(
+            "the source has {} bytes, the target {}",
+            terms.size,
+            target.size().0
+        )));
+    }
+    output.send(&Frame::Ready)?;
+    let far = Far {
+        groups: Groups {
+            size: terms.size,
+            block,
+        },
+        target,
+        terms,
+        scans: Mutex::new(Scans::default()),
+        changed: Condvar::new(),
+        ended: AtomicBool::new(false),
+    };
+    thread::scope(|scope| {
+        let lanes = thread::available_parallelism().map_or(1, usize::from);
+        for _ in 0..lanes.min(8) {
+            scope.spawn(|| far.scan_all(output));
+        }
+        let result = far.apply_all(input, output);
+        far.ended.store(true, Ordering::SeqCst);
+        far.changed.notify_all();
+        result
+    })
+}
+
+struct Far {
+    target: Arc<dyn Disk>,
+    groups: Groups,
+    terms: Terms,
+    scans: Mutex<Scans>,
+    changed: Condvar,
+    ended: AtomicBool,
+}
+
+/// Where scanning is.
+#[derive(Default)]
+struct Scans {
+    next: u64,
+    /// Of the window at `next`: which groups may hold data.
+    window: Vec<bool>,
+    /// Digests of groups that the near end has not settled.
+    open: HashMap<u64, Vec<BlockDigest>>,
+    /// Groups being scanned now.
+    busy: usize,
+    /// Groups that were called zero: first and count.
+    zero: BTreeMap<u64, u64>,
+    failed: Option<String>,
+}
+
+#[derive(Clone, Copy)]
+enum Next {
+    Scan(u64),
+    Zero(u64, u64),
+}
+
+impl Far {
+    fn lock(&self) -> MutexGuard<'_, Scans> {
+        self.scans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn scan_all<W: Write>(&self, output: &Output<W>) {
+        let mut buffer = Buffer::default();
+        loop {
+            let done = match self.next() {
+                Ok(None) => return,
+                Ok(Some(next)) => self.scan(next, &mut buffer, output),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = done {
+                self.lock().failed.get_or_insert(error.to_string());
+                drop(output.send(&Frame::Failed(error.to_string())));
+                return;
+            }
+        }
+    }
+
+    /// What to scan next; waits while the near end is too far behind.
+    fn next(&self) -> io::Result<Option<Next>> {
+        let mut scans = self.lock();
+        loop {
+            if self.ended.load(Ordering::SeqCst)
+                || scans.failed.is_some()
+                || scans.next >= self.groups.count()
+            {
+                return Ok(None);
+            }
+            if scans.open.len() + scans.busy < AHEAD {
+                break;
+            }
+            scans = self
+                .changed
+                .wait(scans)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        let first = scans.next;
+        if scans.window.is_empty() {
+            let end = self.groups.count();
+            let window = scan::with_data(&*self.target, self.groups, first, end);
+            scans.window = window.map_err(|error| failed("map", &error))?;
+        }
+        let zeroes = scans.window.iter().take_while(|data| !**data).count();
+        let taken = zeroes.max(1);
+        scans.window.drain(..taken);
+        scans.next += taken as u64;
+        if zeroes > 0 {
+            scans.zero.insert(first, zeroes as u64);
+            return Ok(Some(Next::Zero(first, zeroes as u64)));
+        }
+        scans.busy += 1;
+        Ok(Some(Next::Scan(first)))
+    }
+
+    fn scan<W: Write>(
+        &self,
+        next: Next,
+        buffer: &mut Buffer,
+        output: &Output<W>,
+    ) -> io::Result<()> {
+        let group = match next {
+            Next::Zero(first, count) => return output.send(&Frame::ZeroGroups { first, count }),
+            Next::Scan(group) => group,
+        };
+        let mut all = Vec::new();
+        scan::group::<ScanError>(
+            &*self.target,
+            self.groups,
+            group,
+            buffer,
+            |_, _, digests| {
+                all.extend_from_slice(digests);
+                Ok(())
+            },
+        )
+        .map_err(|error| error.0)?;
+        let short = |digest: &Hash| digest.as_bytes().first_chunk::<16>().copied();
+        let digests = all.iter().map(|it| it.as_ref().and_then(short)).collect();
+        {
+            let mut scans = self.lock();
+            scans.busy -= 1;
+            scans.open.insert(group, all);
+        }
+        output.send(&Frame::Digests { group, digests })
+    }
+
+    fn apply_all<W: Write>(&self, input: &mut impl Read, output: &Output<W>) -> io::Result<()> {
+        let mut apply = Apply {
+            far: self,
+            outcome: Outcome::default(),
+            root: Root::default(),
+            buffer: Buffer::default(),
+            unproved: Vec::new(),
+            unproved_bytes: 0,
+        };
+        loop {
+            match Frame::read(input)? {
+                Some(Frame::Data {
+                    start,
+                    len,
+                    digest,
+                    packed,
+                    bytes,
+                }) => apply.data(start, len, Hash::from_bytes(digest), packed, bytes)?,
+                Some(Frame::Zero { start, len }) => apply.zero(start, len)?,
+                Some(Frame::GroupDone { group }) => apply.settle_group(group)?,
+                Some(Frame::Done { .. }) => {
+                    let outcome = apply.finish()?;
+                    return output.send(&Frame::Proved(outcome));
+                }
+                Some(Frame::Failed(words)) => return Err(io::Error::other(words)),
+                Some(_) => return Err(wrong("the near end sent what only the far end says")),
+                None => return Err(wrong("the near end is gone")),
+            }
+        }
+    }
+}
+
+/// The writing half.
+struct Apply<'a> {
+    far: &'a Far,
+    outcome: Outcome,
+    root: Root,
+    buffer: Buffer,
+    /// Written and not yet read back from the device.
+    unproved: Vec<(ByteRange, BlockDigest)>,
+    unproved_bytes: u64,
+}
+
+impl Apply<'_> {
+    fn data(
+        &mut self,
+        start: u64,
+        len: u32,
+        wanted: Hash,
+        packed: bool,
+        bytes: Vec<u8>,
+    ) -> io::Result<()> {
+        let range = ByteRange::new(start, u64::from(len));
+        self.check(range, 1)?;
+        let bytes = if packed {
+            lz4_flex::block::decompress(&bytes, length(range.len))
+                .map_err(|_| wrong("a block arrived damaged"))?
+        } else {
+            bytes
+        };
+        if bytes.len() as u64 != range.len || digest(&bytes) != Some(wanted) {
+            return Err(wrong(&format!("{range} arrived damaged")));
+        }
+        self.note(range, Some(wanted))?;
+        if self.far.terms.dry_run {
+            return Ok(());
+        }
+        let target = &*self.far.target;
+        let written = target.write_at(start, &bytes);
+        written.map_err(|error| failed(&format!("write {range}"), &error))?;
+        self.wrote(range, Some(wanted), |target| target.write_at(start, &bytes))
+    }
+
+    fn zero(&mut self, start: u64, len: u64) -> io::Result<()> {
+        let range = ByteRange::new(start, len);
+        self.check(range, u64::MAX)?;
+        for block in self.far.groups.block.blocks(range) {
+            self.note(block, None)?;
+        }
+        if self.far.terms.dry_run {
+            return Ok(());
+        }
+        let target = &*self.far.target;
+        let written = target.write_zeroes(range);
+        written.map_err(|error| failed(&format!("zero {range}"), &error))?;
+        for block in self.far.groups.block.blocks(range) {
+            self.wrote(block, None, |target| target.write_zeroes(block))?;
+        }
+        Ok(())
+    }
+
+    /// Whole blocks of one group, at most so many.
+    fn check(&self, range: ByteRange, most: u64) -> io::Result<()> {
+        let groups = self.far.groups;
+        let block = groups.block.bytes();
+        let end = range.start.checked_add(range.len);
+        let whole = end.is_some_and(|end| {
+            end <= groups.size && (end.is_multiple_of(block) || end == groups.size)
+        });
+        let fits = range.len > 0
+            && range.start.is_multiple_of(block)
+            && whole
+            && range.len.div_ceil(block) <= most
+            && groups.of(range.start) == groups.of(range.end() - 1);
+        if fits {
+            Ok(())
+        } else {
+            Err(wrong("the near end sent a range that is no block"))
+        }
+    }
+
+    /// Remembers what a block will be, for the root.
+    fn note(&self, block: ByteRange, digest: BlockDigest) -> io::Result<()> {
+        let groups = self.far.groups;
+        let group = groups.of(block.start);
+        let mut scans = self.far.lock();
+        let called_zero = scans
+            .zero
+            .range(..=group)
+            .next_back()
+            .is_some_and(|(first, count)| group < first + count);
+        if called_zero && !scans.open.contains_key(&group) {
+            let blocks = groups.block.blocks(groups.range(group)).count();
+            scans.open.insert(group, vec![None; blocks]);
+        }
+        let index = (block.start - groups.range(group).start) / groups.block.bytes();
+        let slot = scans
+            .open
+            .get_mut(&group)
+            .and_then(|digests| digests.get_mut(length(index)));
+        match slot {
+            Some(slot) => {
+                *slot = digest;
+                Ok(())
+            }
+            None => Err(wrong("the near end sent a block before it was scanned")),
+        }
+    }
+
+    /// Proves a written block, now or with others; writes it again, once, when it is not right.
+    fn wrote(
+        &mut self,
+        block: ByteRange,
+        wanted: BlockDigest,
+        again: impl FnOnce(&dyn Disk) -> Result<(), DiskError>,
+    ) -> io::Result<()> {
+        self.outcome.written += block.len;
+        if self.far.terms.device {
+            self.unproved.push((block, wanted));
+            self.unproved_bytes += block.len;
+            return if self.unproved_bytes >= SETTLED {
+                self.prove_from_device()
+            } else {
+                Ok(())
+            };
+        }
+        if self.read_back(block)? != wanted {
+            again(&*self.far.target).map_err(|error| failed(&format!("write {block}"), &error))?;
+            if self.read_back(block)? != wanted {
+                return Err(mismatch(block));
+            }
+            self.outcome.repaired += block.len;
+        }
+        self.outcome.verified += block.len;
+        Ok(())
+    }
+
+    fn read_back(&mut self, block: ByteRange) -> io::Result<BlockDigest> {
+        self.buffer.resize(length(block.len));
+        let read = self.far.target.read_at(block.start, &mut self.buffer);
+        read.map_err(|error| failed(&format!("read back {block}"), &error))?;
+        Ok(digest(&self.buffer))
+    }
+
+    fn prove_from_device(&mut self) -> io::Result<()> {
+        let flushed = self.far.target.flush();
+        flushed.map_err(|error| failed("flush the target", &error))?;
+        self.unproved_bytes = 0;
+        for (block, wanted) in std::mem::take(&mut self.unproved) {
+            self.far.target.forget_cached(block);
+            if self.read_back(block)? != wanted {
+                return Err(mismatch(block));
+            }
+            self.outcome.verified += block.len;
+        }
+        Ok(())
+    }
+
+    /// A group is as it will be: its digests make place for others.
+    fn settle_group(&mut self, group: u64) -> io::Result<()> {
+        let digests = self.far.lock().open.remove(&group);
+        let digests = digests.ok_or_else(|| wrong("a group was settled twice"))?;
+        self.root.put(group, &digests);
+        self.far.changed.notify_all();
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<Outcome> {
+        if self.far.terms.device && !self.far.terms.dry_run {
+            self.prove_from_device()?;
+        }
+        let scans = self.far.lock();
+        if let Some(words) = &scans.failed {
+            return Err(io::Error::other(words.clone()));
+        }
+        if !scans.open.is_empty() || scans.next < self.far.groups.count() {
+            return Err(wrong("the near end ended before all was compared"));
+        }
+        self.outcome.root = self.root.finish(self.far.groups);
+        Ok(self.outcome)
+    }
+}
+
+/// An error of a scan, with its place.
+struct ScanError(io::Error);
+
+impl From<(ByteRange, DiskError)> for ScanError {
+    fn from((range, error): (ByteRange, DiskError)) -> Self {
+        Self(failed(&format!("read {range}"), &error))
+    }
+}
+
+fn mismatch(block: ByteRange) -> io::Error {
+    io::Error::other(format!(
+        "{block} of the target differ from what was written"
+    ))
+}
+
+fn failed(what: &str, error: &DiskError) -> io::Error {
+    let cause = std::error::Error::source(error)
+        .map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"));
+    io::Error::other(format!("{what} of the target: {cause}"))
+}

@@ -1,0 +1,271 @@
+//! What travels between the ends: a kind, a length, a payload. Numbers are little endian.
+
+use std::io::{self, Read, Write};
+
+use super::root::GROUP;
+
+/// Names this protocol and its version.
+pub(super) const HELLO: [u8; 8] = *b"LFDISK01";
+/// No payload is longer: a block of the largest size with its head.
+const LONGEST: u32 = (1 << 20) + 4096;
+
+/// How the far end proves what it wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Terms {
+    pub(super) size: u64,
+    pub(super) block: u32,
+    /// Flush, and read back from the device.
+    pub(super) device: bool,
+    /// Write nothing.
+    pub(super) dry_run: bool,
+}
+
+/// What the far end says at the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Outcome {
+    pub(super) root: [u8; 32],
+    pub(super) written: u64,
+    pub(super) verified: u64,
+    pub(super) repaired: u64,
+}
+
+/// One message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Frame {
+    /// Near: what is asked for.
+    Begin(Terms),
+    /// Far: it can be done.
+    Ready,
+    /// Far: the digests of a group's blocks; none of a block of zeroes.
+    Digests {
+        group: u64,
+        digests: Vec<Option<[u8; 16]>>,
+    },
+    /// Far: groups that are zero, first and count.
+    ZeroGroups { first: u64, count: u64 },
+    /// Near: a block that differs, with the digest of its content.
+    Data {
+        start: u64,
+        len: u32,
+        digest: [u8; 32],
+        /// lz4 instead of plain bytes.
+        packed: bool,
+        bytes: Vec<u8>,
+    },
+    /// Near: a range of whole blocks that is zero at the source.
+    Zero { start: u64, len: u64 },
+    /// Near: all of a group was sent.
+    GroupDone { group: u64 },
+    /// Near: all was sent; the source's root.
+    Done { root: [u8; 32] },
+    /// Far: all is written and proved.
+    Proved(Outcome),
+    /// Either: it cannot go on, and why.
+    Failed(String),
+}
+
+impl Frame {
+    /// Writes the frame; returns its bytes on the wire.
+    pub(super) fn write(&self, to: &mut impl Write) -> io::Result<u64> {
+        let mut head = vec![0; 5];
+        let mut body: &[u8] = &[];
+        let kind = match self {
+            Self::Begin(terms) => {
+                head.extend(HELLO);
+                head.extend(terms.size.to_le_bytes());
+                head.extend(terms.block.to_le_bytes());
+                head.push(u8::from(terms.device));
+                head.push(u8::from(terms.dry_run));
+                1
+            }
+            Self::Ready => {
+                head.extend(HELLO);
+                2
+            }
+            Self::Digests { group, digests } => {
+                head.extend(group.to_le_bytes());
+                head.extend(bitmap(digests));
+                head.extend(digests.iter().flatten().flatten());
+                3
+            }
+            Self::ZeroGroups { first, count } => {
+                head.extend(first.to_le_bytes());
+                head.extend(count.to_le_bytes());
+                4
+            }
+            Self::Data {
+                start,
+                len,
+                digest,
+                packed,
+                bytes,
+            } => {
+                head.extend(start.to_le_bytes());
+                head.extend(len.to_le_bytes());
+                head.extend(digest);
+                head.push(u8::from(*packed));
+                body = bytes;
+                5
+            }
+            Self::Zero { start, len } => {
+                head.extend(start.to_le_bytes());
+                head.extend(len.to_le_bytes());
+                6
+            }
+            Self::GroupDone { group } => {
+                head.extend(group.to_le_bytes());
+                7
+            }
+            Self::Done { root } => {
+                head.extend(root);
+                8
+            }
+            Self::Proved(outcome) => {
+                head.extend(outcome.root);
+                head.extend(outcome.written.to_le_bytes());
+                head.extend(outcome.verified.to_le_bytes());
+                head.extend(outcome.repaired.to_le_bytes());
+                9
+            }
+            Self::Failed(words) => {
+                body = words.as_bytes();
+                10
+            }
+        };
+        let len = head.len() - 5 + body.len();
+        let len = u32::try_from(len).map_err(|_| wrong("a frame is too long"))?;
+        head[0] = kind;
+        head[1..5].copy_from_slice(&len.to_le_bytes());
+        to.write_all(&head)?;
+        to.write_all(body)?;
+        Ok(u64::from(len) + 5)
+    }
+
+    /// Reads the next frame; none where the other end closed between two.
+    pub(super) fn read(from: &mut impl Read) -> io::Result<Option<Self>> {
+        let mut kind = [0];
+        if from.read(&mut kind)? == 0 {
+            return Ok(None);
+        }
+        let mut len = [0; 4];
+        from.read_exact(&mut len)?;
+        let len = u32::from_le_bytes(len);
+        if len > LONGEST {
+            return Err(wrong("the other end sent a frame that is too long"));
+        }
+        let mut payload = vec![0; usize::try_from(len).unwrap_or_default()];
+        from.read_exact(&mut payload)?;
+        parse(kind[0], &payload)
+            .map(Some)
+            .ok_or_else(|| wrong("the other end does not speak Landfall's protocol"))
+    }
+}
+
+fn parse(kind: u8, payload: &[u8]) -> Option<Frame> {
+    let mut rest = payload;
+    let frame = match kind {
+        1 => {
+            if take::<8>(&mut rest)? != HELLO {
+                return None;
+            }
+            Frame::Begin(Terms {
+                size: number(&mut rest)?,
+                block: u32::from_le_bytes(take(&mut rest)?),
+                device: take::<1>(&mut rest)? != [0],
+                dry_run: take::<1>(&mut rest)? != [0],
+            })
+        }
+        2 if take::<8>(&mut rest)? == HELLO => Frame::Ready,
+        3 => {
+            let group = number(&mut rest)?;
+            let digests = digests(&mut rest)?;
+            Frame::Digests { group, digests }
+        }
+        4 => Frame::ZeroGroups {
+            first: number(&mut rest)?,
+            count: number(&mut rest)?,
+        },
+        5 => {
+            let start = number(&mut rest)?;
+            let len = u32::from_le_bytes(take(&mut rest)?);
+            let digest = take(&mut rest)?;
+            let packed = take::<1>(&mut rest)? != [0];
+            let bytes = std::mem::take(&mut rest).to_vec();
+            Frame::Data {
+                start,
+                len,
+                digest,
+                packed,
+                bytes,
+            }
+        }
+        6 => Frame::Zero {
+            start: number(&mut rest)?,
+            len: number(&mut rest)?,
+        },
+        7 => Frame::GroupDone {
+            group: number(&mut rest)?,
+        },
+        8 => Frame::Done {
+            root: take(&mut rest)?,
+        },
+        9 => Frame::Proved(Outcome {
+            root: take(&mut rest)?,
+            written: number(&mut rest)?,
+            verified: number(&mut rest)?,
+            repaired: number(&mut rest)?,
+        }),
+        10 => {
+            let words = String::from_utf8_lossy(std::mem::take(&mut rest)).into_owned();
+            Frame::Failed(words)
+        }
+        _ => return None,
+    };
+    rest.is_empty().then_some(frame)
+}
+
+/// The number of blocks, and a bit for each that has a digest.
+fn bitmap(digests: &[Option<[u8; 16]>]) -> Vec<u8> {
+    let count = u16::try_from(digests.len()).unwrap_or(u16::MAX);
+    let mut bytes = count.to_le_bytes().to_vec();
+    for eight in digests.chunks(8) {
+        let bits = eight.iter().enumerate();
+        bytes.push(bits.fold(0, |byte, (bit, digest)| {
+            byte | u8::from(digest.is_some()) << bit
+        }));
+    }
+    bytes
+}
+
+fn digests(rest: &mut &[u8]) -> Option<Vec<Option<[u8; 16]>>> {
+    let count = usize::from(u16::from_le_bytes(take(rest)?));
+    if count as u64 > GROUP {
+        return None;
+    }
+    let (bits, after) = rest.split_at_checked(count.div_ceil(8))?;
+    *rest = after;
+    (0..count)
+        .map(|index| {
+            let there = bits.get(index / 8)? >> (index % 8) & 1 == 1;
+            if there {
+                take(rest).map(Some)
+            } else {
+                Some(None)
+            }
+        })
+        .collect()
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (first, after) = rest.split_first_chunk::<N>()?;
+    *rest = after;
+    Some(*first)
+}
+
+fn number(rest: &mut &[u8]) -> Option<u64> {
+    take(rest).map(u64::from_le_bytes)
+}
+
+pub(super) fn wrong(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}

@@ -1,0 +1,20 @@
+//! Ends apart: the source is read by one process and the target by another, joined by a pipe or a
+//! socket.
+//!
+//! The far end scans its disk in groups of blocks and sends a digest per block; the near end scans
+//! the same groups, and sends the blocks whose digests differ. Both scan at once, and neither
+//! waits for an answer about a single block. A block travels with its whole digest: the far end
+//! checks it when it arrives and again after it was written. At the end both ends state the root
+//! of all digests: equal roots prove equal disks.
+//!
+//! Digests are BLAKE3. The far end sends the first 16 bytes of each, which decide what is sent; the
+//! root is made of all 32. A group of zeroes has no digest.
+
+mod far;
+mod frame;
+mod near;
+mod root;
+mod scan;
+
+pub use far::serve;
+pub use near::{Remote, sync};

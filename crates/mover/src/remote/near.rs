@@ -1,0 +1,520 @@
+//! The near end: scans the source, and sends what the far end's digests do not match.
+
+use std::{
+    io::{self, BufReader, BufWriter, Read, Write},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    },
+    thread,
+    time::Duration,
+};
+
+use blake3::Hash;
+use blockmap::BlockSize;
+use disk::{Disk, DiskError};
+use model::{ByteCount, ByteRange, DiskCounters, DiskPhase};
+
+use super::{
+    frame::{Frame, Outcome, Terms},
+    root::{BlockDigest, Groups, Root},
+    scan,
+};
+use crate::{
+    Controls, Meter, MoverError, Proof, Report, buffer::Buffer, compare::slice, error::Side,
+    watch::Watch,
+};
+
+/// Jobs that wait for a worker.
+const JOBS: usize = 64;
+/// Frames that wait for the wire.
+const FRAMES: usize = 64;
+/// With so many frames waiting, the wire is what takes time, and packing pays.
+const BACKLOG: usize = 4;
+/// How often a waiting thread looks at the controls.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// A synchronisation with a far end.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    /// What is read; its content must not change.
+    pub source: Arc<dyn Disk>,
+    /// The unit of comparison.
+    pub block: BlockSize,
+    /// Whether to write; otherwise a dry run.
+    pub apply: bool,
+    /// How the far end proves what it wrote.
+    pub proof: Proof,
+}
+
+/// Makes the far end's disk equal to the source and proves it by the roots of both.
+///
+/// Returns the report and the bytes that went over the wire, in both directions.
+///
+/// # Errors
+/// [`MoverError::Link`] when the streams fail, [`MoverError::FarEnd`] with what the far end said,
+/// [`MoverError::Unproved`] when the roots differ, and what reading the source returns.
+pub fn sync(
+    task: &Remote,
+    input: impl Read + Send,
+    output: impl Write + Send,
+    controls: &Controls,
+    meter: &Meter,
+) -> Result<(Report, ByteCount), MoverError> {
+    let size = task.source.size();
+    meter.begin(DiskCounters {
+        phase: DiskPhase::Moving,
+        to_scan: size,
+        ..DiskCounters::default()
+    });
+    let watch = Watch::new(controls, meter);
+    let near = Near {
+        task,
+        groups: Groups {
+            size: size.0,
+            block: task.block,
+        },
+        watch: &watch,
+        root: Mutex::default(),
+        to_send: AtomicU64::new(0),
+        queued: AtomicUsize::new(0),
+    };
+    let (outcome, wire) = near.run(input, output)?;
+    meter.update(|counters| {
+        counters.written = ByteCount(outcome.written);
+        counters.verified = ByteCount(outcome.verified);
+    });
+    meter.set_phase(DiskPhase::Done);
+    let report = Report {
+        counters: meter.counters(),
+        to_send: ByteCount(near.to_send.load(Ordering::Relaxed)),
+        notes: Vec::new(),
+    };
+    Ok((report, ByteCount(wire)))
+}
+
+struct Near<'a> {
+    task: &'a Remote,
+    groups: Groups,
+    watch: &'a Watch<'a>,
+    root: Mutex<Root>,
+    to_send: AtomicU64,
+    /// Frames that wait for the wire.
+    queued: AtomicUsize,
+}
+
+/// A group to compare; no digests where the far end has nothing but zeroes.
+struct Job {
+    group: u64,
+    theirs: Option<Vec<Option<[u8; 16]>>>,
+}
+
+/// What a thread tells when it ends.
+type Told = Result<Option<Outcome>, MoverError>;
+
+fn link(source: io::Error) -> MoverError {
+    MoverError::Link { source }
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "every frame that is not awaited is the same mistake of the far end"
+)]
+impl Near<'_> {
+    /// Begins, then lets one thread read, some work and one write, until the far end has proved.
+    fn run(
+        &self,
+        input: impl Read + Send,
+        mut output: impl Write + Send,
+    ) -> Result<(Outcome, u64), MoverError> {
+        let mut input = Counted {
+            inner: BufReader::with_capacity(1 << 17, input),
+            bytes: 0,
+        };
+        let terms = Terms {
+            size: self.groups.size,
+            block: u32::try_from(self.groups.block.bytes()).unwrap_or(u32::MAX),
+            device: self.task.proof == Proof::Device,
+            dry_run: !self.task.apply,
+        };
+        let mut wire = Frame::Begin(terms).write(&mut output).map_err(link)?;
+        output.flush().map_err(link)?;
+        if self.frame(&mut input)? != Frame::Ready {
+            return Err(protocol());
+        }
+        let (jobs, waiting_jobs) = sync_channel::<Job>(JOBS);
+        let (frames, waiting_frames) = sync_channel::<Frame>(FRAMES);
+        let (tell, told) = sync_channel::<Told>(16);
+        let waiting_jobs = Mutex::new(waiting_jobs);
+        let sent = AtomicU64::new(0);
+        let outcome = thread::scope(|scope| {
+            let (waiting_jobs, sent, input) = (&waiting_jobs, &sent, &mut input);
+            {
+                let tell = tell.clone();
+                scope.spawn(move || {
+                    let result = self.write_all(output, &waiting_frames, sent);
+                    if result.is_err() {
+                        drop(tell.send(result.map(|()| None)));
+                    }
+                });
+            }
+            let lanes = thread::available_parallelism()
+                .map_or(1, usize::from)
+                .min(8);
+            let workers: Vec<_> = (0..lanes)
+                .map(|_| {
+                    let (tell, frames) = (tell.clone(), frames.clone());
+                    scope.spawn(move || {
+                        let result = self.work(waiting_jobs, &frames);
+                        if result.is_err() {
+                            drop(tell.send(result.map(|()| None)));
+                        }
+                    })
+                })
+                .collect();
+            {
+                let tell = tell.clone();
+                scope.spawn(move || {
+                    let result = self.read_all(input, jobs, || {
+                        for worker in workers {
+                            drop(worker.join());
+                        }
+                        self.done(&frames)
+                    });
+                    drop(tell.send(result.map(Some)));
+                });
+            }
+            drop(tell);
+            let outcome = self.hear(&told);
+            self.watch.abandon();
+            outcome
+        })?;
+        wire += sent.load(Ordering::Relaxed) + input.bytes;
+        Ok((outcome, wire))
+    }
+
+    /// Waits for the first error or for the end.
+    fn hear(&self, told: &Receiver<Told>) -> Result<Outcome, MoverError> {
+        loop {
+            match told.recv_timeout(GLANCE) {
+                Ok(Ok(Some(outcome))) => return Ok(outcome),
+                Ok(Ok(None)) => {}
+                Ok(Err(error)) => return Err(error),
+                Err(RecvTimeoutError::Timeout) => self.watch.alive()?,
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.watch.alive()?;
+                    return Err(protocol());
+                }
+            }
+        }
+    }
+
+    fn frame(&self, input: &mut impl Read) -> Result<Frame, MoverError> {
+        match Frame::read(input).map_err(link)? {
+            Some(Frame::Failed(words)) => Err(MoverError::FarEnd { words }),
+            Some(frame) => Ok(frame),
+            None => Err(link(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the far end ended before its work was done",
+            ))),
+        }
+    }
+
+    /// Hands out groups as the far end names them, then waits for its proof.
+    fn read_all(
+        &self,
+        input: &mut impl Read,
+        jobs: SyncSender<Job>,
+        all_sent: impl FnOnce() -> Result<[u8; 32], MoverError>,
+    ) -> Result<Outcome, MoverError> {
+        let mut left = self.groups.count();
+        while left > 0 {
+            match self.frame(input)? {
+                Frame::Digests { group, digests } if group < self.groups.count() => {
+                    left -= 1;
+                    let theirs = Some(digests);
+                    jobs.send(Job { group, theirs })
+                        .map_err(|_| MoverError::Cancelled)?;
+                }
+                Frame::ZeroGroups { first, count }
+                    if count <= left && first.saturating_add(count) <= self.groups.count() =>
+                {
+                    left -= count;
+                    self.zero_groups(first, count, &jobs)?;
+                }
+                _ => return Err(protocol()),
+            }
+        }
+        drop(jobs);
+        let root = all_sent()?;
+        match self.frame(input)? {
+            // A dry run leaves the disks as different as they were.
+            Frame::Proved(outcome) if outcome.root == root || !self.task.apply => Ok(outcome),
+            Frame::Proved(_) => Err(MoverError::Unproved),
+            _ => Err(protocol()),
+        }
+    }
+
+    /// Of groups that are zero at the far end, only those that may hold data here are looked at.
+    fn zero_groups(
+        &self,
+        first: u64,
+        count: u64,
+        jobs: &SyncSender<Job>,
+    ) -> Result<(), MoverError> {
+        let (mut at, end) = (first, first + count);
+        while at < end {
+            self.watch.checkpoint()?;
+            let found = scan::with_data(&*self.task.source, self.groups, at, end);
+            let found = found.map_err(|source| MoverError::Map {
+                side: Side::Source,
+                range: self.groups.range(at),
+                source,
+            })?;
+            for (group, data) in (at..).zip(&found) {
+                if *data {
+                    let theirs = None;
+                    jobs.send(Job { group, theirs })
+                        .map_err(|_| MoverError::Cancelled)?;
+                } else {
+                    let len = ByteCount(self.groups.range(group).len);
+                    self.watch.meter.update(|counters| {
+                        counters.scanned = counters.scanned.saturating_add(len);
+                        counters.skipped = counters.skipped.saturating_add(len);
+                    });
+                }
+            }
+            at += found.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn done(&self, frames: &SyncSender<Frame>) -> Result<[u8; 32], MoverError> {
+        let root = self
+            .root
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .finish(self.groups);
+        self.send(frames, Frame::Done { root })?;
+        Ok(root)
+    }
+
+    fn send(&self, frames: &SyncSender<Frame>, frame: Frame) -> Result<(), MoverError> {
+        self.queued.fetch_add(1, Ordering::Relaxed);
+        frames.send(frame).map_err(|_| MoverError::Cancelled)
+    }
+
+    fn write_all(
+        &self,
+        output: impl Write,
+        frames: &Receiver<Frame>,
+        sent: &AtomicU64,
+    ) -> Result<(), MoverError> {
+        let mut output = BufWriter::with_capacity(1 << 17, output);
+        loop {
+            let frame = match frames.try_recv() {
+                Ok(frame) => frame,
+                Err(_) => {
+                    output.flush().map_err(link)?;
+                    match frames.recv_timeout(GLANCE) {
+                        Ok(frame) => frame,
+                        Err(RecvTimeoutError::Timeout) => {
+                            self.watch.alive()?;
+                            continue;
+                        }
+                        Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                    }
+                }
+            };
+            self.queued.fetch_sub(1, Ordering::Relaxed);
+            let bytes = frame.write(&mut output).map_err(link)?;
+            sent.fetch_add(bytes, Ordering::Relaxed);
+        }
+    }
+
+    fn work(
+        &self,
+        jobs: &Mutex<Receiver<Job>>,
+        frames: &SyncSender<Frame>,
+    ) -> Result<(), MoverError> {
+        let mut buffer = Buffer::default();
+        loop {
+            self.watch.checkpoint()?;
+            let next = jobs
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .recv_timeout(GLANCE);
+            match next {
+                Ok(job) => self.group(&job, &mut buffer, frames)?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+        }
+    }
+
+    fn group(
+        &self,
+        job: &Job,
+        buffer: &mut Buffer,
+        frames: &SyncSender<Frame>,
+    ) -> Result<(), MoverError> {
+        let range = self.groups.range(job.group);
+        let blocks = self.groups.block.blocks(range).count();
+        if job.theirs.as_ref().is_some_and(|all| all.len() != blocks) {
+            return Err(protocol());
+        }
+        let mut ours = Vec::with_capacity(blocks);
+        let mut wrote = false;
+        scan::group::<MoverError>(
+            &*self.task.source,
+            self.groups,
+            job.group,
+            buffer,
+            |piece, bytes, digests| {
+                self.watch.checkpoint()?;
+                let from = ours.len();
+                ours.extend_from_slice(digests);
+                let theirs = |index: usize| {
+                    let all = job.theirs.as_ref()?;
+                    all.get(from + index).copied().flatten()
+                };
+                wrote |= self.piece(piece, bytes, digests, theirs, frames)?;
+                Ok(())
+            },
+        )?;
+        self.root
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .put(job.group, &ours);
+        // The far end remembers a group of zeroes only once something was sent for it.
+        if wrote || job.theirs.is_some() {
+            let group = job.group;
+            self.send(frames, Frame::GroupDone { group })?;
+        }
+        Ok(())
+    }
+
+    /// Sends what differs in a piece; whether anything did.
+    fn piece(
+        &self,
+        piece: ByteRange,
+        bytes: &[u8],
+        digests: &[BlockDigest],
+        theirs: impl Fn(usize) -> Option<[u8; 16]>,
+        frames: &SyncSender<Frame>,
+    ) -> Result<bool, MoverError> {
+        let mut wrote = false;
+        for (index, block) in self.groups.block.blocks(piece).enumerate() {
+            let len = ByteCount(block.len);
+            let (ours, theirs) = (digests.get(index).copied().flatten(), theirs(index));
+            let same = match (&ours, &theirs) {
+                (None, None) => true,
+                (Some(ours), Some(theirs)) => ours.as_bytes().starts_with(theirs),
+                (None, Some(_)) | (Some(_), None) => false,
+            };
+            self.watch.meter.update(|counters| {
+                counters.scanned = counters.scanned.saturating_add(len);
+                let counter = match (same, bytes.is_empty() && theirs.is_none()) {
+                    (true, true) => &mut counters.skipped,
+                    (true, false) => &mut counters.equal,
+                    (false, _) => &mut counters.different,
+                };
+                *counter = counter.saturating_add(len);
+            });
+            if same {
+                continue;
+            }
+            wrote = self.task.apply;
+            match ours {
+                None => self.send_zero(block, frames)?,
+                Some(digest) => {
+                    self.send_block(block, slice(bytes, piece, block), digest, frames)?;
+                }
+            }
+        }
+        Ok(wrote)
+    }
+
+    fn send_zero(&self, block: ByteRange, frames: &SyncSender<Frame>) -> Result<(), MoverError> {
+        if !self.task.apply {
+            return Ok(());
+        }
+        let (start, len) = (block.start, block.len);
+        self.send(frames, Frame::Zero { start, len })?;
+        self.watch.meter.update(|counters| {
+            counters.zeroed = counters.zeroed.saturating_add(ByteCount(len));
+        });
+        Ok(())
+    }
+
+    fn send_block(
+        &self,
+        block: ByteRange,
+        bytes: &[u8],
+        digest: Hash,
+        frames: &SyncSender<Frame>,
+    ) -> Result<(), MoverError> {
+        self.to_send.fetch_add(block.len, Ordering::Relaxed);
+        if !self.task.apply {
+            return Ok(());
+        }
+        self.watch.pay(block.len)?;
+        let frame = self.data(block, bytes, digest);
+        self.send(frames, frame)?;
+        self.watch.meter.update(|counters| {
+            counters.sent = counters.sent.saturating_add(ByteCount(block.len));
+        });
+        Ok(())
+    }
+
+    /// A block for the wire, packed when the wire is what takes time and packing helps.
+    fn data(&self, block: ByteRange, bytes: &[u8], digest: Hash) -> Frame {
+        let mut packed = false;
+        let mut payload = Vec::new();
+        if self.queued.load(Ordering::Relaxed) >= BACKLOG {
+            payload = lz4_flex::block::compress(bytes);
+            packed = payload.len() < bytes.len() - bytes.len() / 16;
+        }
+        if !packed {
+            payload = bytes.to_vec();
+        }
+        Frame::Data {
+            start: block.start,
+            len: u32::try_from(block.len).unwrap_or(u32::MAX),
+            digest: *digest.as_bytes(),
+            packed,
+            bytes: payload,
+        }
+    }
+}
+
+impl From<(ByteRange, DiskError)> for MoverError {
+    fn from((range, source): (ByteRange, DiskError)) -> Self {
+        Self::Read {
+            side: Side::Source,
+            range,
+            source,
+        }
+    }
+}
+
+fn protocol() -> MoverError {
+    MoverError::FarEnd {
+        words: "it does not speak Landfall's protocol".to_owned(),
+    }
+}
+
+/// Counts what is read.
+struct Counted<R> {
+    inner: R,
+    bytes: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.bytes += read as u64;
+        Ok(read)
+    }
+}

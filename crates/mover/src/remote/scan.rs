@@ -1,0 +1,76 @@
+//! Reading a group of blocks without what is known to be zero.
+
+use disk::{Disk, DiskError, ExtentKind};
+use model::ByteRange;
+
+use super::root::{BlockDigest, Groups, digest};
+use crate::{
+    buffer::Buffer,
+    compare::{length, slice},
+    io::pieces,
+    lane::REQUEST,
+};
+
+/// Groups whose maps are asked for at a time.
+const WINDOW: u64 = 64;
+
+/// Of the groups from `first` on, at most as many as one window has: which may hold data.
+pub(super) fn with_data(
+    disk: &dyn Disk,
+    groups: Groups,
+    first: u64,
+    end: u64,
+) -> Result<Vec<bool>, DiskError> {
+    let count = WINDOW.min(end - first);
+    let last = groups.range(first + count - 1);
+    let start = groups.range(first).start;
+    let window = ByteRange::new(start, last.end() - start);
+    let mut found = vec![false; length(count)];
+    for extent in disk.extents(window)? {
+        if extent.kind == ExtentKind::Zero || extent.range.len == 0 {
+            continue;
+        }
+        let to = groups.of(extent.range.end() - 1);
+        for group in groups.of(extent.range.start)..=to {
+            found[length(group - first)] = true;
+        }
+    }
+    Ok(found)
+}
+
+/// Reads a group piece by piece and gives each piece with its blocks' digests to `take`; the bytes
+/// are empty where the piece is known to be zero.
+pub(super) fn group<E: From<(ByteRange, DiskError)>>(
+    disk: &dyn Disk,
+    groups: Groups,
+    group: u64,
+    buffer: &mut Buffer,
+    mut take: impl FnMut(ByteRange, &[u8], &[BlockDigest]) -> Result<(), E>,
+) -> Result<(), E> {
+    let range = groups.range(group);
+    let extents = disk.extents(range).map_err(|error| (range, error))?;
+    let holds_data = |piece: ByteRange| {
+        extents.iter().any(|extent| {
+            extent.kind == ExtentKind::Data
+                && extent.range.start < piece.end()
+                && piece.start < extent.range.end()
+        })
+    };
+    let request = REQUEST.max(groups.block.bytes());
+    for piece in pieces([range].into_iter(), request) {
+        let blocks = || groups.block.blocks(piece);
+        if !holds_data(piece) {
+            let zero = vec![None; blocks().count()];
+            take(piece, &[], &zero)?;
+            continue;
+        }
+        buffer.resize(length(piece.len));
+        disk.read_at(piece.start, buffer)
+            .map_err(|error| (piece, error))?;
+        let digests: Vec<BlockDigest> = blocks()
+            .map(|block| digest(slice(buffer, piece, block)))
+            .collect();
+        take(piece, buffer, &digests)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! Two `landfall` processes joined by a pipe: the near end runs a command as the far end, as
+//! rsync does.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+    time::Instant,
+};
+
+use anyhow::{Context as _, ensure};
+use clap::Args;
+use disk::{Access, Locator};
+use model::{ByteCount, BytesPerSecond, DiskFormat};
+use mover::{
+    Controls, Meter, Proof,
+    remote::{self, Remote},
+};
+
+use super::{
+    DIFFERENT, Ends, Format, SyncArgs, Verify, block, open, progress::Progress, report::Summary,
+};
+
+/// Arguments of `disk serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The disk to make equal: a path or an NBD URI; made when it is not there
+    target: String,
+    /// Its format; otherwise qcow2 by its first bytes, else raw
+    #[arg(long, value_enum)]
+    target_format: Option<Format>,
+}
+
+/// The far end.
+pub(super) fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
+    let open = |size: u64, dry_run: bool| {
+        let path = Path::new(&args.target);
+        let access = if dry_run { Access::Read } else { Access::Write };
+        let is_file = !disk::NbdUri::is_one(&args.target);
+        let made = if is_file && !dry_run && !path.exists() {
+            match args.target_format {
+                Some(Format::Qcow2) => disk::create_qcow2(path, ByteCount(size)),
+                Some(Format::Raw) | None => disk::create_raw(path, ByteCount(size)),
+            }
+        } else {
+            Ok(())
+        };
+        let format = args.target_format.map(DiskFormat::from);
+        made.and_then(|()| disk::open(&Locator::named(&args.target, format)?, access))
+            .map_err(|error| format!("{:#}", anyhow::Error::new(error)))
+    };
+    remote::serve(open, std::io::stdin(), std::io::stdout())
+        .with_context(|| format!("serve {}", args.target))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The near end; without arguments of `sync`, a comparison only.
+pub(super) fn run(ends: &Ends, command: &str, sync: Option<&SyncArgs>) -> anyhow::Result<ExitCode> {
+    let task = Remote {
+        source: open(&ends.source, ends.source_format, Access::Read)?,
+        block: block(ends)?,
+        apply: sync.is_some(),
+        proof: match sync.map(|args| args.verify) {
+            Some(Verify::Device) => Proof::Device,
+            Some(Verify::Cache) | None => Proof::Cache,
+        },
+    };
+    let no_journal: Option<&PathBuf> = sync.and_then(|args| args.journal.as_ref());
+    ensure!(
+        no_journal.is_none(),
+        "a journal is not kept over a link: leave --journal out"
+    );
+    let controls = Controls::default();
+    let limit = sync.and_then(|args| args.limit);
+    controls.set_limit(limit.map(|mib| BytesPerSecond(mib << 20)));
+    let begun = Instant::now();
+    let mut far = Command::new("sh")
+        .args(["-c", command])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("start the far end, {command}"))?;
+    let (input, output) = (far.stdout.take(), far.stdin.take());
+    let (input, output) = input.zip(output).context("reach the far end's streams")?;
+    let meter = Meter::default();
+    let shown = Progress::start(&meter, ends.json);
+    let result = remote::sync(&task, input, output, &controls, &meter);
+    shown.end();
+    let status = far.wait().context("wait for the far end")?;
+    let (report, wire) = result?;
+    ensure!(status.success(), "the far end ended with {status}");
+    let equal = sync.is_some() || report.counters.different == ByteCount::ZERO;
+    Summary {
+        command: if sync.is_some() { "sync" } else { "diff" },
+        verify: sync.map(|args| args.verify.word()),
+        equal,
+        report: &report,
+        wire: Some(wire),
+        seconds: begun.elapsed().as_secs_f64(),
+    }
+    .print(ends.json);
+    Ok(if equal {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(DIFFERENT)
+    })
+}
