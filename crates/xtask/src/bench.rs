@@ -6,6 +6,7 @@
 
 mod cases;
 mod images;
+pub(crate) mod link;
 mod report;
 mod run;
 

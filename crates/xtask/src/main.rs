@@ -15,7 +15,7 @@ mod test;
 mod tidy;
 mod workspace;
 
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -39,10 +39,24 @@ enum Command {
     Sizes,
     /// Measure Landfall's difference and apply beside other tools
     Bench(bench::Options),
+    /// Put a modelled link before a command's input and output, as the benchmark does
+    #[command(hide = true)]
+    Link(bench::link::Options),
     /// Build the browser's half: script, WASM, style sheet and icons
     Site(site::Options),
     /// Get the standard library for WebAssembly
     WasmStd(setup::WasmStdOptions),
+}
+
+/// Its standard output is the far end's: an error goes elsewhere.
+fn link(options: &bench::link::Options) -> ExitCode {
+    match bench::link::run(options) {
+        Ok(status) => status,
+        Err(error) => {
+            drop(writeln!(std::io::stderr(), "error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -52,6 +66,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(),
         Command::Sizes => sizes::run(),
         Command::Bench(options) => bench::run(&options),
+        Command::Link(options) => return link(&options),
         Command::Site(options) => site::run(&options),
         Command::WasmStd(options) => setup::wasm_std(&options),
     };

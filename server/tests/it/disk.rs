@@ -223,3 +223,33 @@ fn a_relative_path_of_a_deep_folder_is_as_good_as_an_absolute_one() {
     let (status, _) = pair.json(&["diff", &path(&pair.at("source")), &path(&absolute)]);
     assert_eq!(status, Some(0));
 }
+
+#[test]
+fn a_far_end_that_is_a_command_becomes_equal_and_says_what_went_wrong() {
+    let pair = Pair::new();
+    let far = |target: &str| format!("{} disk serve {target}", env!("CARGO_BIN_EXE_landfall"));
+    let (status, diff) = pair.json(&["diff", "source", "--via", &far("target")]);
+    assert_eq!((status, &diff["equal"]), (Some(1), &Value::Bool(false)));
+    for (target, verify) in [("target", "cache"), ("new.raw", "device")] {
+        let (status, sync) =
+            pair.json(&["sync", "source", "--verify", verify, "--via", &far(target)]);
+        assert_eq!((status, &sync["verify"]), (Some(0), &Value::from(verify)));
+        assert_eq!(number(&sync, "verified"), number(&sync, "different"));
+        assert!(pair.equal(target, "raw"));
+    }
+    let (status, again) = pair.json(&["diff", "source", "--via", &far("target")]);
+    assert_eq!((status, &again["equal"]), (Some(0), &Value::Bool(true)));
+    assert!(again["wire"].as_u64().expect("counted") < 5_000, "{again}");
+
+    fs::write(pair.at("short"), vec![0; 4096]).expect("written");
+    for (command, cause) in [
+        (far("short"), "the target 4096"),
+        (far("no/such/folder"), "no/such/folder"),
+        ("exit 3".to_owned(), "the far end ended"),
+        ("echo what is this".to_owned(), "far end"),
+    ] {
+        let out = pair.disk(&["sync", "source", "--via", &command]);
+        assert_eq!(out.status.code(), Some(2), "{command}");
+        assert!(said(&out).contains(cause), "{command}: {}", said(&out));
+    }
+}

@@ -8,7 +8,7 @@ use std::{
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use blake3::Hash;
@@ -32,6 +32,8 @@ const JOBS: usize = 64;
 const FRAMES: usize = 64;
 /// With so many frames waiting, the wire is what takes time, and packing pays.
 const BACKLOG: usize = 4;
+/// How long a far end's words are waited for once the link broke.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How often a waiting thread looks at the controls.
 const GLANCE: Duration = Duration::from_millis(20);
 
@@ -49,6 +51,9 @@ pub struct Remote {
 }
 
 /// Makes the far end's disk equal to the source and proves it by the roots of both.
+///
+/// Dropping `output` must end the far end's input, and so the far end and `input`: this is how a
+/// synchronisation that fails here ends there.
 ///
 /// Returns the report and the bytes that went over the wire, in both directions.
 ///
@@ -194,12 +199,33 @@ impl Near<'_> {
         Ok((outcome, wire))
     }
 
-    /// Waits for the first error or for the end.
+    /// Waits for the first error or for the end. A far end that gives up says why and closes: its
+    /// words may come after the first write that failed.
     fn hear(&self, told: &Receiver<Told>) -> Result<Outcome, MoverError> {
+        let mut broken: Option<(MoverError, Instant)> = None;
         loop {
-            match told.recv_timeout(GLANCE) {
+            let heard = told.recv_timeout(GLANCE);
+            if let Some((error, since)) = broken.take() {
+                match heard {
+                    Ok(Err(why @ MoverError::FarEnd { .. })) => return Err(why),
+                    // Threads that only follow the first.
+                    Ok(Err(MoverError::Cancelled)) if since.elapsed() < LAST_WORDS => {
+                        self.watch.alive()?;
+                        broken = Some((error, since));
+                        continue;
+                    }
+                    Err(RecvTimeoutError::Timeout) if since.elapsed() < LAST_WORDS => {
+                        self.watch.alive()?;
+                        broken = Some((error, since));
+                        continue;
+                    }
+                    Ok(_) | Err(_) => return Err(error),
+                }
+            }
+            match heard {
                 Ok(Ok(Some(outcome))) => return Ok(outcome),
                 Ok(Ok(None)) => {}
+                Ok(Err(error @ MoverError::Link { .. })) => broken = Some((error, Instant::now())),
                 Ok(Err(error)) => return Err(error),
                 Err(RecvTimeoutError::Timeout) => self.watch.alive()?,
                 Err(RecvTimeoutError::Disconnected) => {
@@ -234,8 +260,9 @@ impl Near<'_> {
                 Frame::Digests { group, digests } if group < self.groups.count() => {
                     left -= 1;
                     let theirs = Some(digests);
-                    jobs.send(Job { group, theirs })
-                        .map_err(|_| MoverError::Cancelled)?;
+                    if jobs.send(Job { group, theirs }).is_err() {
+                        return Err(self.last_words(input));
+                    }
                 }
                 Frame::ZeroGroups { first, count }
                     if count <= left && first.saturating_add(count) <= self.groups.count() =>
@@ -247,12 +274,23 @@ impl Near<'_> {
             }
         }
         drop(jobs);
-        let root = all_sent()?;
+        let Ok(root) = all_sent() else {
+            return Err(self.last_words(input));
+        };
         match self.frame(input)? {
             // A dry run leaves the disks as different as they were.
             Frame::Proved(outcome) if outcome.root == root || !self.task.apply => Ok(outcome),
             Frame::Proved(_) => Err(MoverError::Unproved),
             _ => Err(protocol()),
+        }
+    }
+
+    /// Nobody works any more: what the far end says until it closes.
+    fn last_words(&self, input: &mut impl Read) -> MoverError {
+        loop {
+            if let Err(error) = self.frame(input) {
+                return error;
+            }
         }
     }
 

@@ -33,10 +33,10 @@ fn remote(source: Arc<dyn Disk>, proof: Proof) -> Remote {
 fn join<W: Write + Send>(
     task: &Remote,
     target: Arc<dyn Disk>,
-    wrap: impl FnOnce(UnixStream) -> W,
+    wrap: impl FnOnce(WriteHalf) -> W,
 ) -> (Result<(Report, ByteCount), MoverError>, io::Result<()>) {
     let (near, far) = UnixStream::pair().expect("a pair");
-    let writer = wrap(near.try_clone().expect("cloned"));
+    let writer = wrap(WriteHalf(near.try_clone().expect("cloned")));
     thread::scope(|scope| {
         let served = scope.spawn(move || {
             let result = serve(
@@ -58,6 +58,25 @@ fn join<W: Write + Send>(
         drop(near_end);
         (result, served.join().expect("no panic"))
     })
+}
+
+/// A socket's writing half, which ends when it is dropped, as a pipe does.
+struct WriteHalf(UnixStream);
+
+impl Write for WriteHalf {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.0.write(data)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for WriteHalf {
+    fn drop(&mut self) {
+        drop(self.0.shutdown(std::net::Shutdown::Write));
+    }
 }
 
 /// Lets the other end see that this one is gone.
