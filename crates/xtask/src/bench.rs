@@ -47,6 +47,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let stage = run::Stage {
         landfall: metadata.target_directory.join("release/landfall"),
         directory,
+        xtask: std::env::current_exe().context("find this program")?,
     };
     let wanted = |case: &&Case| {
         options

@@ -1,7 +1,7 @@
 //! What is measured beside what. Commands are those of a shell, with these names set: `L` is
 //! Landfall's program; `S` the source, `C` an equal copy, `T1` and `T10` old disks of which 1 %
 //! and 10 % of the blocks differ, `SQ` and `CQ` qcow2 versions of `S` and `C`; `X` the target of
-//! this run; `R1` the ranges in which `T1` differs.
+//! this run; `XT` this program, for its modelled link; `R1` the ranges in which `T1` differs.
 
 /// What a run finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -297,6 +297,90 @@ pub(super) const CASES: &[Case] = &[
             "nbdcopy",
             "nbdcopy nbd+unix:///?socket=$D/a.sock nbd+unix:///?socket=$D/b.sock",
             1.1,
+        )],
+    },
+    Case {
+        id: "6 (1p)",
+        what: "two processes and a pipe, 1 %, verified",
+        state: State::Warm,
+        target: Target::CopyOf("T1"),
+        around: None,
+        landfall: "$L disk sync $S --via '$L disk serve $X'",
+        peers: &[peer(
+            "rsync --inplace",
+            "rsync",
+            "rsync -I --inplace --no-whole-file $S $X",
+            0.25,
+        )],
+    },
+    Case {
+        id: "6 (10p)",
+        what: "two processes and a pipe, 10 %, verified",
+        state: State::Warm,
+        target: Target::CopyOf("T10"),
+        around: None,
+        landfall: "$L disk sync $S --via '$L disk serve $X'",
+        peers: &[peer(
+            "rsync --inplace",
+            "rsync",
+            "rsync -I --inplace --no-whole-file $S $X",
+            0.15,
+        )],
+    },
+    Case {
+        id: "16 (0p)",
+        what: "link of 1 Gbit/s and 50 ms, nothing differs, verified",
+        state: State::Warm,
+        target: Target::CopyOf("C"),
+        around: None,
+        landfall: "$L disk sync $S --via '$XT link -- $L disk serve $X'",
+        peers: &[peer(
+            "rsync -z (zstd)",
+            "rsync",
+            "rsync -I --inplace --no-whole-file -z --zc=zstd --zl=1 -e '$XT link --' $S far:$X",
+            0.4,
+        )],
+    },
+    Case {
+        id: "16 (1p)",
+        what: "link of 1 Gbit/s and 50 ms, 1 %, verified",
+        state: State::Warm,
+        target: Target::CopyOf("T1"),
+        around: None,
+        landfall: "$L disk sync $S --via '$XT link -- $L disk serve $X'",
+        peers: &[peer(
+            "rsync -z (zstd)",
+            "rsync",
+            "rsync -I --inplace --no-whole-file -z --zc=zstd --zl=1 -e '$XT link --' $S far:$X",
+            0.35,
+        )],
+    },
+    Case {
+        id: "16 (10p)",
+        what: "link of 1 Gbit/s and 50 ms, 10 %, verified",
+        state: State::Warm,
+        target: Target::CopyOf("T10"),
+        around: None,
+        landfall: "$L disk sync $S --via '$XT link -- $L disk serve $X'",
+        peers: &[peer(
+            "rsync -z (zstd)",
+            "rsync",
+            "rsync -I --inplace --no-whole-file -z --zc=zstd --zl=1 -e '$XT link --' $S far:$X",
+            0.3,
+        )],
+    },
+    Case {
+        id: "18",
+        what: "full copy over the same link",
+        state: State::Warm,
+        target: Target::Empty,
+        around: None,
+        landfall: "$L disk sync $S --via '$XT link -- $L disk serve $X'",
+        peers: &[peer(
+            "zstd -1, zstd -d --sparse",
+            "zstd",
+            "zstd -1 -q -c $S | $XT link -- 'zstd -d -q -f --sparse -o $X'",
+            1.05,
         )],
     },
 ];

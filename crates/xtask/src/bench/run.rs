@@ -19,6 +19,8 @@ use crate::workspace;
 pub(super) struct Stage {
     pub(super) landfall: PathBuf,
     pub(super) directory: PathBuf,
+    /// This program, for its modelled link.
+    pub(super) xtask: PathBuf,
 }
 
 impl Stage {
@@ -179,6 +181,7 @@ fn on_stage<'a>(stage: &Stage, command: &'a mut Command) -> &'a mut Command {
         .current_dir(&stage.directory)
         .env("L", &stage.landfall)
         .env("D", &stage.directory)
+        .env("XT", &stage.xtask)
         .stdin(Stdio::null())
         .stdout(Stdio::null());
     for name in ["S", "C", "T1", "T10", "SQ", "CQ", "X", "R1"] {

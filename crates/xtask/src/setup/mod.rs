@@ -76,6 +76,7 @@ pub(crate) fn for_benchmark() -> Result<()> {
         apt::Need::program("python3", "python3-minimal"),
         apt::Need::program("time", "time"),
         apt::Need::program("nbdcopy", "libnbd-bin"),
+        apt::Need::program("zstd", "zstd"),
     ])
 }
 
