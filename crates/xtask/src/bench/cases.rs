@@ -337,7 +337,7 @@ pub(super) const CASES: &[Case] = &[
         peers: &[peer(
             "rsync -z (zstd)",
             "rsync",
-            "rsync -I --inplace --no-whole-file -z --zc=zstd --zl=1 -e '$XT link --' $S far:$X",
+            "rsync -I --inplace --no-whole-file -z --zc=zstd --zl=1 -e \"$XT link --\" $S far:$X",
             0.4,
         )],
     },
@@ -351,7 +351,7 @@ pub(super) const CASES: &[Case] = &[
         peers: &[peer(
             "rsync -z (zstd)",
             "rsync",
-            "rsync -I --inplace --no-whole-file -z --zc=zstd --zl=1 -e '$XT link --' $S far:$X",
+            "rsync -I --inplace --no-whole-file -z --zc=zstd --zl=1 -e \"$XT link --\" $S far:$X",
             0.35,
         )],
     },
@@ -365,7 +365,7 @@ pub(super) const CASES: &[Case] = &[
         peers: &[peer(
             "rsync -z (zstd)",
             "rsync",
-            "rsync -I --inplace --no-whole-file -z --zc=zstd --zl=1 -e '$XT link --' $S far:$X",
+            "rsync -I --inplace --no-whole-file -z --zc=zstd --zl=1 -e \"$XT link --\" $S far:$X",
             0.3,
         )],
     },
