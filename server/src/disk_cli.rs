@@ -5,12 +5,14 @@ mod progress;
 mod report;
 mod via;
 
-use std::{path::Path, process::ExitCode, sync::Arc, time::Instant};
+use std::{
+    os::unix::fs::MetadataExt as _, path::Path, process::ExitCode, sync::Arc, time::Instant,
+};
 
 use anyhow::{Context as _, ensure};
 use blockmap::{BlockSize, RangeSet};
 use clap::{Args, Subcommand, ValueEnum};
-use disk::{Access, Disk, Locator};
+use disk::{Access, Disk, Locator, NbdUri};
 use model::{ByteCount, ByteRange, BytesPerSecond, DiskFormat};
 use mover::{Controls, Meter, Proof, Report, Scope, Task};
 
@@ -206,6 +208,11 @@ fn sync(args: &SyncArgs) -> anyhow::Result<ExitCode> {
     if args.flush {
         task.target.flush().context("make the target durable")?;
     }
+    if let Some(journal) = &args.journal {
+        // It says what an unfinished run proved; of a finished one, there is nothing to go on with.
+        let removed = std::fs::remove_file(journal);
+        removed.with_context(|| format!("remove the journal {}", journal.display()))?;
+    }
     Summary {
         command: "sync",
         verify: Some(args.verify.word()),
@@ -221,7 +228,7 @@ fn sync(args: &SyncArgs) -> anyhow::Result<ExitCode> {
 /// A target that is not there is made, empty and of the source's size.
 fn make_when_missing(ends: &Ends, size: ByteCount) -> anyhow::Result<()> {
     let path = Path::new(&ends.target);
-    if path.exists() {
+    if path.exists() || NbdUri::is_one(&ends.target) {
         return Ok(());
     }
     match ends.target_format {
@@ -251,10 +258,27 @@ fn task(ends: &Ends, source: Arc<dyn Disk>, target: Arc<dyn Disk>) -> anyhow::Re
         },
         block,
         journal: None,
-        task_key: format!("{} to {}", ends.source, ends.target),
+        task_key: format!(
+            "{} to {}",
+            identity(&ends.source, true),
+            identity(&ends.target, false)
+        ),
         apply: true,
         proof: Proof::Cache,
     })
+}
+
+/// What tells one disk from another of the same name, and, of a source, whether it was written
+/// since: an earlier run's journal is believed for the same pair only.
+fn identity(name: &str, content: bool) -> String {
+    let Ok(about) = std::fs::metadata(name) else {
+        return name.to_owned();
+    };
+    let file = format!("{name} ({}:{})", about.dev(), about.ino());
+    if !content {
+        return file;
+    }
+    format!("{file} as of {}.{:09}", about.mtime(), about.mtime_nsec())
 }
 
 fn block(ends: &Ends) -> anyhow::Result<BlockSize> {

@@ -4,14 +4,14 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, IoSliceMut},
     num::NonZeroU64,
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, OpenOptionsExt as _},
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
 };
 
 use model::{ByteCount, ByteRange};
 use rustix::{
-    fs::{Advice, FallocateFlags, SeekFrom, fadvise, fallocate, seek},
+    fs::{Advice, FallocateFlags, OFlags, SeekFrom, fadvise, fallocate, seek},
     io::{ReadWriteFlags, preadv2},
 };
 
@@ -30,7 +30,14 @@ pub(crate) struct RawDisk {
     size: ByteCount,
     /// Whether reads may ask the host to keep no page that was not there before.
     uncached: AtomicBool,
+    /// The same file past the host's cache, where the file system allows it.
+    direct: Option<File>,
 }
+
+/// What direct reads are aligned to: no device asks for more.
+const PAGE: usize = 4096;
+/// `O_DIRECT` of Linux on x86-64 and most others.
+const O_DIRECT: i32 = OFlags::DIRECT.bits().cast_signed();
 
 /// `RWF_DONTCACHE` of Linux 6.14: what a read brings into the page cache leaves with it, what was
 /// there stays.
@@ -48,7 +55,9 @@ impl RawDisk {
             .write(write)
             .open(path)
             .map_err(failed)?;
-        let size = ByteCount(file.metadata().map_err(failed)?.len());
+        // Of a block device, metadata has no size.
+        let end = seek(&file, SeekFrom::End(0)).map_err(|error| failed(error.into()))?;
+        let size = ByteCount(end);
         if !size.0.is_multiple_of(u64::from(SECTOR)) {
             return Err(DiskError::Unaligned {
                 path: path.to_owned(),
@@ -60,6 +69,11 @@ impl RawDisk {
             file,
             size,
             uncached: AtomicBool::new(true),
+            direct: OpenOptions::new()
+                .read(true)
+                .custom_flags(O_DIRECT)
+                .open(path)
+                .ok(),
         })
     }
 
@@ -68,6 +82,14 @@ impl RawDisk {
         match seek(&self.file, to) {
             Ok(position) => Ok(Some(position)),
             Err(rustix::io::Errno::NXIO) => Ok(None),
+            // A block device knows no holes: from here on, everything is data.
+            Err(rustix::io::Errno::INVAL) => match to {
+                SeekFrom::Data(at) => Ok(Some(at)),
+                SeekFrom::Hole(_)
+                | SeekFrom::Start(_)
+                | SeekFrom::End(_)
+                | SeekFrom::Current(_) => Ok(None),
+            },
             Err(error) => Err(error.into()),
         }
     }
@@ -137,11 +159,12 @@ impl RawDisk {
     }
 }
 
-/// Drops clean pages; those at the ends that are not covered whole stay, so the range is widened.
+/// Drops clean pages. The kernel keeps several pages as one, and drops none of them unless all are
+/// covered: the range is widened to what it keeps together at most.
 pub(crate) fn forget(file: &File, range: ByteRange) {
-    const PAGE: u64 = 4096;
-    let start = range.start - range.start % PAGE;
-    let len = range.end().next_multiple_of(PAGE) - start;
+    const TOGETHER: u64 = 2 << 20;
+    let start = range.start - range.start % TOGETHER;
+    let len = range.end().next_multiple_of(TOGETHER) - start;
     // Where it is refused, the read that follows is still a read of what was written.
     let _refused = fadvise(file, start, NonZeroU64::new(len), Advice::DontNeed);
 }
@@ -185,6 +208,20 @@ impl Disk for RawDisk {
         self.file
             .sync_data()
             .map_err(|source| DiskError::Flush { source })
+    }
+
+    fn read_device(&self, offset: u64, buffer: &mut [u8]) -> Result<(), DiskError> {
+        check_range(self.size, offset, buffer.len())?;
+        let fits = buffer.as_ptr().addr().is_multiple_of(PAGE)
+            && buffer.len().is_multiple_of(PAGE)
+            && offset.is_multiple_of(PAGE as u64);
+        if let Some(direct) = self.direct.as_ref().filter(|_| fits)
+            && direct.read_exact_at(buffer, offset).is_ok()
+        {
+            return Ok(());
+        }
+        self.forget_cached(ByteRange::new(offset, buffer.len() as u64));
+        self.read_at(offset, buffer)
     }
 
     fn forget_cached(&self, range: ByteRange) {

@@ -63,6 +63,16 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// [`DiskError::Flush`]; nothing written since the last flush may then be believed.
     fn flush(&self) -> Result<(), DiskError>;
 
+    /// Fills `buffer` with what the device holds, past the host's cache where that is possible;
+    /// after [`Disk::flush`], this is what a power cut would leave.
+    ///
+    /// # Errors
+    /// As [`Disk::read_at`].
+    fn read_device(&self, offset: u64, buffer: &mut [u8]) -> Result<(), DiskError> {
+        self.forget_cached(ByteRange::new(offset, buffer.len() as u64));
+        self.read_at(offset, buffer)
+    }
+
     /// Makes the next read of `range` come from the device, as far as the host can: call it after
     /// [`Disk::flush`]. What cannot be done is left undone, for the read itself is what proves.
     fn forget_cached(&self, range: ByteRange) {

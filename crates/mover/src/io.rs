@@ -125,6 +125,25 @@ impl Io<'_> {
         })
     }
 
+    /// Fills `buffer` with what the target's device has now.
+    ///
+    /// # Errors
+    /// As [`Io::read_back`].
+    pub(crate) fn read_back_from_device(
+        &self,
+        range: ByteRange,
+        buffer: &mut Buffer,
+    ) -> Result<(), MoverError> {
+        self.watch.checkpoint()?;
+        buffer.resize(length(range.len));
+        if self.task.target.read_device(range.start, buffer).is_ok() {
+            return Ok(());
+        }
+        // Block by block, so that the error names the block.
+        self.task.target.forget_cached(range);
+        self.read_back(range, buffer)
+    }
+
     /// Writes a block again from the source, flushes it and reads it back. `right` says whether
     /// content is what was sent: the source's must be, too.
     ///
@@ -153,8 +172,7 @@ impl Io<'_> {
             })?;
         }
         self.flush()?;
-        self.task.target.forget_cached(block);
-        self.read_back(block, &mut buffer)?;
+        self.read_back_from_device(block, &mut buffer)?;
         if !right(&buffer) {
             return Err(MoverError::Mismatch { range: block });
         }

@@ -64,6 +64,8 @@ pub(crate) struct Known {
     pub(crate) copied: RangeSet,
     pub(crate) zeroed: RangeSet,
     pub(crate) discarded: Option<Discarded>,
+    /// An earlier try of the same transfer began it.
+    pub(crate) continues: bool,
 }
 
 /// An open journal.
@@ -197,6 +199,7 @@ fn known(ranges: &[(Mark, ByteRange)]) -> Known {
         copied: of(Mark::Copied),
         zeroed: of(Mark::Zeroed),
         discarded: None,
+        continues: true,
     }
 }
 

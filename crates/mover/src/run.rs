@@ -34,6 +34,8 @@ const QUEUE: usize = 64;
 pub(crate) struct Sizes {
     /// Bytes whose maps are asked for at a time.
     pub(crate) window: u64,
+    /// Of an image, what may share a cluster: never divided between workers.
+    pub(crate) together: u64,
     /// Bytes to read that one worker takes at a time.
     pub(crate) stretch: u64,
     /// Written bytes that are made durable and proved together.
@@ -49,6 +51,7 @@ impl Default for Sizes {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Self {
             window: 1 << 30,
+            together: 2 << 20,
             stretch: 4 << 20,
             settled: 64 << 20,
             lanes: cores.clamp(2, 8),
@@ -127,10 +130,16 @@ pub(crate) fn run_in(
         task,
         watch: &watch,
     };
-    if journal.is_some() {
+    if task.apply && (journal.is_some() || task.proof == Proof::Device) {
         // An earlier try may have left writes that read back and are not durable: they would be
         // found equal and noted.
         io.flush()?;
+    }
+    if known.continues {
+        // Where that try's own flush failed, the host may show content that never reached the
+        // device, and say nothing of it again.
+        let whole = ByteRange::new(0, target_size.0);
+        task.target.forget_cached(whole);
     }
     let mut settler = Settler::new(io, journal, sizes.settled);
     let discarded = known.discarded.map(|why| Note::JournalDiscarded { why });

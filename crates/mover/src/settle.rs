@@ -78,6 +78,7 @@ impl<'a> Settler<'a> {
     /// # Errors
     /// [`MoverError::Flush`], [`MoverError::Journal`], and of proofs that were left to it.
     pub(crate) fn settle(&mut self) -> Result<(), MoverError> {
+        self.io.watch.alive()?;
         let done = std::mem::take(&mut self.pending);
         let wrote = std::mem::take(&mut self.written) > 0;
         let from_device = self.io.task.proof == Proof::Device;
@@ -114,8 +115,7 @@ impl<'a> Settler<'a> {
     }
 
     fn read_back(&mut self, range: ByteRange) -> Result<(), MoverError> {
-        self.io.task.target.forget_cached(range);
-        self.io.read_back(range, &mut self.buffer)
+        self.io.read_back_from_device(range, &mut self.buffer)
     }
 
     fn judge(

@@ -22,6 +22,7 @@ use crate::{
 /// Small sizes, so that a small disk has several of each.
 const SIZES: Sizes = Sizes {
     window: 512 * 1024,
+    together: 32 * 1024,
     stretch: 128 * 1024,
     settled: 64 * 1024,
     lanes: 3,

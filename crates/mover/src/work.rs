@@ -62,7 +62,11 @@ impl<'a> Work<'a> {
             return Ok(None);
         }
         let skipped = std::mem::take(&mut self.window.skipped);
-        let cut = RangeSet::from_ranges(take(&mut self.window.blocks, self.sizes.stretch));
+        let cut = RangeSet::from_ranges(take(
+            &mut self.window.blocks,
+            self.sizes.stretch,
+            self.sizes.together,
+        ));
         let target_only = cut.intersect(&self.window.source_zero);
         let source_only = cut.intersect(&self.window.target_zero);
         Ok(Some(Stretch {
@@ -75,7 +79,8 @@ impl<'a> Work<'a> {
 
     /// Maps the next window; false when nothing is left.
     fn map_next(&mut self) -> Result<bool, MoverError> {
-        let window = RangeSet::from_ranges(take(&mut self.left, self.sizes.window));
+        let window =
+            RangeSet::from_ranges(take(&mut self.left, self.sizes.window, self.sizes.together));
         if window.is_empty() {
             return Ok(false);
         }
@@ -93,18 +98,29 @@ impl<'a> Work<'a> {
     }
 }
 
-/// Takes up to `most` bytes off the front.
-fn take(ranges: &mut VecDeque<ByteRange>, most: u64) -> Vec<ByteRange> {
-    let (mut taken, mut room) = (Vec::new(), most);
-    while room > 0 {
-        let Some(range) = ranges.pop_front() else {
+/// Ranges that are asked for in one window, however short they are.
+const RANGES: usize = 2048;
+
+/// Takes about `most` bytes off the front. What lies within one multiple of `together` stays
+/// together: no two workers write parts of one cluster of an image.
+fn take(ranges: &mut VecDeque<ByteRange>, most: u64, together: u64) -> Vec<ByteRange> {
+    let (mut taken, mut total, mut until) = (Vec::<ByteRange>::new(), 0, u64::MAX);
+    while let Some(range) = ranges.pop_front() {
+        if range.start >= until {
+            ranges.push_front(range);
             break;
-        };
-        let len = range.len.min(room);
+        }
+        let room = most.saturating_sub(total);
+        let end = range.start.saturating_add(room).min(range.end());
+        let end = end.next_multiple_of(together).min(range.end()).min(until);
+        let len = end - range.start;
         taken.push(ByteRange::new(range.start, len));
-        room -= len;
+        total += len;
+        if total >= most || taken.len() >= RANGES {
+            until = until.min(end.next_multiple_of(together));
+        }
         if len < range.len {
-            ranges.push_front(ByteRange::new(range.start + len, range.len - len));
+            ranges.push_front(ByteRange::new(end, range.len - len));
         }
     }
     taken

@@ -125,17 +125,49 @@ fn sync_makes_a_missing_target_of_either_format_and_keeps_it_sparse() {
     }
 }
 
+/// Found in review: a journal of a finished run, or of other content, was believed.
 #[test]
-fn a_journal_saves_a_second_run_its_reading() {
+fn a_journal_is_believed_for_the_same_content_of_an_unfinished_run_only() {
     let pair = Pair::new();
-    let args = ["sync", "source", "target", "--journal", "journal"];
-    let (_, first) = pair.json(&args);
+    fs::write(pair.at("source"), vec![5; 24 << 20]).expect("written");
+    let cut_off = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_landfall"));
+        let mut child = command
+            .args([
+                "disk",
+                "sync",
+                "source",
+                "cut.raw",
+                "--journal",
+                "journal",
+                "--limit",
+                "4",
+            ])
+            .current_dir(pair.dir.path())
+            .spawn()
+            .expect("it runs");
+        std::thread::sleep(std::time::Duration::from_millis(3000));
+        child.kill().expect("it runs");
+        child.wait().expect("it ended");
+    };
+    let args = ["sync", "source", "cut.raw", "--journal", "journal"];
+    cut_off();
     let (status, second) = pair.json(&args);
     assert_eq!(status, Some(0));
-    assert_eq!(
-        number(&second, "resumed"),
-        number(&first, "scanned") - number(&first, "skipped")
-    );
+    assert!(number(&second, "resumed") > 0, "{second}");
+    assert!(pair.equal("cut.raw", "raw"));
+    assert!(!pair.at("journal").exists());
+
+    fs::remove_file(pair.at("cut.raw")).expect("removed");
+    cut_off();
+    let source = File::options().write(true).open(pair.at("source"));
+    source
+        .expect("opened")
+        .write_all_at(b"later", 10)
+        .expect("written");
+    let (_, third) = pair.json(&args);
+    assert_eq!(number(&third, "resumed"), 0, "{third}");
+    assert!(pair.equal("cut.raw", "raw"));
 }
 
 #[test]
@@ -245,7 +277,7 @@ fn a_far_end_that_is_a_command_becomes_equal_and_says_what_went_wrong() {
     for (command, cause) in [
         (far("short"), "the target 4096"),
         (far("no/such/folder"), "no/such/folder"),
-        ("exit 3".to_owned(), "the far end ended"),
+        ("exit 3".to_owned(), "far end"),
         ("echo what is this".to_owned(), "far end"),
     ] {
         let out = pair.disk(&["sync", "source", "--via", &command]);

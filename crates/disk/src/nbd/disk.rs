@@ -218,7 +218,12 @@ impl Disk for NbdDisk {
 
     fn flush(&self) -> Result<(), DiskError> {
         if !self.has(export::SEND_FLUSH) {
-            return Ok(());
+            return Err(DiskError::Flush {
+                source: io::Error::new(
+                    io::ErrorKind::Unsupported,
+                    "the NBD server cannot make anything durable",
+                ),
+            });
         }
         // With several connections, the protocol promises that one flush covers all.
         let request = Request {
