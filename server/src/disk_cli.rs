@@ -245,10 +245,13 @@ fn open(name: &str, format: Option<Format>, access: Access) -> anyhow::Result<Ar
 
 fn task(ends: &Ends, source: Arc<dyn Disk>, target: Arc<dyn Disk>) -> anyhow::Result<Task> {
     let block = block(ends)?;
-    ensure!(
-        std::fs::canonicalize(&ends.source).ok() != std::fs::canonicalize(&ends.target).ok(),
-        "source and target are the same file: name two disks"
-    );
+    let paths = [&ends.source, &ends.target].map(std::fs::canonicalize);
+    let same = match paths {
+        [Ok(source), Ok(target)] => source == target,
+        // At least one is no path.
+        [..] => ends.source == ends.target,
+    };
+    ensure!(!same, "source and target are the same file: name two disks");
     Ok(Task {
         source,
         target,

@@ -285,3 +285,39 @@ fn a_far_end_that_is_a_command_becomes_equal_and_says_what_went_wrong() {
         assert!(said(&out).contains(cause), "{command}: {}", said(&out));
     }
 }
+
+#[test]
+fn two_exports_are_compared_and_made_equal() {
+    let pair = Pair::new();
+    let serve = |name: &str| {
+        let mut command = Command::new("qemu-nbd");
+        command.args(["-t", "-f", "raw", "--discard=unmap", "-e", "8", "-k"]);
+        command
+            .arg(pair.at(&format!("{name}.sock")))
+            .arg(pair.at(name));
+        command.spawn().expect("qemu-nbd is there")
+    };
+    let mut servers = [serve("source"), serve("target")];
+    let begun = std::time::Instant::now();
+    while !(pair.at("source.sock").exists() && pair.at("target.sock").exists()) {
+        assert!(begun.elapsed().as_secs() < 10, "no sockets");
+    }
+    let uri = |name: &str| {
+        format!(
+            "nbd+unix:///?socket={}",
+            pair.at(&format!("{name}.sock")).display()
+        )
+    };
+    let (source, target) = (uri("source"), uri("target"));
+    let (status, diff) = pair.json(&["diff", &source, &target]);
+    assert_eq!((status, &diff["equal"]), (Some(1), &Value::Bool(false)));
+    let (status, _) = pair.json(&["sync", &source, &target, "--verify", "device"]);
+    assert_eq!(status, Some(0));
+    let same = pair.disk(&["diff", &source, &source]);
+    assert!(said(&same).contains("the same file"));
+    for server in &mut servers {
+        server.kill().expect("it runs");
+        server.wait().expect("it ended");
+    }
+    assert!(pair.equal("target", "raw"));
+}
