@@ -47,6 +47,11 @@ pub(crate) fn for_site() -> Result<()> {
     Ok(())
 }
 
+/// For the checks of the source: the WebAssembly target.
+pub(crate) fn for_lint() -> Result<()> {
+    wasm_target::ensure()
+}
+
 /// For the browser tests: what the site needs, Playwright, and the programs of Debian.
 pub(crate) fn for_browser_tests() -> Result<()> {
     wasm_target::ensure()?;

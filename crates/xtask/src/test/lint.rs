@@ -4,7 +4,7 @@ use std::process::Command;
 
 use super::{Count, Group, native_groups};
 use crate::{
-    task, tidy,
+    setup, task, tidy,
     workspace::{self, Metadata, WASM_TARGET},
 };
 
@@ -20,11 +20,20 @@ pub(super) fn run(metadata: &Metadata) -> Count {
     for group in &groups {
         count += check(&format!("clippy, {}", group.title), &mut clippy(group));
     }
-    count += check("clippy, WebAssembly", &mut clippy_wasm());
-    count += check("pure crates, WebAssembly", &mut pure(metadata));
+    count += for_wasm(metadata);
     for group in &groups {
         count += check(&format!("documentation, {}", group.title), &mut doc(group));
     }
+    count
+}
+
+/// A fresh machine lacks the target: without it, there is nothing to check against.
+fn for_wasm(metadata: &Metadata) -> Count {
+    if let Err(error) = setup::for_lint() {
+        return Count::of(Err(error));
+    }
+    let mut count = check("clippy, WebAssembly", &mut clippy_wasm());
+    count += check("pure crates, WebAssembly", &mut pure(metadata));
     count
 }
 
