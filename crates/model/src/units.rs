@@ -28,6 +28,13 @@ impl ByteCount {
     }
 }
 
+impl std::ops::AddAssign for ByteCount {
+    /// Saturates.
+    fn add_assign(&mut self, other: Self) {
+        *self = self.saturating_add(other);
+    }
+}
+
 impl std::iter::Sum for ByteCount {
     fn sum<I: Iterator<Item = Self>>(iter: I) -> Self {
         iter.fold(Self::ZERO, Self::saturating_add)

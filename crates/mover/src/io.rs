@@ -63,8 +63,8 @@ impl Io<'_> {
                 source,
             })?;
             self.watch.meter.update(|counters| {
-                counters.sent = counters.sent.saturating_add(ByteCount(part.len));
-                counters.written = counters.written.saturating_add(ByteCount(part.len));
+                counters.sent += ByteCount(part.len);
+                counters.written += ByteCount(part.len);
             });
         }
         Ok(())
@@ -88,8 +88,8 @@ impl Io<'_> {
         self.watch.checkpoint()?;
         self.write_zeroes(range)?;
         self.watch.meter.update(|counters| {
-            counters.zeroed = counters.zeroed.saturating_add(ByteCount(range.len));
-            counters.written = counters.written.saturating_add(ByteCount(range.len));
+            counters.zeroed += ByteCount(range.len);
+            counters.written += ByteCount(range.len);
         });
         Ok(())
     }
@@ -122,7 +122,14 @@ impl Io<'_> {
         let (disk, block) = (&*self.task.target, self.task.block);
         fill_by_block(disk, block, range, buffer, |range, source| {
             MoverError::ReadBack { range, source }
-        })
+        })?;
+        self.reread(range);
+        Ok(())
+    }
+
+    fn reread(&self, range: ByteRange) {
+        let all = ByteCount(range.len);
+        self.watch.meter.update(|counters| counters.reread += all);
     }
 
     /// Fills `buffer` with what the target's device has now.
@@ -137,6 +144,7 @@ impl Io<'_> {
         self.watch.checkpoint()?;
         buffer.resize(length(range.len));
         if self.task.target.read_device(range.start, buffer).is_ok() {
+            self.reread(range);
             return Ok(());
         }
         // Block by block, so that the error names the block.
@@ -159,6 +167,7 @@ impl Io<'_> {
         let mut buffer = Buffer::default();
         buffer.resize(length(block.len));
         self.read(Side::Source, block, &mut buffer)?;
+        self.reread(block);
         if !right(&buffer) {
             return Err(MoverError::SourceChanged { range: block });
         }
@@ -176,13 +185,15 @@ impl Io<'_> {
         if !right(&buffer) {
             return Err(MoverError::Mismatch { range: block });
         }
+        let all = ByteCount(block.len);
+        self.watch.meter.update(|counters| counters.repaired += all);
         Ok(())
     }
 
     /// Counts a block as proved.
     pub(crate) fn proved(&self, block: ByteRange) {
         self.watch.meter.update(|counters| {
-            counters.verified = counters.verified.saturating_add(ByteCount(block.len));
+            counters.verified += ByteCount(block.len);
         });
     }
 }

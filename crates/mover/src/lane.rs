@@ -80,8 +80,8 @@ impl Lane<'_> {
     fn stretch(&mut self, stretch: &Stretch) -> Result<Outcome, MoverError> {
         let mut outcome = Outcome::default();
         self.io.watch.meter.update(|counters| {
-            counters.skipped = counters.skipped.saturating_add(stretch.skipped);
-            counters.scanned = counters.scanned.saturating_add(stretch.skipped);
+            counters.skipped += stretch.skipped;
+            counters.scanned += stretch.skipped;
         });
         let request = REQUEST.max(self.io.task.block.bytes());
         for piece in pieces(stretch.both.iter(), request) {
@@ -114,12 +114,21 @@ impl Lane<'_> {
         };
         let (plan, report) = compare(piece, self.io.task.block, source, target);
         self.io.watch.meter.update(|counters| {
-            counters.scanned = counters.scanned.saturating_add(ByteCount(piece.len));
-            counters.equal = counters.equal.saturating_add(report.equal);
-            counters.different = counters.different.saturating_add(report.different);
+            let all = ByteCount(piece.len);
+            counters.scanned += all;
+            counters.equal += report.equal;
+            counters.different += report.different;
+            *match read {
+                Read::Both | Read::SourceOnly => &mut counters.read_source,
+                Read::TargetOnly => &mut counters.source_zero,
+            } += all;
+            *match read {
+                Read::Both | Read::TargetOnly => &mut counters.read_target,
+                Read::SourceOnly => &mut counters.target_zero,
+            } += all;
         });
         let to_send: ByteCount = plan.copy.iter().map(|range| ByteCount(range.len)).sum();
-        outcome.to_send = outcome.to_send.saturating_add(to_send);
+        outcome.to_send += to_send;
         if report.different == ByteCount::ZERO {
             extend(&mut outcome.equal, piece);
             return Ok(());
@@ -160,6 +169,11 @@ impl Lane<'_> {
     /// What is proved later, from the device.
     fn digests(&self, piece: ByteRange, range: ByteRange) -> impl Iterator<Item = Sent> {
         let blocks = self.io.task.block.blocks(range);
+        let all = ByteCount(range.len);
+        self.io
+            .watch
+            .meter
+            .update(|counters| counters.hashed += all);
         blocks.map(move |block| Sent {
             block,
             digest: Some(blake3::hash(slice(&self.source, piece, block))),

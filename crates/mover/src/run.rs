@@ -123,7 +123,8 @@ pub(crate) fn run_in(
     }
     let scope = scope(task);
     let (journal, known) = open_journal(task)?;
-    let (proved, counters) = resume(&known, &scope);
+    let (proved, mut counters) = resume(&known, &scope);
+    counters.outside = source_size.saturating_sub(scope.total());
     meter.begin(counters);
     let watch = Watch::new(controls, meter);
     let io = Io {

@@ -55,7 +55,7 @@ impl<'a> Settler<'a> {
         let zeroed: u64 = outcome.zeroed.iter().map(|range| range.len).sum();
         self.written += copied + zeroed;
         self.notes.extend(outcome.notes);
-        self.to_send = self.to_send.saturating_add(outcome.to_send);
+        self.to_send += outcome.to_send;
         self.pending.equal.extend(outcome.equal);
         self.pending.copied.extend(outcome.copied);
         self.pending.zeroed.extend(outcome.zeroed);
@@ -98,6 +98,11 @@ impl<'a> Settler<'a> {
         for run in runs(&done.copied) {
             let range = span(run);
             self.read_back(range)?;
+            let all = ByteCount(range.len);
+            self.io
+                .watch
+                .meter
+                .update(|counters| counters.hashed += all);
             for sent in run {
                 let is_right = |found: &[u8]| Some(blake3::hash(found)) == sent.digest;
                 let right = is_right(slice(&self.buffer, range, sent.block));

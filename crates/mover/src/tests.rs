@@ -1,5 +1,6 @@
 //! The mover over disks in memory and their fault layers.
 
+mod accounting;
 mod controls;
 mod faults;
 mod journal;
@@ -62,15 +63,44 @@ fn pair(size: u64, seed: u64) -> (Arc<MemDisk>, Arc<MemDisk>) {
 
 fn assert_adds_up(counters: &DiskCounters) {
     let sum = |parts: &[ByteCount]| parts.iter().copied().sum::<ByteCount>();
-    let compared = [counters.equal, counters.different, counters.skipped];
-    assert_eq!(counters.scanned, sum(&compared), "{counters:?}");
-    assert_eq!(
-        counters.written,
-        sum(&[counters.sent, counters.zeroed]),
-        "{counters:?}"
-    );
-    assert!(counters.sent <= counters.different, "{counters:?}");
-    assert!(counters.resumed <= counters.scanned, "{counters:?}");
+    let not_read = [
+        counters.skipped,
+        counters.resumed,
+        counters.proved,
+        counters.unread,
+    ];
+    for (name, whole, parts) in [
+        (
+            "compared",
+            counters.scanned,
+            sum(&[
+                counters.equal,
+                counters.different,
+                counters.skipped,
+                counters.unread,
+            ]),
+        ),
+        (
+            "of the source",
+            counters.scanned,
+            sum(&[counters.read_source, counters.source_zero, sum(&not_read)]),
+        ),
+        (
+            "of the target",
+            counters.scanned,
+            sum(&[counters.read_target, counters.target_zero, sum(&not_read)]),
+        ),
+        (
+            "written",
+            counters.written,
+            sum(&[counters.sent, counters.seeded, counters.zeroed]),
+        ),
+    ] {
+        assert_eq!(whole, parts, "{name}: {counters:?}");
+    }
+    assert!(counters.written <= counters.different, "{counters:?}");
+    assert!(counters.packed <= counters.sent, "{counters:?}");
+    assert!(counters.verified <= counters.written, "{counters:?}");
 }
 
 fn assert_done(counters: &DiskCounters) {

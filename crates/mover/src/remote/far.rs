@@ -5,7 +5,7 @@ use std::{
     io::{self, BufReader, BufWriter, Read, Write},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
 };
@@ -16,7 +16,7 @@ use disk::{Disk, DiskError};
 use model::ByteRange;
 
 use super::{
-    frame::{Frame, Outcome, Terms, wrong},
+    frame::{Frame, Outcome, Terms, Theirs, wrong},
     root::{BlockDigest, Groups, Root, digest},
     scan,
 };
@@ -85,6 +85,7 @@ fn begin<W: Write + Send>(
         scans: Mutex::new(Scans::default()),
         changed: Condvar::new(),
         ended: AtomicBool::new(false),
+        hashed: AtomicU64::new(0),
     };
     thread::scope(|scope| {
         let lanes = thread::available_parallelism().map_or(1, usize::from);
@@ -105,6 +106,8 @@ struct Far {
     scans: Mutex<Scans>,
     changed: Condvar,
     ended: AtomicBool,
+    /// Digested by scanning.
+    hashed: AtomicU64,
 }
 
 /// Where scanning is.
@@ -195,26 +198,36 @@ impl Far {
             Next::Zero(first, count) => return output.send(&Frame::ZeroGroups { first, count }),
             Next::Scan(group) => group,
         };
-        let mut all = Vec::new();
+        let (mut all, mut blocks, mut hashed) = (Vec::new(), Vec::new(), 0);
         scan::group::<ScanError>(
             &*self.target,
             self.groups,
             group,
             buffer,
-            |_, _, digests| {
+            |_, bytes, digests| {
                 all.extend_from_slice(digests);
+                hashed += bytes.len() as u64;
+                let zero = if bytes.is_empty() {
+                    Theirs::Hole
+                } else {
+                    Theirs::Zero
+                };
+                let short = |digest: &Hash| digest.as_bytes().first_chunk::<16>().copied();
+                blocks.extend(digests.iter().map(|digest| {
+                    let short = digest.as_ref().and_then(short);
+                    short.map_or(zero, Theirs::Digest)
+                }));
                 Ok(())
             },
         )
         .map_err(|error| error.0)?;
-        let short = |digest: &Hash| digest.as_bytes().first_chunk::<16>().copied();
-        let digests = all.iter().map(|it| it.as_ref().and_then(short)).collect();
+        self.hashed.fetch_add(hashed, Ordering::Relaxed);
         {
             let mut scans = self.lock();
             scans.busy -= 1;
             scans.open.insert(group, all);
         }
-        output.send(&Frame::Digests { group, digests })
+        output.send(&Frame::Digests { group, blocks })
     }
 
     fn apply_all<W: Write>(&self, input: &mut impl Read, output: &Output<W>) -> io::Result<()> {
@@ -277,6 +290,7 @@ impl Apply<'_> {
         } else {
             bytes
         };
+        self.outcome.hashed += bytes.len() as u64;
         if bytes.len() as u64 != range.len || digest(&bytes) != Some(wanted) {
             return Err(wrong(&format!("{range} arrived damaged")));
         }
@@ -388,14 +402,20 @@ impl Apply<'_> {
         self.buffer.resize(length(block.len));
         let read = self.far.target.read_at(block.start, &mut self.buffer);
         read.map_err(|error| failed(&format!("read back {block}"), &error))?;
-        Ok(digest(&self.buffer))
+        Ok(self.reread())
+    }
+
+    fn reread(&mut self) -> BlockDigest {
+        self.outcome.reread += self.buffer.len() as u64;
+        self.outcome.hashed += self.buffer.len() as u64;
+        digest(&self.buffer)
     }
 
     fn read_device(&mut self, block: ByteRange) -> io::Result<BlockDigest> {
         self.buffer.resize(length(block.len));
         let read = self.far.target.read_device(block.start, &mut self.buffer);
         read.map_err(|error| failed(&format!("read back {block}"), &error))?;
-        Ok(digest(&self.buffer))
+        Ok(self.reread())
     }
 
     fn prove_from_device(&mut self) -> io::Result<()> {
@@ -431,6 +451,7 @@ impl Apply<'_> {
         if !scans.open.is_empty() || scans.next < self.far.groups.count() {
             return Err(wrong("the near end ended before all was compared"));
         }
+        self.outcome.hashed += self.far.hashed.load(Ordering::Relaxed);
         self.outcome.root = self.root.finish(self.far.groups);
         Ok(self.outcome)
     }

@@ -20,6 +20,17 @@ pub(super) struct Terms {
     pub(super) dry_run: bool,
 }
 
+/// What a block is at the far end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Theirs {
+    /// Known to be zero, and not read.
+    Hole,
+    /// Read, and zero.
+    Zero,
+    /// The first half of its digest.
+    Digest([u8; 16]),
+}
+
 /// What the far end says at the end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Outcome {
@@ -27,6 +38,10 @@ pub(super) struct Outcome {
     pub(super) written: u64,
     pub(super) verified: u64,
     pub(super) repaired: u64,
+    /// Read back to prove, and to repair.
+    pub(super) reread: u64,
+    /// Digested: what was read, what arrived and what was read back.
+    pub(super) hashed: u64,
 }
 
 /// One message.
@@ -36,11 +51,8 @@ pub(super) enum Frame {
     Begin(Terms),
     /// Far: it can be done.
     Ready,
-    /// Far: the digests of a group's blocks; none of a block of zeroes.
-    Digests {
-        group: u64,
-        digests: Vec<Option<[u8; 16]>>,
-    },
+    /// Far: what the blocks of a group are.
+    Digests { group: u64, blocks: Vec<Theirs> },
     /// Far: groups that are zero, first and count.
     ZeroGroups { first: u64, count: u64 },
     /// Near: a block that differs, with the digest of its content.
@@ -82,10 +94,18 @@ impl Frame {
                 head.extend(HELLO);
                 2
             }
-            Self::Digests { group, digests } => {
+            Self::Digests { group, blocks } => {
                 head.extend(group.to_le_bytes());
-                head.extend(bitmap(digests));
-                head.extend(digests.iter().flatten().flatten());
+                let count = u16::try_from(blocks.len()).unwrap_or(u16::MAX);
+                head.extend(count.to_le_bytes());
+                head.extend(bitmap(blocks, |it| matches!(it, Theirs::Digest(_))));
+                head.extend(bitmap(blocks, |it| matches!(it, Theirs::Hole)));
+                for block in blocks {
+                    match block {
+                        Theirs::Digest(digest) => head.extend(digest),
+                        Theirs::Hole | Theirs::Zero => {}
+                    }
+                }
                 3
             }
             Self::ZeroGroups { first, count } => {
@@ -125,6 +145,8 @@ impl Frame {
                 head.extend(outcome.written.to_le_bytes());
                 head.extend(outcome.verified.to_le_bytes());
                 head.extend(outcome.repaired.to_le_bytes());
+                head.extend(outcome.reread.to_le_bytes());
+                head.extend(outcome.hashed.to_le_bytes());
                 9
             }
             Self::Failed(words) => {
@@ -178,8 +200,8 @@ fn parse(kind: u8, payload: &[u8]) -> Option<Frame> {
         2 if take::<8>(&mut rest)? == HELLO => Frame::Ready,
         3 => {
             let group = number(&mut rest)?;
-            let digests = digests(&mut rest)?;
-            Frame::Digests { group, digests }
+            let blocks = blocks(&mut rest)?;
+            Frame::Digests { group, blocks }
         }
         4 => Frame::ZeroGroups {
             first: number(&mut rest)?,
@@ -214,6 +236,8 @@ fn parse(kind: u8, payload: &[u8]) -> Option<Frame> {
             written: number(&mut rest)?,
             verified: number(&mut rest)?,
             repaired: number(&mut rest)?,
+            reread: number(&mut rest)?,
+            hashed: number(&mut rest)?,
         }),
         10 => {
             let words = String::from_utf8_lossy(std::mem::take(&mut rest)).into_owned();
@@ -224,34 +248,29 @@ fn parse(kind: u8, payload: &[u8]) -> Option<Frame> {
     rest.is_empty().then_some(frame)
 }
 
-/// The number of blocks, and a bit for each that has a digest.
-fn bitmap(digests: &[Option<[u8; 16]>]) -> Vec<u8> {
-    let count = u16::try_from(digests.len()).unwrap_or(u16::MAX);
-    let mut bytes = count.to_le_bytes().to_vec();
-    for eight in digests.chunks(8) {
+/// A bit for each block, set where `is` says so.
+fn bitmap(blocks: &[Theirs], is: impl Fn(&Theirs) -> bool) -> impl Iterator<Item = u8> {
+    blocks.chunks(8).map(move |eight| {
         let bits = eight.iter().enumerate();
-        bytes.push(bits.fold(0, |byte, (bit, digest)| {
-            byte | u8::from(digest.is_some()) << bit
-        }));
-    }
-    bytes
+        bits.fold(0, |byte, (bit, block)| byte | u8::from(is(block)) << bit)
+    })
 }
 
-fn digests(rest: &mut &[u8]) -> Option<Vec<Option<[u8; 16]>>> {
+fn blocks(rest: &mut &[u8]) -> Option<Vec<Theirs>> {
     let count = usize::from(u16::from_le_bytes(take(rest)?));
     if count as u64 > GROUP {
         return None;
     }
-    let (bits, after) = rest.split_at_checked(count.div_ceil(8))?;
+    let (digests, after) = rest.split_at_checked(count.div_ceil(8))?;
+    let (holes, after) = after.split_at_checked(count.div_ceil(8))?;
     *rest = after;
+    let set = |bits: &[u8], index: usize| Some(bits.get(index / 8)? >> (index % 8) & 1 == 1);
     (0..count)
-        .map(|index| {
-            let there = bits.get(index / 8)? >> (index % 8) & 1 == 1;
-            if there {
-                take(rest).map(Some)
-            } else {
-                Some(None)
-            }
+        .map(|index| match (set(digests, index)?, set(holes, index)?) {
+            (true, false) => take(rest).map(Theirs::Digest),
+            (false, true) => Some(Theirs::Hole),
+            (false, false) => Some(Theirs::Zero),
+            (true, true) => None,
         })
         .collect()
 }

@@ -17,7 +17,7 @@ use disk::{Disk, DiskError};
 use model::{ByteCount, ByteRange, DiskCounters, DiskPhase};
 
 use super::{
-    frame::{Frame, Outcome, Terms},
+    frame::{Frame, Outcome, Terms, Theirs},
     root::{BlockDigest, Groups, Root},
     scan,
 };
@@ -89,6 +89,9 @@ pub fn sync(
     meter.update(|counters| {
         counters.written = ByteCount(outcome.written);
         counters.verified = ByteCount(outcome.verified);
+        counters.repaired = ByteCount(outcome.repaired);
+        counters.reread += ByteCount(outcome.reread);
+        counters.hashed += ByteCount(outcome.hashed);
     });
     meter.set_phase(DiskPhase::Done);
     let report = Report {
@@ -109,10 +112,10 @@ struct Near<'a> {
     queued: AtomicUsize,
 }
 
-/// A group to compare; no digests where the far end has nothing but zeroes.
+/// A group to compare; nothing of the far end's where it has a hole there.
 struct Job {
     group: u64,
-    theirs: Option<Vec<Option<[u8; 16]>>>,
+    theirs: Option<Vec<Theirs>>,
 }
 
 /// What a thread tells when it ends.
@@ -257,9 +260,9 @@ impl Near<'_> {
         let mut left = self.groups.count();
         while left > 0 {
             match self.frame(input)? {
-                Frame::Digests { group, digests } if group < self.groups.count() => {
+                Frame::Digests { group, blocks } if group < self.groups.count() => {
                     left -= 1;
-                    let theirs = Some(digests);
+                    let theirs = Some(blocks);
                     if jobs.send(Job { group, theirs }).is_err() {
                         return Err(self.last_words(input));
                     }
@@ -318,8 +321,8 @@ impl Near<'_> {
                 } else {
                     let len = ByteCount(self.groups.range(group).len);
                     self.watch.meter.update(|counters| {
-                        counters.scanned = counters.scanned.saturating_add(len);
-                        counters.skipped = counters.skipped.saturating_add(len);
+                        counters.scanned += len;
+                        counters.skipped += len;
                     });
                 }
             }
@@ -414,8 +417,9 @@ impl Near<'_> {
                 let from = ours.len();
                 ours.extend_from_slice(digests);
                 let theirs = |index: usize| {
-                    let all = job.theirs.as_ref()?;
-                    all.get(from + index).copied().flatten()
+                    let all = job.theirs.as_ref();
+                    let known = all.and_then(|all| all.get(from + index).copied());
+                    known.unwrap_or(Theirs::Hole)
                 };
                 wrote |= self.piece(piece, bytes, digests, theirs, frames)?;
                 Ok(())
@@ -439,7 +443,7 @@ impl Near<'_> {
         piece: ByteRange,
         bytes: &[u8],
         digests: &[BlockDigest],
-        theirs: impl Fn(usize) -> Option<[u8; 16]>,
+        theirs: impl Fn(usize) -> Theirs,
         frames: &SyncSender<Frame>,
     ) -> Result<bool, MoverError> {
         let mut wrote = false;
@@ -447,18 +451,33 @@ impl Near<'_> {
             let len = ByteCount(block.len);
             let (ours, theirs) = (digests.get(index).copied().flatten(), theirs(index));
             let same = match (&ours, &theirs) {
-                (None, None) => true,
-                (Some(ours), Some(theirs)) => ours.as_bytes().starts_with(theirs),
-                (None, Some(_)) | (Some(_), None) => false,
+                (None, Theirs::Hole | Theirs::Zero) => true,
+                (Some(ours), Theirs::Digest(theirs)) => ours.as_bytes().starts_with(theirs),
+                (None, Theirs::Digest(_)) | (Some(_), Theirs::Hole | Theirs::Zero) => false,
             };
+            let known = (bytes.is_empty(), theirs == Theirs::Hole);
             self.watch.meter.update(|counters| {
-                counters.scanned = counters.scanned.saturating_add(len);
-                let counter = match (same, bytes.is_empty() && theirs.is_none()) {
-                    (true, true) => &mut counters.skipped,
-                    (true, false) => &mut counters.equal,
-                    (false, _) => &mut counters.different,
-                };
-                *counter = counter.saturating_add(len);
+                counters.scanned += len;
+                if known == (true, true) {
+                    counters.skipped += len;
+                    return;
+                }
+                *if same {
+                    &mut counters.equal
+                } else {
+                    &mut counters.different
+                } += len;
+                if known.0 {
+                    counters.source_zero += len;
+                } else {
+                    counters.read_source += len;
+                    counters.hashed += len;
+                }
+                *if known.1 {
+                    &mut counters.target_zero
+                } else {
+                    &mut counters.read_target
+                } += len;
             });
             if same {
                 continue;
@@ -481,7 +500,7 @@ impl Near<'_> {
         let (start, len) = (block.start, block.len);
         self.send(frames, Frame::Zero { start, len })?;
         self.watch.meter.update(|counters| {
-            counters.zeroed = counters.zeroed.saturating_add(ByteCount(len));
+            counters.zeroed += ByteCount(len);
         });
         Ok(())
     }
@@ -498,31 +517,48 @@ impl Near<'_> {
             return Ok(());
         }
         self.watch.pay(block.len)?;
-        let frame = self.data(block, bytes, digest);
-        self.send(frames, frame)?;
+        let payload = self.payload(bytes);
+        let packed = ByteCount(payload.bytes.len() as u64);
+        self.send(frames, payload.frame(block, digest))?;
         self.watch.meter.update(|counters| {
-            counters.sent = counters.sent.saturating_add(ByteCount(block.len));
+            counters.sent += ByteCount(block.len);
+            counters.packed += packed;
         });
         Ok(())
     }
 
-    /// A block for the wire, packed when the wire is what takes time and packing helps.
-    fn data(&self, block: ByteRange, bytes: &[u8], digest: Hash) -> Frame {
-        let mut packed = false;
-        let mut payload = Vec::new();
+    /// A block's content for the wire, packed when the wire is what takes time and packing helps.
+    fn payload(&self, bytes: &[u8]) -> Payload {
         if self.queued.load(Ordering::Relaxed) >= BACKLOG {
-            payload = lz4_flex::block::compress(bytes);
-            packed = payload.len() < bytes.len() - bytes.len() / 16;
+            let packed = lz4_flex::block::compress(bytes);
+            if packed.len() < bytes.len() - bytes.len() / 16 {
+                return Payload {
+                    packed: true,
+                    bytes: packed,
+                };
+            }
         }
-        if !packed {
-            payload = bytes.to_vec();
+        Payload {
+            packed: false,
+            bytes: bytes.to_vec(),
         }
+    }
+}
+
+/// A block's content as it travels.
+struct Payload {
+    packed: bool,
+    bytes: Vec<u8>,
+}
+
+impl Payload {
+    fn frame(self, block: ByteRange, digest: Hash) -> Frame {
         Frame::Data {
             start: block.start,
             len: u32::try_from(block.len).unwrap_or(u32::MAX),
             digest: *digest.as_bytes(),
-            packed,
-            bytes: payload,
+            packed: self.packed,
+            bytes: self.bytes,
         }
     }
 }

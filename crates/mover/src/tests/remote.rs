@@ -120,13 +120,28 @@ proptest! {
         let (planned, _) = planned.unwrap();
         prop_assert!(target.bytes() == before);
 
-        let (done, far) = join(&task, target.clone(), |socket| socket);
+        let counted = [source.clone(), target.clone()].map(|it| Arc::new(Counting::new(it)));
+        let counting = Remote { source: counted[0].clone(), ..task.clone() };
+        let (done, far) = join(&counting, counted[1].clone(), |socket| socket);
         prop_assert!(far.is_ok(), "{:?}", far);
         let (report, wire) = done.unwrap();
         prop_assert!(source.bytes() == target.bytes());
         assert_done(&report.counters);
         prop_assert_eq!(report.counters.different, planned.counters.different);
         prop_assert_eq!(report.counters.sent, planned.to_send);
+        prop_assert_eq!(counted[0].bytes(Call::Read), report.counters.read_source);
+        prop_assert_eq!(
+            counted[1].bytes(Call::Read),
+            report.counters.read_target.saturating_add(report.counters.reread)
+        );
+        let hashed = [
+            report.counters.read_source,
+            report.counters.read_target,
+            report.counters.reread,
+            report.counters.sent,
+        ];
+        prop_assert_eq!(report.counters.hashed, hashed.into_iter().sum());
+        prop_assert!(report.counters.packed <= wire);
         prop_assert!(wire.0 >= report.counters.sent.0 / 300);
 
         let (again, _) = join(&task, target.clone(), |socket| socket);
