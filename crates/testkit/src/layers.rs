@@ -3,6 +3,7 @@
 mod counting;
 mod fail;
 mod flip;
+mod mishap;
 mod power;
 mod slow;
 
@@ -14,6 +15,7 @@ use model::{ByteCount, ByteRange};
 pub use counting::{Counting, Counts};
 pub use fail::{FailAt, Fault, When};
 pub use flip::BitFlip;
+pub use mishap::{Lasts, Mishap, Mishaps, Struck};
 pub use power::{PowerLoss, Survivors};
 pub use slow::Slow;
 

@@ -1,4 +1,4 @@
-//! Disks in memory, layers that make any disk fail, a manual clock, and seeded images.
+//! Disks in memory, layers that make any disk or stream fail, a manual clock, and seeded images.
 //!
 //! The layers wrap real disks as well as [`MemDisk`], and stack. Everything random comes from a
 //! seed, so a failure repeats.
@@ -10,14 +10,17 @@ mod image;
 mod layers;
 mod memory;
 mod random;
+mod stream;
 
 pub use clock::ManualClock;
 pub use image::{random_image, scatter_changes};
 pub use layers::{
-    BitFlip, Call, Counting, Counts, FailAt, Fault, Hook, Layer, PowerLoss, Slow, Survivors, When,
+    BitFlip, Call, Counting, Counts, FailAt, Fault, Hook, Lasts, Layer, Mishap, Mishaps, PowerLoss,
+    Slow, Struck, Survivors, When,
 };
 pub use memory::MemDisk;
 pub use random::Random;
+pub use stream::{Chopped, Spoiled, StreamFault};
 
 #[cfg(test)]
 mod tests;

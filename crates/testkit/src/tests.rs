@@ -1,13 +1,16 @@
 //! The tools themselves: each fault strikes where it was asked to and nowhere else.
 
-use std::{io::ErrorKind, sync::Arc};
+use std::{
+    io::{ErrorKind, Read as _, Write as _},
+    sync::Arc,
+};
 
 use disk::{Disk, DiskError, ExtentKind};
 use model::{ByteCount, ByteRange, Timestamp};
 
 use crate::{
-    BitFlip, Call, Counting, FailAt, ManualClock, MemDisk, PowerLoss, Survivors, When,
-    random_image, scatter_changes,
+    BitFlip, Call, Chopped, Counting, FailAt, Lasts, ManualClock, MemDisk, Mishap, Mishaps,
+    PowerLoss, Spoiled, StreamFault, Survivors, When, random_image, scatter_changes,
 };
 
 const SIZE: u64 = 100_000;
@@ -136,4 +139,79 @@ fn clocks_move_when_told() {
     let same = clock.clone();
     clock.advance_seconds(2);
     assert_eq!(same.now(), Timestamp(2_000_005));
+}
+
+/// A disk of ones of which the second write is struck, and what a write of twos leaves there.
+fn after(mishap: Mishap) -> (bool, usize, usize) {
+    let disk = memory();
+    disk.write_at(0, &[1; 1000]).unwrap();
+    let bad = Mishaps::new(disk.clone(), mishap, 1, Lasts::Once);
+    bad.write_at(2000, &[9]).unwrap();
+    let said = bad.write_at(0, &[2; 1000]).is_ok();
+    let place = usize::try_from(bad.struck().unwrap().place).unwrap();
+    let bytes = disk.bytes();
+    let new = bytes[..1000].iter().filter(|byte| **byte == 2).count();
+    // Once is once.
+    bad.write_at(0, &[2; 1000]).unwrap();
+    assert_eq!(disk.bytes()[..1000], [2; 1000]);
+    (said, new, place)
+}
+
+#[test]
+fn mishaps_of_writes_leave_what_they_say() {
+    let (said, new, _) = after(Mishap::Error);
+    assert_eq!((said, new), (false, 0));
+    let (said, new, _) = after(Mishap::Late);
+    assert_eq!((said, new), (false, 1000));
+    let (said, new, place) = after(Mishap::Torn);
+    assert_eq!((said, new), (false, place));
+    assert!(place > 0 && place < 1000);
+    let (said, new, place) = after(Mishap::TornSilently);
+    assert_eq!((said, new), (true, place));
+    let (said, new, _) = after(Mishap::FlipAtRest);
+    assert_eq!((said, new), (true, 999));
+}
+
+#[test]
+fn mishaps_of_reads_leave_what_they_say_and_a_bad_place_stays_bad() {
+    let disk = memory();
+    disk.write_at(0, &[1; 1000]).unwrap();
+    let bad = Mishaps::new(disk.clone(), Mishap::Short, 0, Lasts::Always);
+    // No read: not counted.
+    bad.write_at(0, &[1; 1000]).unwrap();
+    let mut buffer = [0; 1000];
+    assert!(bad.read_at(0, &mut buffer).is_err());
+    let place = bad.struck().unwrap().place;
+    let filled = usize::try_from(place).unwrap();
+    assert!(buffer[..filled].iter().all(|byte| *byte == 1));
+    assert!(buffer[filled..].iter().all(|byte| *byte == 0));
+    assert!(bad.read_at(place, &mut [0]).is_err());
+    bad.read_at(place + 1, &mut [0]).unwrap();
+
+    let bad = Mishaps::new(disk, Mishap::FlipInFlight, 0, Lasts::Once);
+    bad.read_at(0, &mut buffer).unwrap();
+    assert_eq!(buffer.iter().filter(|byte| **byte != 1).count(), 1);
+    bad.read_at(0, &mut buffer).unwrap();
+    assert_eq!(buffer, [1; 1000]);
+}
+
+#[test]
+fn streams_go_wrong_at_their_byte_in_both_directions() {
+    let text = *b"0123456789";
+    for (fault, left) in [
+        (StreamFault::Flip, &b"01234567<9"[..]),
+        (StreamFault::Cut, b"01234567"),
+    ] {
+        let mut got = Vec::new();
+        let chopped = Chopped::new(&text[..], 3);
+        Spoiled::new(chopped, fault, |byte| byte == b'8')
+            .read_to_end(&mut got)
+            .unwrap();
+        assert_eq!(got, left, "{fault:?}");
+        let mut to = Vec::new();
+        let spoiled = Spoiled::new(&mut to, fault, |byte| byte == b'8');
+        let written = Chopped::new(spoiled, 3).write_all(&text);
+        assert_eq!(to, left, "{fault:?}");
+        assert_eq!(written.is_err(), fault == StreamFault::Cut);
+    }
 }
