@@ -7,6 +7,7 @@ mod journal;
 mod oracle;
 mod remote;
 mod resume;
+mod storm;
 
 use std::{path::Path, sync::Arc};
 
