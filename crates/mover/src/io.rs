@@ -199,13 +199,13 @@ impl Io<'_> {
 }
 
 /// Reads a range; if that fails, block by block, so that the error names the block.
-fn fill_by_block(
+pub(crate) fn fill_by_block<E>(
     disk: &dyn Disk,
     block: BlockSize,
     range: ByteRange,
     buffer: &mut [u8],
-    error: impl Fn(ByteRange, DiskError) -> MoverError,
-) -> Result<(), MoverError> {
+    error: impl Fn(ByteRange, DiskError) -> E,
+) -> Result<(), E> {
     if disk.read_at(range.start, buffer).is_ok() {
         return Ok(());
     }

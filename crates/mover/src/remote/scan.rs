@@ -7,7 +7,7 @@ use super::root::{BlockDigest, Groups, digest};
 use crate::{
     buffer::Buffer,
     compare::{length, slice},
-    io::pieces,
+    io::{fill_by_block, pieces},
     lane::REQUEST,
 };
 
@@ -65,8 +65,9 @@ pub(super) fn group<E: From<(ByteRange, DiskError)>>(
             continue;
         }
         buffer.resize(length(piece.len));
-        disk.read_at(piece.start, buffer)
-            .map_err(|error| (piece, error))?;
+        fill_by_block(disk, groups.block, piece, buffer, |block, error| {
+            (block, error)
+        })?;
         let digests: Vec<BlockDigest> = blocks()
             .map(|block| digest(slice(buffer, piece, block)))
             .collect();
