@@ -8,6 +8,7 @@ mod oracle;
 mod remote;
 mod resume;
 mod storm;
+mod wire;
 
 use std::{path::Path, sync::Arc};
 

@@ -38,7 +38,7 @@ pub fn serve(
     output: impl Write + Send,
 ) -> io::Result<()> {
     let mut input = BufReader::with_capacity(1 << 17, input);
-    let output = Output(Mutex::new(BufWriter::with_capacity(1 << 16, output)));
+    let output = Output(Mutex::new(Some(BufWriter::with_capacity(1 << 16, output))));
     let result = begin(open, &mut input, &output);
     if let Err(error) = &result {
         // The near end may be gone.
@@ -47,13 +47,23 @@ pub fn serve(
     result
 }
 
-struct Output<W: Write>(Mutex<BufWriter<W>>);
+/// The way to the near end; none once it failed.
+struct Output<W: Write>(Mutex<Option<BufWriter<W>>>);
 
 impl<W: Write> Output<W> {
+    /// Sends a frame. When that fails the stream is closed, so that the near end does not wait for
+    /// what cannot come, and ends our input in turn.
     fn send(&self, frame: &Frame) -> io::Result<()> {
         let mut output = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        frame.write(&mut *output)?;
-        output.flush()
+        let Some(writer) = output.as_mut() else {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        };
+        let sent = frame.write(writer).and_then(|_| writer.flush());
+        if sent.is_err() {
+            // Not flushed again on the way out: what is in it is no whole frame any more.
+            drop(output.take().map(BufWriter::into_parts));
+        }
+        sent
     }
 }
 

@@ -1,13 +1,23 @@
 //! What travels between the ends: a kind, a length, a payload. Numbers are little endian.
+//!
+//! A head of 13 bytes: the kind, the payload's length, a CRC-32C of these two, and one of the
+//! payload. The first check keeps a damaged length from being waited for: nobody would ever send
+//! so much. The content of a block has no part in the second: its digest travels with it, and is
+//! checked by whoever writes it.
 
 use std::io::{self, Read, Write};
 
 use super::root::GROUP;
 
 /// Names this protocol and its version.
-pub(super) const HELLO: [u8; 8] = *b"LFDISK01";
+pub(super) const HELLO: [u8; 8] = *b"LFDISK02";
 /// No payload is longer: a block of the largest size with its head.
 const LONGEST: u32 = (1 << 20) + 4096;
+/// Before the payload.
+const HEAD: usize = 13;
+const DATA: u8 = 5;
+/// Of a block's payload, what comes before its content.
+const BEFORE_CONTENT: usize = 45;
 
 /// How the far end proves what it wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +89,7 @@ pub(super) enum Frame {
 impl Frame {
     /// Writes the frame; returns its bytes on the wire.
     pub(super) fn write(&self, to: &mut impl Write) -> io::Result<u64> {
-        let mut head = vec![0; 5];
+        let mut head = vec![0; HEAD];
         let mut body: &[u8] = &[];
         let kind = match self {
             Self::Begin(terms) => {
@@ -125,7 +135,7 @@ impl Frame {
                 head.extend(digest);
                 head.push(u8::from(*packed));
                 body = bytes;
-                5
+                DATA
             }
             Self::Zero { start, len } => {
                 head.extend(start.to_le_bytes());
@@ -154,32 +164,58 @@ impl Frame {
                 10
             }
         };
-        let len = head.len() - 5 + body.len();
-        let len = u32::try_from(len).map_err(|_| wrong("a frame is too long"))?;
+        let whole = head.len() + body.len();
+        let len = u32::try_from(whole - HEAD).map_err(|_| wrong("a frame is too long"))?;
+        let mut payload_check = crc32c::crc32c(&head[HEAD..]);
+        if kind != DATA {
+            payload_check = crc32c::crc32c_append(payload_check, body);
+        }
         head[0] = kind;
         head[1..5].copy_from_slice(&len.to_le_bytes());
+        let head_check = crc32c::crc32c(&head[..5]);
+        head[5..9].copy_from_slice(&head_check.to_le_bytes());
+        head[9..HEAD].copy_from_slice(&payload_check.to_le_bytes());
         to.write_all(&head)?;
         to.write_all(body)?;
-        Ok(u64::from(len) + 5)
+        Ok(whole as u64)
     }
 
     /// Reads the next frame; none where the other end closed between two.
     pub(super) fn read(from: &mut impl Read) -> io::Result<Option<Self>> {
         let mut kind = [0];
-        if from.read(&mut kind)? == 0 {
-            return Ok(None);
+        match from.read_exact(&mut kind) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            Err(error) => return Err(error),
         }
-        let mut len = [0; 4];
-        from.read_exact(&mut len)?;
-        let len = u32::from_le_bytes(len);
+        let mut rest = [0; HEAD - 1];
+        from.read_exact(&mut rest)?;
+        let [a, b, c, d, e, f, g, h, checks @ ..] = rest;
+        let len = u32::from_le_bytes([a, b, c, d]);
+        if crc32c::crc32c(&[kind[0], a, b, c, d]) != u32::from_le_bytes([e, f, g, h]) {
+            return Err(wrong(
+                "the other end does not speak Landfall's protocol, or its words arrived damaged",
+            ));
+        }
         if len > LONGEST {
             return Err(wrong("the other end sent a frame that is too long"));
         }
         let mut payload = vec![0; usize::try_from(len).unwrap_or_default()];
         from.read_exact(&mut payload)?;
+        if crc32c::crc32c(checked(kind[0], &payload)) != u32::from_le_bytes(checks) {
+            return Err(wrong("a frame arrived damaged"));
+        }
         parse(kind[0], &payload)
             .map(Some)
             .ok_or_else(|| wrong("the other end does not speak Landfall's protocol"))
+    }
+}
+
+/// The part of a payload that its check covers.
+fn checked(kind: u8, payload: &[u8]) -> &[u8] {
+    match payload.split_at_checked(BEFORE_CONTENT) {
+        Some((head, _)) if kind == DATA => head,
+        _ => payload,
     }
 }
 
@@ -207,7 +243,7 @@ fn parse(kind: u8, payload: &[u8]) -> Option<Frame> {
             first: number(&mut rest)?,
             count: number(&mut rest)?,
         },
-        5 => {
+        DATA => {
             let start = number(&mut rest)?;
             let len = u32::from_le_bytes(take(&mut rest)?);
             let digest = take(&mut rest)?;

@@ -154,10 +154,11 @@ impl Near<'_> {
         let (jobs, waiting_jobs) = sync_channel::<Job>(JOBS);
         let (frames, waiting_frames) = sync_channel::<Frame>(FRAMES);
         let (tell, told) = sync_channel::<Told>(16);
-        let waiting_jobs = Mutex::new(waiting_jobs);
+        // Of the workers alone: once all have ended, nobody waits to hand them a job.
+        let waiting_jobs = Arc::new(Mutex::new(waiting_jobs));
         let sent = AtomicU64::new(0);
         let outcome = thread::scope(|scope| {
-            let (waiting_jobs, sent, input) = (&waiting_jobs, &sent, &mut input);
+            let (sent, input) = (&sent, &mut input);
             {
                 let tell = tell.clone();
                 scope.spawn(move || {
@@ -173,14 +174,17 @@ impl Near<'_> {
             let workers: Vec<_> = (0..lanes)
                 .map(|_| {
                     let (tell, frames) = (tell.clone(), frames.clone());
+                    let waiting_jobs = Arc::clone(&waiting_jobs);
                     scope.spawn(move || {
-                        let result = self.work(waiting_jobs, &frames);
+                        let result = self.work(&waiting_jobs, &frames);
+                        drop(waiting_jobs);
                         if result.is_err() {
                             drop(tell.send(result.map(|()| None)));
                         }
                     })
                 })
                 .collect();
+            drop(waiting_jobs);
             {
                 let tell = tell.clone();
                 scope.spawn(move || {
