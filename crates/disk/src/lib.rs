@@ -20,7 +20,7 @@ pub use create::{create_overlay, create_qcow2, create_raw};
 pub use error::DiskError;
 pub use header::set_backing;
 pub use locator::Locator;
-pub use nbd::{NbdAddress, NbdUri, UriError};
+pub use nbd::{DirtyRanges, NbdAddress, NbdTls, NbdUri, UriError, dirty_ranges};
 pub use open::{Access, open};
 pub use qcow2::own_extents;
 pub use traits::{Disk, Extent, ExtentKind};

@@ -5,19 +5,19 @@
 
 use std::{
     collections::HashMap,
-    io::{self, Read as _, Write as _},
+    io::{self, Write as _},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
 };
 
 use super::{
-    handshake::{Agreed, broken, negotiate, read_u16, read_u32, read_u64},
-    proto::{
-        CMD_DISC, MOST_PAYLOAD, REPLY_BLOCK_STATUS, REPLY_ERROR, REPLY_FLAG_DONE, REPLY_NONE,
-        REPLY_OFFSET_DATA, REPLY_OFFSET_HOLE, REQUEST_MAGIC, SIMPLE_REPLY_MAGIC,
-        STRUCTURED_REPLY_MAGIC,
-    },
+    handshake::{Agreed, Status, ask_tls, greet, negotiate},
+    link::Link,
+    proto::{CMD_DISC, CMD_WRITE, EXTENDED_REQUEST_MAGIC, Headers, REQUEST_MAGIC, flag},
+    reply::{Answer, Expected, Failure, Kind, Sink, chunk, receive},
     socket::Socket,
+    tls,
     uri::NbdUri,
+    wire::{broken, size},
 };
 
 /// A request; ranges lie within the export.
@@ -25,37 +25,18 @@ use super::{
 pub(super) struct Request<'a> {
     pub(super) command: u16,
     pub(super) offset: u64,
-    pub(super) len: u32,
+    pub(super) len: u64,
     pub(super) payload: &'a [u8],
-}
-
-/// Where the answer of the caller's own request goes.
-#[derive(Debug)]
-pub(super) enum Sink<'a> {
-    /// Nothing but the status.
-    Status,
-    /// The content of a read.
-    Data(&'a mut [u8]),
-    /// Lengths and flags of a block status.
-    Extents(&'a mut Vec<(u32, u32)>),
 }
 
 /// What is kept for a caller that does not read itself.
 #[derive(Debug, Default)]
 struct Kept {
-    /// Offset into the request, and what is there; nothing for a hole.
-    data: Vec<(u64, u32, Option<Vec<u8>>)>,
-    extents: Vec<(u32, u32)>,
-    error: Option<io::Error>,
+    /// Of a read, as long as it once something of it has come.
+    data: Vec<u8>,
+    extents: Vec<(u64, u64)>,
+    answer: Answer,
     done: bool,
-}
-
-/// What the reader has to know of a request that is on its way.
-#[derive(Clone, Copy, Debug)]
-struct Expected {
-    offset: u64,
-    len: u32,
-    reads: bool,
 }
 
 #[derive(Debug, Default)]
@@ -71,8 +52,8 @@ struct State {
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) agreed: Agreed,
-    writer: Mutex<Socket>,
-    reader: Mutex<io::BufReader<Socket>>,
+    writer: Mutex<Link>,
+    reader: Mutex<io::BufReader<Link>>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -82,14 +63,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Connection {
-    pub(super) fn open(uri: &NbdUri) -> io::Result<Self> {
-        let mut socket = Socket::connect(&uri.address)?;
-        let agreed = negotiate(&mut socket, &uri.export)?;
-        let reader = io::BufReader::with_capacity(4096, socket.try_clone()?);
+    pub(super) fn open(uri: &NbdUri, status: Status<'_>) -> io::Result<Self> {
+        let config = uri.tls.as_ref().map(|tls| tls::client(&tls.certificates));
+        let config = config.transpose()?;
+        let mut link = Link::new(Socket::connect(&uri.address)?);
+        greet(&mut link)?;
+        if let Some(config) = config {
+            ask_tls(&mut link)?;
+            link.encrypt_as_client(config, uri.certified_name())?;
+        }
+        let agreed = negotiate(&mut link, &uri.export, status)?;
         Ok(Self {
             agreed,
-            writer: Mutex::new(socket),
-            reader: Mutex::new(reader),
+            writer: Mutex::new(link.another()),
+            reader: Mutex::new(io::BufReader::with_capacity(4096, link)),
             state: Mutex::default(),
             changed: Condvar::new(),
         })
@@ -100,16 +87,19 @@ impl Connection {
     /// # Errors
     /// What the server answered, or why the connection is gone.
     pub(super) fn call(&self, request: Request<'_>, mut sink: Sink<'_>) -> io::Result<()> {
+        let expected = Expected {
+            offset: request.offset,
+            kind: match &sink {
+                Sink::Status => Kind::Status,
+                Sink::Data(_) => Kind::Data(self.fitting(request.len)?),
+                Sink::Extents(_) => Kind::Extents(self.agreed.context.unwrap_or_default()),
+            },
+        };
         let cookie = {
             let mut state = lock(&self.state);
             check(&state)?;
             state.next += 1;
             let cookie = state.next;
-            let expected = Expected {
-                offset: request.offset,
-                len: request.len,
-                reads: matches!(sink, Sink::Data(_)),
-            };
             state.expected.insert(cookie, expected);
             cookie
         };
@@ -117,29 +107,49 @@ impl Connection {
             self.break_down(&error);
             return Err(error);
         }
-        self.wait(cookie, &mut sink)
+        self.wait(cookie, expected, &mut sink)
+            .map_err(Failure::into_inner)
+    }
+
+    /// A length that the server takes at once.
+    fn fitting(&self, len: u64) -> io::Result<u32> {
+        let fitting = u32::try_from(len).ok();
+        let fitting = fitting.filter(|len| *len <= self.agreed.most_payload);
+        fitting.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "too long a request"))
     }
 
     fn send(&self, cookie: u64, request: Request<'_>) -> io::Result<()> {
-        let mut frame = [0; 28];
-        frame[..4].copy_from_slice(&REQUEST_MAGIC.to_be_bytes());
-        frame[6..8].copy_from_slice(&request.command.to_be_bytes());
-        frame[8..16].copy_from_slice(&cookie.to_be_bytes());
-        frame[16..24].copy_from_slice(&request.offset.to_be_bytes());
-        frame[24..].copy_from_slice(&request.len.to_be_bytes());
+        let mut frame = Vec::with_capacity(32);
+        let extended = self.agreed.headers == Headers::Extended;
+        let (magic, flags) = match (extended, request.command) {
+            (false, _) => (REQUEST_MAGIC, 0),
+            (true, CMD_WRITE) => (EXTENDED_REQUEST_MAGIC, flag::PAYLOAD_LEN),
+            (true, _) => (EXTENDED_REQUEST_MAGIC, 0),
+        };
+        frame.extend(magic.to_be_bytes());
+        frame.extend(flags.to_be_bytes());
+        frame.extend(request.command.to_be_bytes());
+        frame.extend(cookie.to_be_bytes());
+        frame.extend(request.offset.to_be_bytes());
+        if extended {
+            frame.extend(request.len.to_be_bytes());
+        } else {
+            let len = u32::try_from(request.len);
+            frame.extend(len.map_err(|_| broken("too long a request"))?.to_be_bytes());
+        }
         let mut writer = lock(&self.writer);
         writer.write_all(&frame)?;
         writer.write_all(request.payload)
     }
 
-    fn wait(&self, cookie: u64, sink: &mut Sink<'_>) -> io::Result<()> {
+    fn wait(&self, cookie: u64, expected: Expected, sink: &mut Sink<'_>) -> Result<(), Failure> {
         let mut state = lock(&self.state);
         loop {
             if state.kept.get(&cookie).is_some_and(|kept| kept.done) {
                 let kept = state.kept.remove(&cookie).unwrap_or_default();
-                let expected = state.expected.remove(&cookie);
+                state.expected.remove(&cookie);
                 drop(state);
-                return hand_over(kept, expected, sink);
+                return hand_over(kept, sink).end(expected);
             }
             check(&state)?;
             if state.someone_reads {
@@ -151,8 +161,7 @@ impl Connection {
             }
             state.someone_reads = true;
             // Chunks that others kept before this caller began to read.
-            let earlier = state.kept.remove(&cookie);
-            let expected = state.expected.get(&cookie).copied();
+            let earlier = state.kept.remove(&cookie).unwrap_or_default();
             drop(state);
             let result = self.read_until(cookie, earlier, expected, sink);
             let mut after = lock(&self.state);
@@ -163,7 +172,7 @@ impl Connection {
             }
             drop(after);
             self.changed.notify_all();
-            return result.map_err(Failure::into_inner);
+            return result;
         }
     }
 
@@ -176,78 +185,45 @@ impl Connection {
     fn read_until(
         &self,
         cookie: u64,
-        earlier: Option<Kept>,
-        expected: Option<Expected>,
+        earlier: Kept,
+        expected: Expected,
         sink: &mut Sink<'_>,
     ) -> Result<(), Failure> {
         let mut reader = lock(&self.reader);
-        let mut error = None;
-        if let Some(mut kept) = earlier {
-            error = kept.error.take();
-            kept.done = true;
-            hand_over(kept, expected, sink).map_err(Failure::Connection)?;
-        }
+        let mut answer = hand_over(earlier, sink);
         loop {
-            let chunk = self.chunk(&mut reader)?;
-            let mine = chunk.cookie == cookie;
-            let wanted = if mine {
-                expected
-            } else {
-                lock(&self.state).expected.get(&chunk.cookie).copied()
-            };
-            let Some(wanted) = wanted else {
-                return Err(broken("an answer to nothing that was asked").into());
-            };
-            if mine {
-                let failed = receive(&mut reader, &chunk, wanted, sink)?;
-                error = error.or(failed);
+            let chunk = chunk(&mut *reader, self.agreed.headers)?;
+            if chunk.cookie == cookie {
+                receive(&mut *reader, &chunk, expected, sink, &mut answer)?;
                 if chunk.done {
-                    return error.map_or(Ok(()), |error| Err(Failure::Answer(error)));
+                    return answer.end(expected);
                 }
                 continue;
             }
-            let mut kept = Kept::default();
-            keep(&mut reader, &chunk, wanted, &mut kept)?;
-            let mut state = lock(&self.state);
-            let all = state.kept.entry(chunk.cookie).or_default();
-            all.data.extend(kept.data);
-            all.extents.extend(kept.extents);
-            all.error = all.error.take().or(kept.error);
-            all.done = chunk.done;
-            drop(state);
+            let (other, mut kept) = {
+                let mut state = lock(&self.state);
+                let expected = state.expected.get(&chunk.cookie).copied();
+                (expected, state.kept.remove(&chunk.cookie))
+            };
+            let done = kept.as_ref().is_some_and(|kept| kept.done);
+            let Some(other) = other.filter(|_| !done) else {
+                return Err(broken("an answer to nothing that was asked").into());
+            };
+            let mut kept = kept.take().unwrap_or_default();
+            kept.done = chunk.done;
+            let mut sink = match other.kind {
+                Kind::Status => Sink::Status,
+                Kind::Data(len) => {
+                    kept.data.resize(size(len), 0);
+                    Sink::Data(&mut kept.data)
+                }
+                Kind::Extents(_) => Sink::Extents(&mut kept.extents),
+            };
+            receive(&mut *reader, &chunk, other, &mut sink, &mut kept.answer)?;
+            lock(&self.state).kept.insert(chunk.cookie, kept);
             if chunk.done {
                 self.changed.notify_all();
             }
-        }
-    }
-
-    /// The header of the next reply, simple or structured.
-    fn chunk(&self, reader: &mut io::BufReader<Socket>) -> Result<Chunk, Failure> {
-        match read_u32(reader)? {
-            SIMPLE_REPLY_MAGIC => {
-                let error = read_u32(reader)?;
-                let cookie = read_u64(reader)?;
-                Ok(Chunk {
-                    cookie,
-                    done: true,
-                    content: Content::Simple { error },
-                })
-            }
-            STRUCTURED_REPLY_MAGIC if self.agreed.structured => {
-                let flags = read_u16(reader)?;
-                let kind = read_u16(reader)?;
-                let cookie = read_u64(reader)?;
-                let len = read_u32(reader)?;
-                if len > MOST_PAYLOAD + 8 {
-                    return Err(broken("a chunk of the NBD server is too long").into());
-                }
-                Ok(Chunk {
-                    cookie,
-                    done: flags & REPLY_FLAG_DONE != 0,
-                    content: Content::Structured { kind, len },
-                })
-            }
-            _ => Err(broken("the NBD server answered something that is no reply").into()),
         }
     }
 }
@@ -261,7 +237,9 @@ impl Drop for Connection {
             payload: &[],
         };
         // A server that is gone needs no goodbye.
-        drop(self.send(0, goodbye));
+        if self.send(0, goodbye).is_ok() {
+            lock(&self.writer).say_goodbye();
+        }
     }
 }
 
@@ -272,171 +250,15 @@ fn check(state: &State) -> io::Result<()> {
     }
 }
 
-/// Why a call failed: the connection is gone, or the server answered with an error.
-enum Failure {
-    Connection(io::Error),
-    Answer(io::Error),
-}
-
-impl Failure {
-    fn into_inner(self) -> io::Error {
-        match self {
-            Self::Connection(error) | Self::Answer(error) => error,
-        }
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::Connection(error)
-    }
-}
-
-struct Chunk {
-    cookie: u64,
-    done: bool,
-    content: Content,
-}
-
-enum Content {
-    Simple { error: u32 },
-    Structured { kind: u16, len: u32 },
-}
-
-/// Reads a chunk's payload to where it belongs; an error that the server reports is returned.
-fn receive(
-    reader: &mut io::BufReader<Socket>,
-    chunk: &Chunk,
-    expected: Expected,
-    sink: &mut Sink<'_>,
-) -> io::Result<Option<io::Error>> {
-    let (kind, len) = match chunk.content {
-        Content::Simple { error: 0 } => {
-            if let Sink::Data(buffer) = sink {
-                reader.read_exact(buffer)?;
-            }
-            return Ok(None);
-        }
-        Content::Simple { error } => return Ok(Some(server_error(error, ""))),
-        Content::Structured { kind, len } => (kind, len),
-    };
-    match (kind, sink) {
-        (REPLY_NONE, _) if len == 0 => Ok(None),
-        (REPLY_OFFSET_DATA, Sink::Data(buffer)) if len > 8 => {
-            let offset = read_u64(reader)?;
-            reader.read_exact(part(buffer, expected, offset, len - 8)?)?;
-            Ok(None)
-        }
-        (REPLY_OFFSET_HOLE, Sink::Data(buffer)) if len == 12 => {
-            let offset = read_u64(reader)?;
-            let hole = read_u32(reader)?;
-            part(buffer, expected, offset, hole)?.fill(0);
-            Ok(None)
-        }
-        (REPLY_BLOCK_STATUS, Sink::Extents(extents)) if len >= 12 && len % 8 == 4 => {
-            let _context = read_u32(reader)?;
-            for _ in 0..len / 8 {
-                extents.push((read_u32(reader)?, read_u32(reader)?));
-            }
-            Ok(None)
-        }
-        (kind, _) if kind & REPLY_ERROR != 0 && len >= 6 => {
-            let error = read_u32(reader)?;
-            let words = u32::from(read_u16(reader)?);
-            let mut text = vec![0; size(words.min(len - 6))];
-            reader.read_exact(&mut text)?;
-            // An offset may follow.
-            io::copy(
-                &mut reader.take(u64::from(len - 6).saturating_sub(text.len() as u64)),
-                &mut io::sink(),
-            )?;
-            Ok(Some(server_error(error, &String::from_utf8_lossy(&text))))
-        }
-        _ => Err(broken("the NBD server sent a chunk that was not asked for")),
-    }
-}
-
-/// Reads a chunk for a caller that is not the reader.
-fn keep(
-    reader: &mut io::BufReader<Socket>,
-    chunk: &Chunk,
-    expected: Expected,
-    kept: &mut Kept,
-) -> io::Result<()> {
-    let whole = matches!(chunk.content, Content::Simple { error: 0 });
-    let data_len = match chunk.content {
-        Content::Simple { error: 0 } if expected.reads => Some((expected.offset, expected.len)),
-        Content::Structured {
-            kind: REPLY_OFFSET_DATA,
-            len,
-        } if expected.reads && len > 8 => Some((read_u64(reader)?, len - 8)),
-        Content::Structured {
-            kind: REPLY_OFFSET_HOLE,
-            len: 12,
-        } if expected.reads => {
-            let offset = read_u64(reader)?;
-            let hole = read_u32(reader)?;
-            kept.data.push((offset, hole, None));
-            return Ok(());
-        }
-        Content::Simple { .. } | Content::Structured { .. } => None,
-    };
-    if let Some((offset, len)) = data_len {
-        if !whole && len > expected.len {
-            return Err(broken("the NBD server sent more than was asked for"));
-        }
-        let mut data = vec![0; size(len)];
-        reader.read_exact(&mut data)?;
-        kept.data.push((offset, len, Some(data)));
-        return Ok(());
-    }
-    let mut sink = if expected.reads {
-        Sink::Status
-    } else {
-        Sink::Extents(&mut kept.extents)
-    };
-    kept.error = receive(reader, chunk, expected, &mut sink)?;
-    Ok(())
-}
-
 /// Gives a caller what was kept for it.
-fn hand_over(mut kept: Kept, expected: Option<Expected>, sink: &mut Sink<'_>) -> io::Result<()> {
-    if let Some(error) = kept.error.take() {
-        return Err(error);
-    }
-    match (sink, expected) {
-        (Sink::Data(buffer), Some(expected)) => {
-            for (offset, len, data) in kept.data {
-                let to = part(buffer, expected, offset, len)?;
-                match data {
-                    Some(data) => to.copy_from_slice(&data),
-                    None => to.fill(0),
-                }
-            }
+fn hand_over(kept: Kept, sink: &mut Sink<'_>) -> Answer {
+    match sink {
+        Sink::Data(buffer) if kept.data.len() == buffer.len() => {
+            buffer.copy_from_slice(&kept.data);
         }
-        (Sink::Extents(extents), _) => extents.extend(kept.extents),
-        (Sink::Status | Sink::Data(_), _) => {}
+        Sink::Extents(extents) => extents.extend(kept.extents),
+        // Nothing was kept, or nothing can be.
+        Sink::Status | Sink::Data(_) => {}
     }
-    Ok(())
-}
-
-/// The part of a read's buffer that a chunk names.
-fn part(buffer: &mut [u8], expected: Expected, offset: u64, len: u32) -> io::Result<&mut [u8]> {
-    let from = offset.checked_sub(expected.offset);
-    let from = from.and_then(|from| usize::try_from(from).ok());
-    from.and_then(|from| buffer.get_mut(from..from.checked_add(size(len))?))
-        .ok_or_else(|| broken("the NBD server sent a range that was not asked for"))
-}
-
-fn size(len: u32) -> usize {
-    usize::try_from(len).unwrap_or(usize::MAX)
-}
-
-fn server_error(number: u32, words: &str) -> io::Error {
-    let number = i32::try_from(number).unwrap_or(5);
-    let error = io::Error::from_raw_os_error(number);
-    if words.is_empty() {
-        return error;
-    }
-    io::Error::new(error.kind(), format!("{error}: {words}"))
+    kept.answer
 }

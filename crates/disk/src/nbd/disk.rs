@@ -9,10 +9,12 @@ use std::{
 use model::{ByteCount, ByteRange};
 
 use super::{
-    connection::{Connection, Request, Sink},
+    connection::{Connection, Request},
+    handshake::Status,
     proto::{
         CMD_BLOCK_STATUS, CMD_FLUSH, CMD_READ, CMD_WRITE, CMD_WRITE_ZEROES, STATE_ZERO, export,
     },
+    reply::Sink,
     uri::NbdUri,
 };
 use crate::{
@@ -23,8 +25,8 @@ use crate::{
 /// Connections to a server that allows several: as many as requests that are worth having on
 /// their way at once.
 const CONNECTIONS: usize = 4;
-/// Of a request without payload.
-const LONGEST: u64 = 1 << 30;
+/// Of a request without payload: what headers of every length can say, and a server does in time.
+pub(super) const LONGEST: u64 = 1 << 30;
 /// Zeroes for servers that cannot make them.
 static ZEROES: [u8; 65_536] = [0; 65_536];
 
@@ -42,7 +44,7 @@ impl NbdDisk {
             path: PathBuf::from(uri.to_string()),
             source,
         };
-        let first = Connection::open(uri).map_err(failed)?;
+        let first = Connection::open(uri, Status::Allocation).map_err(failed)?;
         let agreed = first.agreed;
         if access == Access::Write && agreed.flags & export::READ_ONLY != 0 {
             let read_only = io::Error::new(io::ErrorKind::PermissionDenied, "it is read-only");
@@ -52,7 +54,7 @@ impl NbdDisk {
         if agreed.flags & export::CAN_MULTI_CONN != 0 {
             for _ in 1..CONNECTIONS {
                 // A server may have fewer to give than it allows.
-                let Ok(more) = Connection::open(uri) else {
+                let Ok(more) = Connection::open(uri, Status::Allocation) else {
                     break;
                 };
                 if more.agreed != agreed {
@@ -91,7 +93,7 @@ impl NbdDisk {
             let request = Request {
                 command: CMD_READ,
                 offset: at,
-                len: length(part.len() as u64),
+                len: part.len() as u64,
                 payload: &[],
             };
             at += part.len() as u64;
@@ -106,7 +108,7 @@ impl NbdDisk {
             let request = Request {
                 command: CMD_WRITE,
                 offset: at,
-                len: length(payload.len() as u64),
+                len: payload.len() as u64,
                 payload,
             };
             at += payload.len() as u64;
@@ -124,7 +126,7 @@ impl NbdDisk {
                 let request = Request {
                     command: CMD_WRITE_ZEROES,
                     offset: at,
-                    len: length(len),
+                    len,
                     payload: &[],
                 };
                 self.call(request, Sink::Status)?;
@@ -141,7 +143,7 @@ impl NbdDisk {
 
     fn map(&self, range: ByteRange) -> io::Result<Vec<Extent>> {
         let mut extents = Vec::new();
-        if self.connections[0].agreed.allocation.is_none() {
+        if self.connections[0].agreed.context.is_none() {
             push_extent(&mut extents, range.start, range.end(), ExtentKind::Data);
             return Ok(extents);
         }
@@ -151,19 +153,19 @@ impl NbdDisk {
             let request = Request {
                 command: CMD_BLOCK_STATUS,
                 offset: at,
-                len: length((range.end() - at).min(LONGEST)),
+                len: (range.end() - at).min(LONGEST),
                 payload: &[],
             };
             self.call(request, Sink::Extents(&mut found))?;
             let before = at;
             for (len, flags) in found {
-                let kind = if flags & STATE_ZERO != 0 {
+                let kind = if flags & u64::from(STATE_ZERO) != 0 {
                     ExtentKind::Zero
                 } else {
                     ExtentKind::Data
                 };
                 // The last one may reach past what was asked for.
-                let end = at.saturating_add(u64::from(len)).min(range.end());
+                let end = at.saturating_add(len).min(range.end());
                 push_extent(&mut extents, at, end, kind);
                 at = end;
             }
@@ -173,11 +175,6 @@ impl NbdDisk {
         }
         Ok(extents)
     }
-}
-
-/// Lengths are cut to what fits before.
-fn length(len: u64) -> u32 {
-    u32::try_from(len).unwrap_or(u32::MAX)
 }
 
 impl Disk for NbdDisk {
@@ -225,7 +222,7 @@ impl Disk for NbdDisk {
                 ),
             });
         }
-        // With several connections, the protocol promises that one flush covers all.
+        // There are several connections only where the server promises that one flush covers all.
         let request = Request {
             command: CMD_FLUSH,
             offset: 0,

@@ -1,15 +1,24 @@
-//! Disks over NBD: fixed newstyle negotiation, structured replies, block status.
+//! Disks over NBD: fixed newstyle negotiation, TLS, structured replies, extended headers, block
+//! status; as a client, and as a small server.
 //!
 //! Source of everything here: the protocol's specification, `doc/proto.md` of NetworkBlockDevice/nbd.
 //! Numbers on the wire are big endian. One connection carries many requests at once: whichever
 //! caller waits reads the replies of all, its own straight into its buffer.
 
 mod connection;
+mod dirty;
 mod disk;
 mod handshake;
+mod link;
 mod proto;
+mod reply;
 mod socket;
+mod tls;
 mod uri;
+mod wire;
 
 pub(crate) use self::disk::NbdDisk;
-pub use self::uri::{NbdAddress, NbdUri, UriError};
+pub use self::{
+    dirty::{DirtyRanges, dirty_ranges},
+    uri::{NbdAddress, NbdTls, NbdUri, UriError},
+};

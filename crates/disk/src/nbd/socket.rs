@@ -2,14 +2,14 @@
 
 use std::{
     io::{self, Read, Write},
-    net::TcpStream,
+    net::{Shutdown, TcpStream},
     os::unix::net::UnixStream,
     time::Duration,
 };
 
 use super::uri::NbdAddress;
 
-/// A server that says nothing for so long counts as gone.
+/// A peer that says nothing for so long counts as gone.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One end of a connection; clones share it.
@@ -21,41 +21,56 @@ pub(super) enum Socket {
 
 impl Socket {
     pub(super) fn connect(address: &NbdAddress) -> io::Result<Self> {
-        match address {
+        let socket = match address {
             NbdAddress::Tcp { host, port } => {
-                let stream = TcpStream::connect((host.as_str(), *port))?;
-                stream.set_nodelay(true)?;
-                stream.set_read_timeout(Some(PATIENCE))?;
-                stream.set_write_timeout(Some(PATIENCE))?;
-                Ok(Self::Tcp(stream))
+                Self::Tcp(TcpStream::connect((host.as_str(), *port))?)
             }
-            NbdAddress::Unix { path } => {
-                let stream = UnixStream::connect(path)?;
-                stream.set_read_timeout(Some(PATIENCE))?;
-                stream.set_write_timeout(Some(PATIENCE))?;
-                Ok(Self::Unix(stream))
-            }
+            NbdAddress::Unix { path } => Self::Unix(UnixStream::connect(path)?),
+        };
+        socket.be_impatient()?;
+        Ok(socket)
+    }
+
+    /// Small frames leave at once, and no call waits forever.
+    pub(super) fn be_impatient(&self) -> io::Result<()> {
+        if let Self::Tcp(stream) = self {
+            stream.set_nodelay(true)?;
+        }
+        self.wait_for_reads(Some(PATIENCE))?;
+        match self {
+            Self::Tcp(stream) => stream.set_write_timeout(Some(PATIENCE)),
+            Self::Unix(stream) => stream.set_write_timeout(Some(PATIENCE)),
         }
     }
 
-    pub(super) fn try_clone(&self) -> io::Result<Self> {
-        Ok(match self {
-            Self::Tcp(stream) => Self::Tcp(stream.try_clone()?),
-            Self::Unix(stream) => Self::Unix(stream.try_clone()?),
-        })
+    /// How long a read waits; forever where nothing is said.
+    pub(super) fn wait_for_reads(&self, patience: Option<Duration>) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.set_read_timeout(patience),
+            Self::Unix(stream) => stream.set_read_timeout(patience),
+        }
+    }
+
+    /// Ends one direction or both, for every clone.
+    pub(super) fn shut_down(&self, how: Shutdown) {
+        // A connection that is gone needs no end.
+        let _gone = match self {
+            Self::Tcp(stream) => stream.shutdown(how),
+            Self::Unix(stream) => stream.shutdown(how),
+        };
     }
 }
 
-impl Read for Socket {
+impl Read for &Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = match self {
-            Self::Tcp(stream) => stream.read(buffer),
-            Self::Unix(stream) => stream.read(buffer),
+            Socket::Tcp(stream) => (&mut &*stream).read(buffer),
+            Socket::Unix(stream) => (&mut &*stream).read(buffer),
         };
         // The sockets' word for a time-out is the one for "try again".
         read.map_err(|error| {
             if error.kind() == io::ErrorKind::WouldBlock {
-                io::Error::new(io::ErrorKind::TimedOut, "the NBD server does not answer")
+                io::Error::new(io::ErrorKind::TimedOut, "the NBD peer does not answer")
             } else {
                 error
             }
@@ -63,11 +78,11 @@ impl Read for Socket {
     }
 }
 
-impl Write for Socket {
+impl Write for &Socket {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Tcp(stream) => stream.write(data),
-            Self::Unix(stream) => stream.write(data),
+            Socket::Tcp(stream) => (&mut &*stream).write(data),
+            Socket::Unix(stream) => (&mut &*stream).write(data),
         }
     }
 

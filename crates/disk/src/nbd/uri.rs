@@ -1,7 +1,11 @@
 //! NBD URIs, after `doc/uri.md` of the protocol: `nbd://host:port/export` and
-//! `nbd+unix:///export?socket=/path`.
+//! `nbd+unix:///export?socket=/path`; `nbds` for TLS, with libnbd's `tls-certificates=DIR` and
+//! `tls-hostname=NAME`.
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt::{self, Write as _},
+    path::PathBuf,
+};
 
 use thiserror::Error;
 
@@ -25,6 +29,17 @@ pub enum NbdAddress {
     },
 }
 
+/// How a connection is encrypted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NbdTls {
+    /// Directory with `ca-cert.pem`, and `client-cert.pem` with `client-key.pem` where the server
+    /// asks who is there.
+    pub certificates: PathBuf,
+    /// The name that the server's certificate must say; without one, the host that is asked for,
+    /// and `localhost` on a unix socket.
+    pub hostname: Option<String>,
+}
+
 /// An export of an NBD server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NbdUri {
@@ -32,17 +47,19 @@ pub struct NbdUri {
     pub address: NbdAddress,
     /// The export's name; empty for the default one.
     pub export: String,
+    /// Encryption; plain where there is none.
+    pub tls: Option<NbdTls>,
 }
 
 /// Text that is no NBD URI we can use.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum UriError {
     /// Not an NBD URI at all.
-    #[error("it does not begin with nbd:// or nbd+unix://")]
+    #[error("it does not begin with nbd://, nbds://, nbd+unix:// or nbds+unix://")]
     Scheme,
-    /// Encrypted transport.
-    #[error("TLS is not built yet: use nbd:// or nbd+unix://, or a tunnel")]
-    Tls,
+    /// Encrypted, but nothing to know the server by.
+    #[error("it names no certificates: add ?tls-certificates=DIR")]
+    NoCertificates,
     /// No host.
     #[error("it names no host")]
     NoHost,
@@ -74,26 +91,77 @@ impl NbdUri {
     /// # Errors
     /// [`UriError`] with what is wrong.
     pub fn parse(text: &str) -> Result<Self, UriError> {
-        if text.starts_with("nbds") {
-            return Err(UriError::Tls);
-        }
         let (rest, query) = text.split_once('?').unwrap_or((text, ""));
-        if let Some(rest) = rest.strip_prefix("nbd+unix://") {
-            let export = unescape(rest.strip_prefix('/').unwrap_or(rest))?;
-            let path = socket(query)?;
-            let address = NbdAddress::Unix { path };
-            return Ok(Self { address, export });
-        }
-        let rest = rest.strip_prefix("nbd://").ok_or(UriError::Scheme)?;
-        if !query.is_empty() {
-            return Err(UriError::Parameter(query.to_owned()));
-        }
+        let (scheme, rest) = rest.split_once("://").ok_or(UriError::Scheme)?;
+        let (unix, encrypted) = match scheme {
+            "nbd" => (false, false),
+            "nbds" => (false, true),
+            "nbd+unix" => (true, false),
+            "nbds+unix" => (true, true),
+            _ => return Err(UriError::Scheme),
+        };
+        let mut query = Query::parse(query)?;
         let (authority, export) = rest.split_once('/').unwrap_or((rest, ""));
-        let (host, port) = host_and_port(authority)?;
+        let address = if unix {
+            let path = query.take("socket").ok_or(UriError::NoSocket)?.into();
+            NbdAddress::Unix { path }
+        } else {
+            let (host, port) = host_and_port(authority)?;
+            NbdAddress::Tcp { host, port }
+        };
+        let tls = if encrypted {
+            let certificates = query.take("tls-certificates");
+            Some(NbdTls {
+                certificates: certificates.ok_or(UriError::NoCertificates)?.into(),
+                hostname: query.take("tls-hostname"),
+            })
+        } else {
+            None
+        };
+        query.end()?;
         Ok(Self {
-            address: NbdAddress::Tcp { host, port },
+            address,
             export: unescape(export)?,
+            tls,
         })
+    }
+
+    /// The name that the server's certificate must say.
+    pub(super) fn certified_name(&self) -> &str {
+        let named = self.tls.as_ref().and_then(|tls| tls.hostname.as_deref());
+        named.unwrap_or(match &self.address {
+            NbdAddress::Tcp { host, .. } => host,
+            NbdAddress::Unix { .. } => "localhost",
+        })
+    }
+}
+
+/// What stands behind the question mark.
+struct Query(Vec<(String, String)>);
+
+impl Query {
+    fn parse(text: &str) -> Result<Self, UriError> {
+        let parameters = text.split('&').filter(|it| !it.is_empty());
+        let pairs = parameters.map(|parameter| {
+            let (name, value) = parameter
+                .split_once('=')
+                .ok_or_else(|| UriError::Parameter(parameter.to_owned()))?;
+            Ok((name.to_owned(), unescape(value)?))
+        });
+        pairs.collect::<Result<_, _>>().map(Self)
+    }
+
+    fn take(&mut self, name: &str) -> Option<String> {
+        let at = self.0.iter().position(|(it, _)| it == name)?;
+        Some(self.0.remove(at).1)
+    }
+
+    /// Nothing may be left that nobody looked at.
+    fn end(self) -> Result<(), UriError> {
+        match self.0.into_iter().next() {
+            None => Ok(()),
+            Some((name, value)) => Err(UriError::Parameter(format!("{name}={value}"))),
+        }
     }
 }
 
@@ -116,17 +184,6 @@ fn host_and_port(authority: &str) -> Result<(String, u16), UriError> {
     Ok((host.to_owned(), port))
 }
 
-fn socket(query: &str) -> Result<PathBuf, UriError> {
-    let mut found = None;
-    for parameter in query.split('&').filter(|it| !it.is_empty()) {
-        match parameter.strip_prefix("socket=") {
-            Some(path) => found = Some(PathBuf::from(unescape(path)?)),
-            None => return Err(UriError::Parameter(parameter.to_owned())),
-        }
-    }
-    found.ok_or(UriError::NoSocket)
-}
-
 fn unescape(text: &str) -> Result<String, UriError> {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
@@ -144,16 +201,45 @@ fn unescape(text: &str) -> Result<String, UriError> {
     String::from_utf8(bytes).map_err(|_| UriError::Escape)
 }
 
+/// Escapes what would end a part of a URI, or could not stand in one.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-._~:".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _written = write!(escaped, "%{byte:02X}");
+        }
+    }
+    escaped
+}
+
 impl fmt::Display for NbdUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let s = if self.tls.is_some() { "s" } else { "" };
+        let export = escape(&self.export);
+        let mut parameters = Vec::new();
         match &self.address {
             NbdAddress::Tcp { host, port } if host.contains(':') => {
-                write!(f, "nbd://[{host}]:{port}/{}", self.export)
+                write!(f, "nbd{s}://[{host}]:{port}/{export}")?;
             }
-            NbdAddress::Tcp { host, port } => write!(f, "nbd://{host}:{port}/{}", self.export),
+            NbdAddress::Tcp { host, port } => write!(f, "nbd{s}://{host}:{port}/{export}")?,
             NbdAddress::Unix { path } => {
-                write!(f, "nbd+unix:///{}?socket={}", self.export, path.display())
+                write!(f, "nbd{s}+unix:///{export}")?;
+                parameters.push(("socket", escape(&path.to_string_lossy())));
             }
         }
+        if let Some(tls) = &self.tls {
+            let certificates = tls.certificates.to_string_lossy();
+            parameters.push(("tls-certificates", escape(&certificates)));
+            let hostname = tls.hostname.as_deref().map(escape);
+            parameters.extend(hostname.map(|name| ("tls-hostname", name)));
+        }
+        for (index, (name, value)) in parameters.iter().enumerate() {
+            let mark = if index == 0 { '?' } else { '&' };
+            write!(f, "{mark}{name}={value}")?;
+        }
+        Ok(())
     }
 }

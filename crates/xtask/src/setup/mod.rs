@@ -69,7 +69,11 @@ pub(crate) fn for_browser_tests() -> Result<()> {
 
 /// For the tests of Rust: the tools that check disks independently of us.
 pub(crate) fn for_unit_tests() -> Result<()> {
-    apt::ensure(&[apt::Need::program("qemu-img", "qemu-utils")])
+    apt::ensure(&[
+        apt::Need::program("qemu-img", "qemu-utils"),
+        apt::Need::program("nbdcopy", "libnbd-bin"),
+        apt::Need::program("nbdkit", "nbdkit"),
+    ])
 }
 
 /// For the benchmark: the tools that Landfall is measured beside.
