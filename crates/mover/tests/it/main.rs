@@ -1,5 +1,7 @@
 //! Real images moved by the mover, judged by `qemu-img compare`.
 
+mod nbdkit;
+
 use std::{
     path::{Path, PathBuf},
     process::Command,
