@@ -195,6 +195,9 @@ impl Main {
         Some(Stage {
             session: row.id.clone(),
             replica: row.replica.clone(),
+            protected: row.protected.clone(),
+            previous_production: row.previous_production.clone(),
+            choices: row.choices.clone(),
             replica_vm: row.replica_vm.clone(),
             production_vm: row.production_vm.clone(),
             disks: row.layout.clone(),

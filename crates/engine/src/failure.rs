@@ -66,6 +66,15 @@ pub(crate) enum Contradiction {
         /// Who.
         holder: String,
     },
+    /// What was the production VM before the session was not recorded.
+    #[error(
+        "what was the production VM before this session is not recorded. Read the inventory \
+         again, then retry"
+    )]
+    NoPointer,
+    /// The session makes its production VM and does not say which.
+    #[error("the session has no description of the VM to make. Cancel and start a new failback")]
+    NoSpec,
     /// A guest did not go off even when it was powered off.
     #[error(
         "the replica is still on after it was powered off. Check it at its platform, then retry"

@@ -62,6 +62,7 @@ fn read(platform: &dyn Platform, site: &SiteId) -> Result<SiteInventory, Platfor
         vms,
         replicas,
         jobs,
+        resources,
     } = platform.inventory(site)?;
     Ok(SiteInventory {
         site,
@@ -73,6 +74,10 @@ fn read(platform: &dyn Platform, site: &SiteId) -> Result<SiteInventory, Platfor
         replicas: replicas.into_iter().map(replica_row).collect(),
         jobs,
         shutdown_timeout_seconds: capabilities.shutdown_timeout.as_secs(),
+        resources,
+        creates_vms: capabilities.creates_vms,
+        storage_policies: capabilities.storage_policies,
+        repoints_jobs: capabilities.repoints_jobs,
     })
 }
 
@@ -87,6 +92,7 @@ fn replica_row(record: ReplicaRecord) -> ReplicaRow {
         on_hold,
         restore_point,
         running_since,
+        disk_pairs,
     } = record;
     ReplicaRow {
         id,
@@ -98,5 +104,6 @@ fn replica_row(record: ReplicaRecord) -> ReplicaRow {
         on_hold,
         restore_point,
         running_since,
+        disk_pairs,
     }
 }

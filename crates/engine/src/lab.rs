@@ -2,7 +2,7 @@
 
 use model::ReplicaId;
 
-use crate::config::Config;
+use crate::{config::Config, inventory};
 
 /// Makes the lab anew, unless a session is at work in it.
 pub(crate) async fn reset(config: &Config) -> Result<String, String> {
@@ -19,7 +19,26 @@ pub(crate) async fn reset(config: &Config) -> Result<String, String> {
         ));
     }
     let done = tokio::task::spawn_blocking(move || lab.reset(lab.settings().scale)).await;
-    answer(done, "The lab is as it was at the beginning.")
+    let answer = answer(done, "The lab is as it was at the beginning.")?;
+    forget_pointers(config)
+        .await
+        .map_err(|error| error.to_string())?;
+    Ok(answer)
+}
+
+/// The original VMs are the production VMs again: what took their place is gone with the old lab.
+async fn forget_pointers(config: &Config) -> Result<(), store::StoreError> {
+    inventory::refresh(config).await?;
+    for (site, ..) in config.store.inventory_list().await? {
+        for replica in site.replicas {
+            let (protected, original) = (&replica.protected, &replica.original);
+            config
+                .store
+                .protected_vm_set_production(protected, original)
+                .await?;
+        }
+    }
+    Ok(())
 }
 
 /// Fails a Ready replica over again.

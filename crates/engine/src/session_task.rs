@@ -126,7 +126,15 @@ impl SessionTask {
             .last()
             .filter(|row| row.done_at.is_none())
             .map(|row| row.key.clone());
-        if log.is_empty() && self.session.effect() == Some(Effect::ProveTarget) {
+        let not_begun = matches!(
+            self.session.state,
+            State::Synchronizing {
+                at: 0,
+                again: false,
+                ..
+            }
+        );
+        if log.is_empty() && not_begun {
             let first = begin(self.session.clone());
             self.save_and_act(first, None, Vec::new()).await
         } else {

@@ -37,7 +37,7 @@ mod step;
 pub use operations::replica_operations;
 pub use program::{Effect, Scope};
 pub use record::UnknownRecord;
-pub use session::{Activity, Session, State};
+pub use session::{Activity, Session, State, Terms};
 pub use step::{Directive, Done, Event, Note, Rejected, Step, begin, step};
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What each activity does, step by step. Every effect may be asked for twice; the second time it
 //! finds what the first one did.
 
-use model::{CancelKind, EpochId, StepName};
+use model::{CancelKind, Destination, EpochId, StepName};
 
 use crate::{Activity, Session};
 
@@ -17,6 +17,8 @@ pub enum Scope {
 /// One thing the shell does at a platform. Layers and points are named by session and pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
+    /// Make an empty VM from the replica's configuration, where the operator chose.
+    CreateProductionVm,
     /// Prove identity and layout of the target.
     ProveTarget,
     /// Keep everybody else from starting the production VM.
@@ -66,6 +68,16 @@ pub enum Effect {
     },
     /// Put replication of the VM on hold.
     HoldReplication,
+    /// Record the production VM in the original's place.
+    MoveProductionPointer,
+    /// Record again what was recorded before the session.
+    RestoreProductionPointer,
+    /// Associate the production VM with the storage policy that was chosen.
+    AssociateStoragePolicy,
+    /// Make every job that named the original name the production VM.
+    RepointJobs,
+    /// Remove the VM that this session made, and nothing else.
+    RemoveProductionVm,
     /// Let everybody start the production VM again.
     ReleaseProduction,
     /// Power on the production VM.
@@ -100,6 +112,7 @@ impl Effect {
     #[must_use]
     pub const fn step(self) -> StepName {
         match self {
+            Self::CreateProductionVm => StepName::CreateProductionVm,
             Self::ProveTarget => StepName::ProveTarget,
             Self::HoldProduction => StepName::HoldProduction,
             Self::PowerOffProduction => StepName::PowerOffProduction,
@@ -113,6 +126,11 @@ impl Effect {
             Self::ShutDownReplica => StepName::ShutDownReplica,
             Self::DropProtectivePoint { .. } => StepName::DropProtectivePoint,
             Self::HoldReplication => StepName::HoldReplication,
+            Self::MoveProductionPointer => StepName::MoveProductionPointer,
+            Self::RestoreProductionPointer => StepName::RestoreProductionPointer,
+            Self::AssociateStoragePolicy => StepName::AssociateStoragePolicy,
+            Self::RepointJobs => StepName::RepointJobs,
+            Self::RemoveProductionVm => StepName::RemoveProductionVm,
             Self::ReleaseProduction => StepName::ReleaseProduction,
             Self::PowerOnProduction => StepName::PowerOnProduction,
             Self::MergePreFailbackLayer => StepName::MergePreFailbackLayer,
@@ -143,15 +161,35 @@ pub(crate) fn of(session: &Session, activity: Activity) -> Vec<Effect> {
     }
 }
 
+/// What a destination means for the steps.
+impl Session {
+    /// The session makes its production VM, so there is no content of before to keep.
+    const fn creates_vm(&self) -> bool {
+        matches!(self.destination, Destination::SpecifiedLocation)
+    }
+
+    /// Another VM takes the original's place.
+    const fn moves_pointer(&self) -> bool {
+        matches!(
+            self.destination,
+            Destination::RecoveredVm | Destination::SpecifiedLocation
+        )
+    }
+}
+
 fn synchronize(session: &Session, again: bool) -> Vec<Effect> {
     let pass = session.pass;
-    let mut effects = vec![
+    let mut effects = Vec::new();
+    if session.creates_vm() && !again {
+        effects.push(Effect::CreateProductionVm);
+    }
+    effects.extend([
         Effect::ProveTarget,
         Effect::HoldProduction,
         Effect::PowerOffProduction,
         Effect::CheckProductionUntouched { expected: None },
-    ];
-    if !again {
+    ]);
+    if !session.creates_vm() && !again {
         effects.push(Effect::CreatePreFailbackLayer);
     }
     effects.extend([
@@ -185,7 +223,14 @@ fn switch(session: &Session) -> Vec<Effect> {
     if let Some(old) = session.settled_pass {
         effects.push(Effect::DropProtectivePoint { pass: old });
     }
-    effects.extend([Effect::HoldReplication, Effect::ReleaseProduction]);
+    effects.push(Effect::HoldReplication);
+    if session.moves_pointer() {
+        effects.push(Effect::MoveProductionPointer);
+    }
+    if session.storage_policy {
+        effects.push(Effect::AssociateStoragePolicy);
+    }
+    effects.push(Effect::ReleaseProduction);
     if session.power_on {
         effects.push(Effect::PowerOnProduction);
     }
@@ -193,11 +238,16 @@ fn switch(session: &Session) -> Vec<Effect> {
 }
 
 fn commit(session: &Session) -> Vec<Effect> {
-    vec![
-        Effect::MergePreFailbackLayer,
-        Effect::KeepRestorePoint { pass: session.pass },
-        Effect::ReleaseReplication,
-    ]
+    let mut effects = Vec::new();
+    if !session.creates_vm() {
+        effects.push(Effect::MergePreFailbackLayer);
+    }
+    effects.push(Effect::KeepRestorePoint { pass: session.pass });
+    if session.moves_pointer() {
+        effects.push(Effect::RepointJobs);
+    }
+    effects.push(Effect::ReleaseReplication);
+    effects
 }
 
 fn undo_after_switch(session: &Session) -> Vec<Effect> {
@@ -205,36 +255,48 @@ fn undo_after_switch(session: &Session) -> Vec<Effect> {
     // A switchover that stopped on its way has not settled its pass.
     let stopped_on_the_way = session.settled_pass != Some(pass);
     let mut effects = vec![Effect::HoldProduction, Effect::PowerOffProduction];
-    if stopped_on_the_way {
-        effects.push(Effect::DropWorkingLayer { pass });
+    if session.creates_vm() {
+        effects.push(Effect::RemoveProductionVm);
+    } else {
+        if stopped_on_the_way {
+            effects.push(Effect::DropWorkingLayer { pass });
+        }
+        effects.push(Effect::DropPreFailbackLayer);
     }
     effects.extend([
-        Effect::DropPreFailbackLayer,
         Effect::RevertReplica { pass },
         Effect::DropProtectivePoint { pass },
     ]);
     if let Some(old) = session.settled_pass.filter(|_| stopped_on_the_way) {
         effects.push(Effect::DropProtectivePoint { pass: old });
     }
-    effects.extend([
-        Effect::ReleaseReplication,
-        Effect::PowerOnReplica,
-        Effect::ReleaseProduction,
-    ]);
+    if session.moves_pointer() {
+        effects.push(Effect::RestoreProductionPointer);
+    }
+    effects.extend([Effect::ReleaseReplication, Effect::PowerOnReplica]);
+    if !session.creates_vm() {
+        effects.push(Effect::ReleaseProduction);
+    }
     effects
 }
 
 /// The replica runs on untouched; what was done at production goes.
 fn restore_production(session: &Session) -> Vec<Effect> {
-    let mut effects = vec![
-        Effect::DropWorkingLayer { pass: session.pass },
-        Effect::DropPreFailbackLayer,
-        Effect::DropProtectivePoint { pass: session.pass },
-    ];
+    let mut effects = if session.creates_vm() {
+        vec![Effect::RemoveProductionVm]
+    } else {
+        vec![
+            Effect::DropWorkingLayer { pass: session.pass },
+            Effect::DropPreFailbackLayer,
+        ]
+    };
+    effects.push(Effect::DropProtectivePoint { pass: session.pass });
     if let Some(old) = session.settled_pass.filter(|old| *old != session.pass) {
         effects.push(Effect::DropProtectivePoint { pass: old });
     }
-    effects.push(Effect::ReleaseProduction);
+    if !session.creates_vm() {
+        effects.push(Effect::ReleaseProduction);
+    }
     effects
 }
 

@@ -6,7 +6,7 @@ use model::{SessionRecord, SessionStateRecord};
 
 use crate::{Session, State};
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A stored session that this version cannot understand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ impl Session {
     pub fn to_record(&self) -> SessionRecord {
         SessionRecord {
             version: VERSION,
+            destination: self.destination,
+            storage_policy: self.storage_policy,
             state: state_to_record(&self.state),
             mode: self.mode.clone(),
             power_on: self.power_on,
@@ -52,13 +54,15 @@ impl Session {
     /// # Errors
     /// [`UnknownRecord`] when a newer version wrote it.
     pub fn from_record(record: &SessionRecord) -> Result<Self, UnknownRecord> {
-        if record.version != VERSION {
+        if record.version == 0 || record.version > VERSION {
             return Err(UnknownRecord {
                 version: record.version,
             });
         }
         Ok(Self {
             state: state_from_record(&record.state),
+            destination: record.destination,
+            storage_policy: record.storage_policy,
             mode: record.mode.clone(),
             power_on: record.power_on,
             attention: record.attention.clone(),

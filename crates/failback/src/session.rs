@@ -1,7 +1,8 @@
 //! What a session is: its state and the facts gathered on the way.
 
 use model::{
-    Attention, CancelKind, EpochId, FailbackMode, Outcome, StepName, Timestamp, VisibleState,
+    Attention, CancelKind, Destination, EpochId, FailbackMode, Outcome, StepName, Timestamp,
+    VisibleState,
 };
 
 use crate::{Effect, program};
@@ -97,11 +98,41 @@ impl Activity {
     }
 }
 
+/// What an operator chose for a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// Where the replica returns to.
+    pub destination: Destination,
+    /// When the switchover follows phase 1.
+    pub mode: FailbackMode,
+    /// Power on the production VM after the switchover.
+    pub power_on: bool,
+    /// Associate a storage policy at the switchover.
+    pub storage_policy: bool,
+}
+
+impl Terms {
+    /// A failback to the original VM in a mode, powered on at its end.
+    #[must_use]
+    pub const fn original_vm(mode: FailbackMode) -> Self {
+        Self {
+            destination: Destination::OriginalVm,
+            mode,
+            power_on: true,
+            storage_policy: false,
+        }
+    }
+}
+
 /// One failback of one replica.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     /// The state.
     pub state: State,
+    /// Where the replica returns to.
+    pub destination: Destination,
+    /// Associate a storage policy at the switchover.
+    pub storage_policy: bool,
     /// When the switchover follows phase 1.
     pub mode: FailbackMode,
     /// Power on the production VM after the switchover.
@@ -127,13 +158,21 @@ pub struct Session {
 impl Session {
     /// A session before its first step.
     #[must_use]
-    pub const fn new(mode: FailbackMode, power_on: bool) -> Self {
+    pub fn new(terms: Terms) -> Self {
+        let Terms {
+            destination,
+            mode,
+            power_on,
+            storage_policy,
+        } = terms;
         Self {
             state: State::Synchronizing {
                 at: 0,
                 again: false,
                 paused: false,
             },
+            destination,
+            storage_policy,
             mode,
             power_on,
             attention: None,

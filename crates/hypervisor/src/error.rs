@@ -1,6 +1,6 @@
 //! What can fail at a platform: one variant per operation.
 
-use model::{DiskKey, PointName, SiteId, VmRef};
+use model::{ByteCount, DiskKey, PointName, SiteId, VmRef};
 use thiserror::Error;
 
 /// A failed platform operation.
@@ -50,6 +50,42 @@ pub enum PlatformError {
         vm: VmRef,
         /// What was found.
         what: String,
+    },
+    /// The platform cannot do this at all.
+    #[error("the platform of site {site} has no support for {what}")]
+    Unsupported {
+        /// The site.
+        site: SiteId,
+        /// What it cannot do.
+        what: &'static str,
+    },
+    /// Another VM has the name.
+    #[error("site {site} has a VM named {name} already")]
+    NameTaken {
+        /// The site.
+        site: SiteId,
+        /// The name.
+        name: String,
+    },
+    /// Something that was chosen is not there.
+    #[error("site {site} has no {kind} {id}")]
+    NoResource {
+        /// The site.
+        site: SiteId,
+        /// What kind of thing: `host`, `datastore`.
+        kind: &'static str,
+        /// Its id.
+        id: String,
+    },
+    /// A datastore cannot take what is to be put there.
+    #[error("datastore {datastore} has {free} free and {needed} is needed")]
+    DatastoreFull {
+        /// What operators call it.
+        datastore: String,
+        /// What is free.
+        free: ByteCount,
+        /// What is needed.
+        needed: ByteCount,
     },
     /// The platform's own files or interface failed.
     #[error("{operation}")]
@@ -103,6 +139,10 @@ impl PlatformError {
             | Self::Held { .. }
             | Self::MustBeOff { .. }
             | Self::Unexpected { .. }
+            | Self::Unsupported { .. }
+            | Self::NameTaken { .. }
+            | Self::NoResource { .. }
+            | Self::DatastoreFull { .. }
             | Self::Parse { .. } => false,
         };
         if temporary {

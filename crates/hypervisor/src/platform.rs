@@ -4,8 +4,9 @@ use std::{fmt, time::Duration};
 
 use disk::Locator;
 use model::{
-    ByteCount, ByteRange, DiskKey, EpochId, Job, JobId, PointName, ProtectedVmId, ReplicaId,
-    ReplicaState, RestorePoint, SiteId, SiteRole, Timestamp, TransportMode, VmInfo, VmRef,
+    ByteCount, ByteRange, DiskKey, DiskPair, EpochId, Job, JobId, NewVm, PointName, ProtectedVmId,
+    ReplicaId, ReplicaState, RestorePoint, SiteId, SiteResources, SiteRole, Timestamp,
+    TransportMode, VmInfo, VmRef,
 };
 
 use crate::PlatformError;
@@ -21,6 +22,10 @@ pub struct Capabilities {
     pub change_tracking: bool,
     /// It has storage policies.
     pub storage_policies: bool,
+    /// It can make VMs, and remove those it made.
+    pub creates_vms: bool,
+    /// Its jobs can be made to name another VM.
+    pub repoints_jobs: bool,
     /// How long a guest may take to shut down before it is powered off.
     pub shutdown_timeout: Duration,
 }
@@ -46,6 +51,8 @@ pub struct ReplicaRecord {
     pub restore_point: Option<RestorePoint>,
     /// Since when it runs in place of production.
     pub running_since: Option<Timestamp>,
+    /// Its disks whose pair at the original VM has another key.
+    pub disk_pairs: Vec<DiskPair>,
 }
 
 /// Everything a site holds.
@@ -65,6 +72,8 @@ pub struct Inventory {
     pub replicas: Vec<ReplicaRecord>,
     /// The jobs that keep them.
     pub jobs: Vec<Job>,
+    /// What it offers to place VMs in.
+    pub resources: SiteResources,
 }
 
 /// A layer that a session makes on a production VM's disks: pre-failback snapshot or working
@@ -277,4 +286,65 @@ pub trait Platform: Send + Sync + fmt::Debug {
         state: ReplicaState,
         kept: Option<&PointName>,
     ) -> Result<(), PlatformError>;
+
+    /// Makes an empty VM, off, which `owner` may remove. One that `owner` made under that id
+    /// already is fine.
+    ///
+    /// # Errors
+    /// [`PlatformError::Unsupported`]; [`PlatformError::NameTaken`] when a VM of that name is
+    /// there; [`PlatformError::NoResource`] when a choice is gone; nothing is left then.
+    fn create_vm(&self, spec: &NewVm, owner: &str) -> Result<(), PlatformError> {
+        let _ = owner;
+        Err(unsupported(&spec.vm, "making VMs"))
+    }
+
+    /// Who made a VM with [`Platform::create_vm`]; none for VMs of others and when it is not there.
+    ///
+    /// # Errors
+    /// When the site cannot be read.
+    fn created_by(&self, vm: &VmRef) -> Result<Option<String>, PlatformError> {
+        let _ = vm;
+        Ok(None)
+    }
+
+    /// Removes a VM that is off and that `owner` made. One that is gone already is fine.
+    ///
+    /// # Errors
+    /// [`PlatformError::Unsupported`]; [`PlatformError::MustBeOff`];
+    /// [`PlatformError::Unexpected`] when somebody else made it.
+    fn remove_vm(&self, vm: &VmRef, owner: &str) -> Result<(), PlatformError> {
+        let _ = owner;
+        Err(unsupported(vm, "removing VMs"))
+    }
+
+    /// Associates a VM with a storage policy, or with none.
+    ///
+    /// # Errors
+    /// [`PlatformError::Unsupported`]; [`PlatformError::NoResource`] when there is no such policy.
+    fn set_storage_policy(&self, vm: &VmRef, policy: Option<&str>) -> Result<(), PlatformError> {
+        let _ = policy;
+        Err(unsupported(vm, "storage policies"))
+    }
+
+    /// Makes every job that named a replica's original VM name `to`, which is its original VM from
+    /// now on, and records which disks pair. Asked for twice is fine.
+    ///
+    /// # Errors
+    /// [`PlatformError::Unsupported`], and when the replica is unknown.
+    fn repoint_jobs(
+        &self,
+        replica: &ReplicaId,
+        to: &VmRef,
+        pairs: &[DiskPair],
+    ) -> Result<(), PlatformError> {
+        let _ = (replica, pairs);
+        Err(unsupported(to, "changing jobs"))
+    }
+}
+
+fn unsupported(vm: &VmRef, what: &'static str) -> PlatformError {
+    PlatformError::Unsupported {
+        site: vm.site.clone(),
+        what,
+    }
 }

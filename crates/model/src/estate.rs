@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ByteCount, DiskKey, EpochId, JobId, PointName, Timestamp, VmRef};
+use crate::{
+    ByteCount, DatastoreId, DiskKey, EpochId, JobId, Placement, PointName, Slot, Timestamp, VmRef,
+};
 
 /// What a site is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -84,6 +86,12 @@ pub struct DiskInfo {
     pub format: DiskFormat,
     /// Logical sector size in bytes.
     pub sector: u32,
+    /// Where it is attached, where the platform says so.
+    #[serde(default)]
+    pub slot: Option<Slot>,
+    /// Where its lowest image lies, where the platform says so.
+    #[serde(default)]
+    pub datastore: Option<DatastoreId>,
 }
 
 /// One VM as its platform shows it.
@@ -113,6 +121,9 @@ pub struct VmInfo {
     pub disks: Vec<DiskInfo>,
     /// Who holds it so that nobody else can start it.
     pub held_by: Option<String>,
+    /// Where it is in its site.
+    #[serde(default)]
+    pub placement: Placement,
 }
 
 /// A replica's state when no session is at work on it, or the state its session puts it in.
@@ -149,6 +160,9 @@ pub struct Job {
     pub name: String,
     /// Whether it is held as a whole.
     pub held: bool,
+    /// The VMs that it names.
+    #[serde(default)]
+    pub vms: Vec<VmRef>,
 }
 
 /// Something configured differently on the replica, which is not sent.

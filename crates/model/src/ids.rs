@@ -55,6 +55,20 @@ text_id! {
     DiskKey
     /// The name of a restore point or protective snapshot on a replica.
     PointName
+    /// A host of a site.
+    HostId
+    /// A cluster of hosts.
+    ClusterId
+    /// A resource pool or vApp.
+    PoolId
+    /// A datastore.
+    DatastoreId
+    /// A VM folder.
+    FolderId
+    /// A network of a site.
+    NetworkId
+    /// A storage policy.
+    PolicyId
     /// Who asked for something; "local operator" until sign-in exists.
     Actor
 }

@@ -8,6 +8,7 @@
 mod error;
 mod estate;
 mod ids;
+mod placement;
 mod progress;
 mod session;
 mod units;
@@ -19,8 +20,14 @@ pub use estate::{
     ReplicaState, RestorePoint, SiteRole, TransportMode, VmInfo,
 };
 pub use ids::{
-    Actor, BatchId, DiskKey, DraftId, EpochId, JobId, PointName, ProtectedVmId, ProxyId, ReplicaId,
-    SessionId, SiteId, VmRef,
+    Actor, BatchId, ClusterId, DatastoreId, DiskKey, DraftId, EpochId, FolderId, HostId, JobId,
+    NetworkId, PointName, PolicyId, PoolId, ProtectedVmId, ProxyId, ReplicaId, SessionId, SiteId,
+    VmRef,
+};
+pub use placement::{
+    Cluster, Compute, DISK_TYPE_SINCE_HARDWARE, Datastore, DiskPair, DiskType, Folder, Host,
+    Network, NewAdapter, NewDisk, NewVm, Placement, Policy, Pool, PoolKind, SessionChoices,
+    SiteResources, Slot,
 };
 pub use progress::{DiskCounters, DiskPhase, Limiter};
 pub use session::{

@@ -110,6 +110,8 @@ impl Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepName {
+    /// An empty VM is made from the replica's configuration.
+    CreateProductionVm,
     /// Identity and layout of the target are proved.
     ProveTarget,
     /// The production VM is held so that nobody can start it.
@@ -138,6 +140,14 @@ pub enum StepName {
     HoldReplication,
     /// The pointer to the production VM moves.
     MoveProductionPointer,
+    /// The pointer to the production VM returns to what it was.
+    RestoreProductionPointer,
+    /// The production VM is associated with the storage policy that was chosen.
+    AssociateStoragePolicy,
+    /// Jobs that named the original VM name the production VM.
+    RepointJobs,
+    /// The VM that the session made is removed.
+    RemoveProductionVm,
     /// The production VM may be started again.
     ReleaseProduction,
     /// The production VM is powered on.
@@ -163,6 +173,7 @@ impl StepName {
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
+            Self::CreateProductionVm => "Create the production VM",
             Self::ProveTarget => "Prove identity and layout of the target",
             Self::HoldProduction => "Hold the production VM",
             Self::PowerOffProduction => "Power off the production VM",
@@ -177,6 +188,10 @@ impl StepName {
             Self::DropProtectivePoint => "Remove the protective snapshot",
             Self::HoldReplication => "Put replication on hold",
             Self::MoveProductionPointer => "Record the production VM",
+            Self::RestoreProductionPointer => "Record the original VM again",
+            Self::AssociateStoragePolicy => "Associate the storage policy",
+            Self::RepointJobs => "Point jobs at the production VM",
+            Self::RemoveProductionVm => "Remove the created VM",
             Self::ReleaseProduction => "Release the production VM",
             Self::PowerOnProduction => "Power on the production VM",
             Self::MergePreFailbackLayer => "Remove the pre-failback snapshot",
@@ -319,8 +334,14 @@ pub enum SessionStateRecord {
 /// The stored form of a whole session's machine: state, mode, attention and gathered facts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionRecord {
-    /// Version of this form; 1.
+    /// Version of this form; 2. Version 1 knew the original VM as the only destination.
     pub version: u32,
+    /// Where the replica returns to.
+    #[serde(default = "original_vm")]
+    pub destination: Destination,
+    /// A storage policy is associated at the switchover.
+    #[serde(default)]
+    pub storage_policy: bool,
     /// The state.
     pub state: SessionStateRecord,
     /// When the switchover follows.
@@ -343,4 +364,9 @@ pub struct SessionRecord {
     pub write_epoch: Option<u64>,
     /// Whether the production VM ran when the session began.
     pub production_was_on: Option<bool>,
+}
+
+/// The destination of a record that names none.
+const fn original_vm() -> Destination {
+    Destination::OriginalVm
 }

@@ -42,6 +42,12 @@ pub(crate) fn failed(error: StoreError) -> ApiError {
             "Load the page again and choose other replicas.",
         );
     }
+    if let StoreError::ProductionBusy { .. } = error {
+        return conflict(
+            "A session is at work on one of the production VMs already.",
+            "Wait until it is over, or choose another VM to return to.",
+        );
+    }
     tracing::error!(error = %chain(&error), "the store failed");
     match error.retry() {
         Retry::Temporary => ApiError::new(

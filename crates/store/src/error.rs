@@ -1,6 +1,6 @@
 //! What can fail in the store: one variant per operation.
 
-use model::{DraftId, ReplicaId, SessionId};
+use model::{DraftId, ReplicaId, SessionId, VmRef};
 use thiserror::Error;
 
 /// A failed store operation.
@@ -106,6 +106,18 @@ pub enum StoreError {
         /// The replica.
         replica: ReplicaId,
     },
+    /// A session is at work on the production VM already.
+    #[error("a session is at work on the production VM {vm} already")]
+    ProductionBusy {
+        /// The production VM.
+        vm: VmRef,
+    },
+    /// The production pointer is neither where it was nor where it is to be.
+    #[error("the production VM is recorded as {found}, which this session knows nothing of")]
+    PointerMoved {
+        /// What is recorded.
+        found: VmRef,
+    },
     /// An effect was to be finished, but none is at work.
     #[error("session {session} has no effect at work")]
     NoOpenEffect {
@@ -152,11 +164,13 @@ impl StoreError {
             Self::SessionConflict { .. }
             | Self::DraftConflict { .. }
             | Self::ReplicaBusy { .. }
+            | Self::ProductionBusy { .. }
             | Self::NoOpenEffect { .. }
             | Self::EffectAtWork { .. }
             | Self::Missing { .. }
             | Self::Encode { .. } => Retry::Permanent,
             Self::PostgresNotYet
+            | Self::PointerMoved { .. }
             | Self::UnknownScheme { .. }
             | Self::Migrate { .. }
             | Self::Decode { .. }

@@ -1,8 +1,8 @@
 //! What each site's platform held when it was last read, with its age.
 
 use model::{
-    ByteCount, Job, JobId, ProtectedVmId, ReplicaId, ReplicaState, RestorePoint, SiteId, SiteRole,
-    Timestamp, VmInfo, VmRef,
+    ByteCount, DiskPair, Job, JobId, ProtectedVmId, ReplicaId, ReplicaState, RestorePoint, SiteId,
+    SiteResources, SiteRole, Timestamp, VmInfo, VmRef,
 };
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,18 @@ pub struct SiteInventory {
     pub jobs: Vec<Job>,
     /// How long a guest may take to shut down before it is powered off.
     pub shutdown_timeout_seconds: u64,
+    /// What it offers to place VMs in.
+    #[serde(default)]
+    pub resources: SiteResources,
+    /// It can make VMs.
+    #[serde(default)]
+    pub creates_vms: bool,
+    /// It has storage policies.
+    #[serde(default)]
+    pub storage_policies: bool,
+    /// Its jobs can be made to name another VM.
+    #[serde(default)]
+    pub repoints_jobs: bool,
 }
 
 /// A replica as the replication that keeps it recorded it.
@@ -60,6 +72,9 @@ pub struct ReplicaRow {
     pub restore_point: Option<RestorePoint>,
     /// Since when it runs in place of production.
     pub running_since: Option<Timestamp>,
+    /// Its disks whose pair at the original VM has another key.
+    #[serde(default)]
+    pub disk_pairs: Vec<DiskPair>,
 }
 
 /// An inventory, its age, and why the newest reading failed, where it did.

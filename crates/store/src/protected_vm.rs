@@ -1,6 +1,7 @@
 //! Landfall's own name for a VM, and the one pointer to what is its production VM now.
 
 use model::{ProtectedVmId, SiteId, VmRef};
+use sqlx::SqliteConnection;
 
 use crate::{
     Store, StoreError,
@@ -98,7 +99,42 @@ impl Store {
             .collect())
     }
 
-    /// Moves the pointer to the production VM.
+    /// Moves the pointer from one production VM to another, in one transaction. One that is there
+    /// already stays.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when the protected VM is not there, [`StoreError::PointerMoved`]
+    /// when somebody else has moved it; nothing is changed then.
+    pub async fn protected_vm_move_production(
+        &self,
+        id: &ProtectedVmId,
+        from: &VmRef,
+        to: &VmRef,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let row: Option<(String, String)> = sqlx::query_as(
+            "SELECT production_site, production_platform_id FROM protected_vm WHERE id = $1",
+        )
+        .bind(id.as_str())
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(reading(WHAT))?;
+        let (site, platform_id) = row.ok_or_else(|| missing(id))?;
+        let found = VmRef {
+            site: SiteId::new(site),
+            platform_id,
+        };
+        if found == *to {
+            return Ok(());
+        }
+        if found != *from {
+            return Err(StoreError::PointerMoved { found });
+        }
+        set_production_on_conn(&mut tx, id, to).await?;
+        commit(tx).await
+    }
+
+    /// Sets the pointer to the production VM, whatever it was.
     ///
     /// # Errors
     /// [`StoreError::Missing`] when the protected VM is not there.
@@ -108,22 +144,35 @@ impl Store {
         production: &VmRef,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        let done = sqlx::query(
-            "UPDATE protected_vm SET production_site = $2, production_platform_id = $3 \
-             WHERE id = $1",
-        )
-        .bind(id.as_str())
-        .bind(production.site.as_str())
-        .bind(&production.platform_id)
-        .execute(&mut *tx)
-        .await
-        .map_err(writing(WHAT))?;
-        if done.rows_affected() == 0 {
-            return Err(StoreError::Missing {
-                what: "protected VM",
-                id: id.to_string(),
-            });
-        }
+        set_production_on_conn(&mut tx, id, production).await?;
         commit(tx).await
+    }
+}
+
+async fn set_production_on_conn(
+    conn: &mut SqliteConnection,
+    id: &ProtectedVmId,
+    production: &VmRef,
+) -> Result<(), StoreError> {
+    let done = sqlx::query(
+        "UPDATE protected_vm SET production_site = $2, production_platform_id = $3 \
+         WHERE id = $1",
+    )
+    .bind(id.as_str())
+    .bind(production.site.as_str())
+    .bind(&production.platform_id)
+    .execute(conn)
+    .await
+    .map_err(writing(WHAT))?;
+    if done.rows_affected() == 0 {
+        return Err(missing(id));
+    }
+    Ok(())
+}
+
+fn missing(id: &ProtectedVmId) -> StoreError {
+    StoreError::Missing {
+        what: "protected VM",
+        id: id.to_string(),
     }
 }

@@ -3,6 +3,8 @@
 //! One path for the first try, a retry and a restart: every effect is probed before it is
 //! performed, so that nothing is done twice.
 
+mod created;
+mod pointer;
 mod probe;
 mod production;
 mod replica;
@@ -12,7 +14,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use failback::{Done, Effect};
 use hypervisor::Platform;
-use model::{BytesPerSecond, ReplicaId, SessionId, VmRef};
+use model::{BytesPerSecond, DiskPair, ProtectedVmId, ReplicaId, SessionChoices, SessionId, VmRef};
 use mover::Controls;
 use store::{SessionDisk, Store};
 
@@ -23,6 +25,10 @@ use crate::{failure::EffectError, live::LiveWork, slots::Slots};
 pub(crate) struct Stage {
     pub(crate) session: SessionId,
     pub(crate) replica: ReplicaId,
+    pub(crate) protected: ProtectedVmId,
+    /// What was the production VM before the session; none where that was not recorded.
+    pub(crate) previous_production: Option<VmRef>,
+    pub(crate) choices: SessionChoices,
     pub(crate) replica_vm: VmRef,
     pub(crate) production_vm: VmRef,
     pub(crate) disks: Vec<SessionDisk>,
@@ -72,6 +78,17 @@ impl Stage {
         self.session.as_str()
     }
 
+    /// The pairs of disks whose keys differ.
+    fn renamed_pairs(&self) -> Vec<DiskPair> {
+        let differ = self.disks.iter().filter(|disk| disk.key != disk.target);
+        differ
+            .map(|disk| DiskPair {
+                replica: disk.key.clone(),
+                production: disk.target.clone(),
+            })
+            .collect()
+    }
+
     /// Bytes that the layer above production's own content takes.
     pub(crate) fn undo_space(&self) -> Result<model::ByteCount, EffectError> {
         let layer = crate::names::pre_failback_layer(&self.session);
@@ -89,6 +106,12 @@ impl Stage {
         }
         if effect == Effect::ShutDownReplica {
             return replica::shut_down(self, controls).await;
+        }
+        if effect == Effect::MoveProductionPointer {
+            return pointer::move_to_production(&self).await;
+        }
+        if effect == Effect::RestoreProductionPointer {
+            return pointer::restore(&self).await;
         }
         tokio::task::spawn_blocking(move || match self.probe(effect)? {
             Some(done) => Ok(Performed {
@@ -123,7 +146,14 @@ impl Stage {
             Effect::KeepRestorePoint { pass } => replica::keep_restore_point(self, pass),
             Effect::RevertReplica { pass } => replica::revert(self, pass),
             Effect::PowerOnReplica => replica::power_on(self),
-            Effect::Transfer { .. } | Effect::ShutDownReplica => {
+            Effect::CreateProductionVm => created::create(self),
+            Effect::RemoveProductionVm => created::remove(self),
+            Effect::AssociateStoragePolicy => production::associate_policy(self),
+            Effect::RepointJobs => replica::repoint_jobs(self),
+            Effect::Transfer { .. }
+            | Effect::ShutDownReplica
+            | Effect::MoveProductionPointer
+            | Effect::RestoreProductionPointer => {
                 unreachable!("performed by their own async paths")
             }
         }

@@ -4,7 +4,7 @@ use failback::{Done, Effect};
 use hypervisor::LayerName;
 use model::{PointName, PowerState, ReplicaState};
 
-use super::Stage;
+use super::{Stage, created};
 use crate::{
     failure::{Contradiction, EffectError},
     names::{pre_failback_layer, protective_point, working_layer},
@@ -50,8 +50,17 @@ impl Stage {
             Effect::HoldReplication => self.replication_on_hold()?,
             Effect::ReleaseReplication => !self.replication_on_hold()?,
             Effect::KeepRestorePoint { .. } => self.replica_state()? == Some(ReplicaState::Ready),
-            // Reading has no trace, a transfer has its journal, reverting twice is reverting once.
-            Effect::ProveTarget
+            Effect::CreateProductionVm => created::is_made(self)?,
+            Effect::RemoveProductionVm => created::is_gone(self)?,
+            Effect::AssociateStoragePolicy => {
+                let vm = self.production.vm(&self.production_vm)?;
+                vm.storage_policy == self.choices.storage_policy
+            }
+            Effect::RepointJobs => self.jobs_name_production()?,
+            // The store is asked where the pointer is moved; reading has no trace, a transfer has its journal, reverting twice is reverting once.
+            Effect::MoveProductionPointer
+            | Effect::RestoreProductionPointer
+            | Effect::ProveTarget
             | Effect::CheckProductionUntouched { .. }
             | Effect::Transfer { .. }
             | Effect::ShutDownReplica
@@ -92,6 +101,19 @@ impl Stage {
             .replicas
             .iter()
             .any(|replica| replica.id == self.replica && replica.on_hold))
+    }
+
+    /// The replica follows the production VM, with the same pairs of disks, and no job names
+    /// another VM in its place.
+    fn jobs_name_production(&self) -> Result<bool, EffectError> {
+        let inventory = self.dr.inventory(&self.replica_vm.site)?;
+        let found = inventory
+            .replicas
+            .iter()
+            .find(|replica| replica.id == self.replica);
+        Ok(found.is_some_and(|replica| {
+            replica.original == self.production_vm && replica.disk_pairs == self.renamed_pairs()
+        }))
     }
 
     fn replica_state(&self) -> Result<Option<ReplicaState>, EffectError> {

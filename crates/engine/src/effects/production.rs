@@ -1,7 +1,7 @@
 //! Effects on the production VM.
 
 use failback::Done;
-use model::{DiskInfo, PowerState, VmInfo};
+use model::{DiskInfo, DiskKey, PowerState, VmInfo};
 
 use super::{Performed, Stage};
 use crate::{
@@ -14,8 +14,11 @@ pub(super) fn prove(stage: &Stage) -> Result<Performed, EffectError> {
     let production = stage.production.vm(&stage.production_vm)?;
     let replica = stage.dr.vm(&stage.replica_vm)?;
     for planned in &stage.disks {
-        for (side, vm) in [("production", &production), ("replica", &replica)] {
-            let found = find(vm, planned.key.as_str());
+        for (side, vm, key) in [
+            ("production", &production, &planned.target),
+            ("replica", &replica, &planned.key),
+        ] {
+            let found = find(vm, key);
             let what = match found {
                 None => "it is gone".to_owned(),
                 Some(disk) if disk.size != planned.size => {
@@ -49,8 +52,8 @@ fn counted(disks: usize) -> String {
     }
 }
 
-fn find<'a>(vm: &'a VmInfo, key: &str) -> Option<&'a DiskInfo> {
-    vm.disks.iter().find(|disk| disk.key.as_str() == key)
+fn find<'a>(vm: &'a VmInfo, key: &DiskKey) -> Option<&'a DiskInfo> {
+    vm.disks.iter().find(|disk| disk.key == *key)
 }
 
 pub(super) fn hold(stage: &Stage) -> Result<Performed, EffectError> {
@@ -104,6 +107,14 @@ pub(super) fn drop_pre_failback(stage: &Stage) -> Result<Performed, EffectError>
     let layer = pre_failback_layer(&stage.session);
     stage.production.layer_drop(&stage.production_vm, &layer)?;
     Ok(Performed::plain())
+}
+
+pub(super) fn associate_policy(stage: &Stage) -> Result<Performed, EffectError> {
+    let policy = stage.choices.storage_policy.as_deref();
+    stage
+        .production
+        .set_storage_policy(&stage.production_vm, policy)?;
+    Ok(Performed::saying(policy.unwrap_or("none")))
 }
 
 pub(super) fn write_epoch(stage: &Stage) -> Result<Performed, EffectError> {

@@ -97,6 +97,13 @@ pub(super) fn keep_restore_point(stage: &Stage, pass: u32) -> Result<Performed, 
     Ok(Performed::plain())
 }
 
+pub(super) fn repoint_jobs(stage: &Stage) -> Result<Performed, EffectError> {
+    stage
+        .dr
+        .repoint_jobs(&stage.replica, &stage.production_vm, &stage.renamed_pairs())?;
+    Ok(Performed::plain())
+}
+
 pub(super) fn revert(stage: &Stage, pass: u32) -> Result<Performed, EffectError> {
     stage
         .dr

@@ -253,7 +253,7 @@ fn open_pair(stage: &Stage, disk: &SessionDisk, point: &PointName) -> Result<Pai
     let (vm, writer) = (&stage.production_vm, Some(stage.holder()));
     let target = stage
         .production
-        .open_disk(vm, &disk.key, &DiskAt::Active, writer)?;
+        .open_disk(vm, &disk.target, &DiskAt::Active, writer)?;
     Ok((
         disk::open(&source, Access::Read)?,
         disk::open(&target, Access::Write)?,

@@ -1,8 +1,10 @@
 //! The paths people walk, as tables of states and refusals.
 
-use model::{EpochId, FailbackMode, Operation, Outcome, StepName, Timestamp, VisibleState};
+use model::{
+    Destination, EpochId, FailbackMode, Operation, Outcome, StepName, Timestamp, VisibleState,
+};
 
-use crate::{Directive, Done, Effect, Event, Session, State, begin, step};
+use crate::{Directive, Done, Effect, Event, Session, State, Terms, begin, step};
 
 const NOW: Timestamp = Timestamp(1_000_000_000_000_000);
 
@@ -34,7 +36,7 @@ fn run_to_rest(session: &mut Session) -> Vec<StepName> {
 }
 
 fn ready(mode: FailbackMode) -> Session {
-    let mut session = begin(Session::new(mode, true)).next;
+    let mut session = begin(Session::new(Terms::original_vm(mode))).next;
     run_to_rest(&mut session);
     session
 }
@@ -45,7 +47,7 @@ fn ask(session: &Session, event: Event) -> Session {
 
 #[test]
 fn auto_goes_through_both_phases_in_the_documented_order() {
-    let mut session = begin(Session::new(FailbackMode::Auto, true)).next;
+    let mut session = begin(Session::new(Terms::original_vm(FailbackMode::Auto))).next;
     let steps = run_to_rest(&mut session);
     assert_eq!(session.visible(), VisibleState::Failback);
     assert_eq!(
@@ -74,6 +76,79 @@ fn auto_goes_through_both_phases_in_the_documented_order() {
         ]
     );
     assert_eq!(session.production_was_on, Some(true));
+}
+
+fn to(destination: Destination) -> Session {
+    let terms = Terms {
+        destination,
+        storage_policy: destination == Destination::OriginalVm,
+        ..Terms::original_vm(FailbackMode::Auto)
+    };
+    begin(Session::new(terms)).next
+}
+
+/// The steps that a destination has and the plain way to the original VM has not, and the reverse.
+fn differs(destination: Destination, event: Option<&Event>) -> (Vec<StepName>, Vec<StepName>) {
+    let steps = |mut session: Session| {
+        let first = run_to_rest(&mut session);
+        match event {
+            None => first,
+            Some(event) => {
+                session = ask(&session, event.clone());
+                run_to_rest(&mut session)
+            }
+        }
+    };
+    let plain = steps(begin(Session::new(Terms::original_vm(FailbackMode::Auto))).next);
+    let ours = steps(to(destination));
+    let without = |some: &[StepName], other: &[StepName]| {
+        let rest = some.iter().filter(|step| !other.contains(step));
+        rest.copied().collect::<Vec<_>>()
+    };
+    (without(&ours, &plain), without(&plain, &ours))
+}
+
+#[test]
+fn destinations_differ_in_the_documented_steps() {
+    use Destination::{OriginalVm, RecoveredVm, SpecifiedLocation};
+    use StepName as S;
+    let (commit, undo) = (Some(Event::Commit), Some(Event::Undo));
+    let table = [
+        (OriginalVm, None, vec![S::AssociateStoragePolicy], vec![]),
+        (RecoveredVm, None, vec![S::MoveProductionPointer], vec![]),
+        (RecoveredVm, commit.clone(), vec![S::RepointJobs], vec![]),
+        (
+            RecoveredVm,
+            undo.clone(),
+            vec![S::RestoreProductionPointer],
+            vec![],
+        ),
+        (
+            SpecifiedLocation,
+            None,
+            vec![S::CreateProductionVm, S::MoveProductionPointer],
+            vec![S::CreatePreFailbackLayer],
+        ),
+        (
+            SpecifiedLocation,
+            commit,
+            vec![S::RepointJobs],
+            vec![S::MergePreFailbackLayer],
+        ),
+        (
+            SpecifiedLocation,
+            undo,
+            vec![S::RemoveProductionVm, S::RestoreProductionPointer],
+            vec![S::DropPreFailbackLayer, S::ReleaseProduction],
+        ),
+    ];
+    for (destination, event, more, less) in table {
+        assert_eq!(
+            differs(destination, event.as_ref()),
+            (more, less),
+            "{destination:?}"
+        );
+    }
 }
 
 #[test]
@@ -112,7 +187,7 @@ fn undo_in_ready_to_switch_never_touches_the_running_replica() {
 
 #[test]
 fn refusals_name_the_reason_and_change_nothing() {
-    let synchronizing = begin(Session::new(FailbackMode::Auto, true)).next;
+    let synchronizing = begin(Session::new(Terms::original_vm(FailbackMode::Auto))).next;
     let waiting = ready(FailbackMode::Manual);
     let failback = ready(FailbackMode::Auto);
     let mut merging = synchronizing.clone();
@@ -234,7 +309,7 @@ fn a_schedule_that_passed_while_the_console_was_down_waits_as_manual() {
 
 #[test]
 fn passing_failures_are_tried_again_with_growing_waits_then_ask_a_person() {
-    let mut session = begin(Session::new(FailbackMode::Auto, true)).next;
+    let mut session = begin(Session::new(Terms::original_vm(FailbackMode::Auto))).next;
     for wait in [2, 4, 8, 16] {
         let failed = Event::Failed {
             cause: "The link is down.".to_owned(),
@@ -268,7 +343,9 @@ fn records_keep_everything() {
         Ok(session.clone())
     );
     let mut newer = session.to_record();
-    newer.version = 2;
+    newer.version = 3;
+    assert!(Session::from_record(&newer).is_err());
+    newer.version = 0;
     assert!(Session::from_record(&newer).is_err());
 }
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use model::{EpochId, FailbackMode, Operation, Outcome, Timestamp};
+use model::{Destination, EpochId, FailbackMode, Operation, Outcome, Timestamp};
 use proptest::prelude::*;
 
-use crate::{Directive, Done, Effect, Event, Scope, Session, State, Step, begin, step};
+use crate::{Directive, Done, Effect, Event, Scope, Session, State, Step, Terms, begin, step};
 
 /// What the two sides hold, as far as a failback can change it. Content is a number of the
 /// replica's writes; production's own content is below every layer.
@@ -27,14 +27,23 @@ struct World {
     kept: Option<u32>,
     replica_ready: bool,
     overwritten_old_content: bool,
+    /// The session makes its VM.
+    creates: bool,
+    vm_there: bool,
+    pointer_moved: bool,
+    jobs_moved: bool,
+    policy: bool,
 }
 
 impl World {
-    fn failed_over() -> Self {
+    fn failed_over(destination: Destination) -> Self {
+        let creates = destination == Destination::SpecifiedLocation;
         Self {
             replica_on: true,
             replica_writes: 10,
-            production_on: true,
+            production_on: !creates,
+            creates,
+            vm_there: !creates,
             ..Self::default()
         }
     }
@@ -42,13 +51,12 @@ impl World {
     fn perform(&mut self, effect: Effect) -> Done {
         match effect {
             Effect::ProveTarget => {
+                assert!(self.vm_there);
                 return Done::Proved {
                     production_on: self.production_on,
                 };
             }
-            Effect::HoldProduction => {
-                self.held = true;
-            }
+            Effect::HoldProduction => self.held = true,
             Effect::PowerOffProduction => {
                 self.production_on = false;
                 self.powered_off = true;
@@ -59,7 +67,7 @@ impl World {
             }
             Effect::CreateWorkingLayer { pass } => {
                 assert!(
-                    self.before_layer,
+                    self.before_layer || self.creates,
                     "data would land in production's own content"
                 );
                 if self.working.is_none_or(|(there, _)| there != pass) {
@@ -89,12 +97,8 @@ impl World {
             Effect::DropProtectivePoint { pass } => {
                 self.points.retain(|(there, _)| *there != pass);
             }
-            Effect::HoldReplication => {
-                self.replication_held = true;
-            }
-            Effect::ReleaseProduction => {
-                self.held = false;
-            }
+            Effect::HoldReplication => self.replication_held = true,
+            Effect::ReleaseProduction => self.held = false,
             Effect::PowerOnProduction => {
                 assert!(!self.replica_on, "both VMs would run");
                 self.production_on = true;
@@ -107,12 +111,8 @@ impl World {
                 self.kept = Some(pass);
                 self.replica_ready = true;
             }
-            Effect::ReleaseReplication => {
-                self.replication_held = false;
-            }
-            Effect::DropWorkingLayer { .. } => {
-                self.working = None;
-            }
+            Effect::ReleaseReplication => self.replication_held = false,
+            Effect::DropWorkingLayer { .. } => self.working = None,
             Effect::DropPreFailbackLayer => {
                 assert!(!self.overwritten_old_content && self.working.is_none());
                 assert!(!(self.before_layer && self.production_on));
@@ -134,8 +134,43 @@ impl World {
                 assert!(!self.production_on, "both VMs would run");
                 self.replica_on = true;
             }
+            Effect::CreateProductionVm
+            | Effect::RemoveProductionVm
+            | Effect::MoveProductionPointer
+            | Effect::RestoreProductionPointer
+            | Effect::AssociateStoragePolicy
+            | Effect::RepointJobs => self.perform_for_destination(effect),
         }
         Done::Plain
+    }
+
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the caller hands over only these"
+    )]
+    fn perform_for_destination(&mut self, effect: Effect) {
+        match effect {
+            Effect::CreateProductionVm => {
+                assert!(self.creates);
+                self.vm_there = true;
+            }
+            Effect::RemoveProductionVm => {
+                assert!(self.creates, "somebody's VM would be lost");
+                assert!(!self.production_on);
+                self.vm_there = false;
+                self.held = false;
+                self.working = None;
+                self.before_has = None;
+            }
+            Effect::MoveProductionPointer => self.pointer_moved = true,
+            Effect::RestoreProductionPointer => self.pointer_moved = false,
+            Effect::AssociateStoragePolicy => self.policy = true,
+            Effect::RepointJobs => {
+                assert!(self.pointer_moved);
+                self.jobs_moved = true;
+            }
+            other => panic!("{other:?} is no step of a destination"),
+        }
     }
 
     fn freeze(&mut self, pass: u32) -> Done {
@@ -170,10 +205,14 @@ impl World {
         match &session.state {
             State::ReadyToSwitch { .. } => {
                 assert!(self.replica_on && self.held && self.working.is_none());
-                assert!(self.before_layer && self.points.len() == 1);
+                assert!(self.before_layer != self.creates && self.points.len() == 1);
             }
             State::Failback { .. } => {
-                assert!(!self.replica_on && self.working.is_none() && self.before_layer);
+                assert!(!self.replica_on && self.working.is_none());
+                assert_eq!(self.before_layer, !self.creates);
+                let moves = session.destination != Destination::OriginalVm;
+                assert_eq!(self.pointer_moved, moves);
+                assert_eq!(self.policy, session.storage_policy);
                 assert_eq!(
                     self.before_has,
                     Some(self.replica_writes),
@@ -188,6 +227,8 @@ impl World {
                 ..
             } => {
                 assert!(!self.before_layer && !self.replication_held && self.replica_ready);
+                let moves = session.destination != Destination::OriginalVm;
+                assert!(self.jobs_moved == moves && self.pointer_moved == moves && self.vm_there);
                 assert_eq!(self.kept, Some(session.pass));
                 assert!(self.points.iter().any(|(pass, _)| *pass == session.pass));
             }
@@ -200,6 +241,11 @@ impl World {
                 assert!(!self.production_on || !self.powered_off);
                 assert!(!self.before_layer && self.working.is_none() && self.points.is_empty());
                 assert!(!self.overwritten_old_content && !self.replication_held);
+                assert!(!self.pointer_moved && !self.jobs_moved);
+                assert_eq!(
+                    self.vm_there, !self.creates,
+                    "what the session made is gone"
+                );
             }
             State::Synchronizing { .. }
             | State::Switching { .. }
@@ -274,10 +320,10 @@ fn at_work(last: Option<Effect>, step: &Step) -> Option<Effect> {
     told.or(if stopped { None } else { last })
 }
 
-fn play(mode: FailbackMode, power_on: bool, script: &[Outside]) -> (Session, World) {
+fn play(terms: Terms, script: &[Outside]) -> (Session, World) {
     let mut now = Timestamp(0);
-    let mut world = World::failed_over();
-    let first = begin(Session::new(mode, power_on));
+    let mut world = World::failed_over(terms.destination);
+    let first = begin(Session::new(terms));
     let mut work = at_work(None, &first);
     let mut wake = first.wake_at;
     let mut session = first.next;
@@ -354,28 +400,43 @@ fn modes() -> impl Strategy<Value = FailbackMode> {
     ]
 }
 
+fn terms() -> impl Strategy<Value = Terms> {
+    let destinations = prop::sample::select(vec![
+        Destination::OriginalVm,
+        Destination::RecoveredVm,
+        Destination::SpecifiedLocation,
+    ]);
+    (destinations, modes(), any::<bool>(), any::<bool>()).prop_map(
+        |(destination, mode, power_on, storage_policy)| Terms {
+            destination,
+            mode,
+            power_on,
+            storage_policy,
+        },
+    )
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
     fn invariants_hold_after_every_event(
-        mode in modes(),
-        power_on in any::<bool>(),
+        terms in terms(),
         script in prop::collection::vec(outside(), 0..160),
     ) {
-        play(mode, power_on, &script);
+        play(terms, &script);
     }
 
     #[test]
     fn a_session_left_alone_after_any_trouble_comes_to_rest(
-        mode in modes(),
+        terms in terms(),
         script in prop::collection::vec(outside(), 0..80),
     ) {
         let quiet = [Outside::Ask(Operation::Retry), Outside::Wait(10_000)]
             .into_iter()
             .chain(std::iter::repeat_n(Outside::Progress, 80));
         let script: Vec<_> = script.into_iter().chain(quiet).collect();
-        let (session, _) = play(mode, true, &script);
+        let (session, _) = play(terms, &script);
         prop_assert!(session.activity().is_none(), "{:?}", session.state);
     }
 }

@@ -263,6 +263,8 @@ pub(crate) fn disk_info(directory: &Path, disk: &DiskFile) -> Result<DiskInfo, P
         allocated: ByteCount(sizes.sum::<Result<u64, PlatformError>>()?),
         format: disk.format,
         sector: disk.sector,
+        slot: disk.slot.clone(),
+        datastore: disk.datastore.clone(),
     })
 }
 

@@ -10,8 +10,9 @@ use std::{
 };
 
 use model::{
-    Adapter, ByteCount, DiskFormat, DiskKey, EpochId, Firmware, Job, JobId, PointName, PowerState,
-    ProtectedVmId, ReplicaId, ReplicaState, RestorePoint, SiteId, SiteRole, Timestamp, VmRef,
+    Adapter, ByteCount, DatastoreId, DiskFormat, DiskKey, DiskPair, EpochId, Firmware, Job, JobId,
+    Placement, PointName, PowerState, ProtectedVmId, ReplicaId, ReplicaState, RestorePoint, SiteId,
+    SiteResources, SiteRole, Slot, Timestamp, VmRef,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -36,6 +37,9 @@ pub(crate) struct SiteFile {
     pub(crate) id: SiteId,
     pub(crate) name: String,
     pub(crate) role: SiteRole,
+    /// What it offers to place VMs in; free space is as when it was made.
+    #[serde(default)]
+    pub(crate) resources: SiteResources,
 }
 
 /// One replica as replication recorded it.
@@ -50,6 +54,17 @@ pub(crate) struct ReplicaFile {
     pub(crate) on_hold: bool,
     pub(crate) restore_point: Option<RestorePoint>,
     pub(crate) running_since: Option<Timestamp>,
+    /// See [`crate::ReplicaRecord::disk_pairs`].
+    #[serde(default)]
+    pub(crate) disk_pairs: Vec<DiskPair>,
+}
+
+impl ReplicaFile {
+    /// The key that the pair of a replica's disk has at the original VM.
+    pub(crate) fn paired_key<'a>(&'a self, replica: &'a DiskKey) -> &'a DiskKey {
+        let pair = self.disk_pairs.iter().find(|pair| pair.replica == *replica);
+        pair.map_or(replica, |pair| &pair.production)
+    }
 }
 
 /// `<vm dir>/vm.json`.
@@ -78,6 +93,12 @@ pub(crate) struct VmFile {
     pub(crate) disks: Vec<DiskFile>,
     /// Points, oldest first.
     pub(crate) points: Vec<PointFile>,
+    /// Who made it with [`crate::Platform::create_vm`].
+    #[serde(default)]
+    pub(crate) created_by: Option<String>,
+    /// Where it is in its site.
+    #[serde(default)]
+    pub(crate) placement: Placement,
 }
 
 /// One disk: its lowest image, and the qcow2 overlays above it, lowest first. The last is active.
@@ -90,6 +111,10 @@ pub(crate) struct DiskFile {
     /// File name of the lowest image in the VM's directory.
     pub(crate) base: String,
     pub(crate) format: DiskFormat,
+    #[serde(default)]
+    pub(crate) slot: Option<Slot>,
+    #[serde(default)]
+    pub(crate) datastore: Option<DatastoreId>,
     pub(crate) layers: Vec<LayerFile>,
 }
 

@@ -6,6 +6,7 @@
 mod chain;
 mod guest;
 mod guestfs;
+mod jobs;
 mod lock;
 mod merge;
 mod meta;
@@ -233,10 +234,21 @@ impl Lab {
         id: &ReplicaId,
         change: impl FnOnce(&mut ReplicaFile),
     ) -> Result<(), PlatformError> {
+        self.update_estate(|estate| {
+            let found = estate.replicas.iter_mut().find(|replica| replica.id == *id);
+            change(found.ok_or_else(|| no_replica(id))?);
+            Ok(())
+        })
+    }
+
+    /// Changes the estate's description, all of it or nothing.
+    fn update_estate(
+        &self,
+        change: impl FnOnce(&mut EstateFile) -> Result<(), PlatformError>,
+    ) -> Result<(), PlatformError> {
         let mut estate = self.estate();
         let mut new = estate.clone();
-        let replica = new.replicas.iter_mut().find(|replica| replica.id == *id);
-        change(replica.ok_or_else(|| no_replica(id))?);
+        change(&mut new)?;
         if new != *estate {
             meta::save_estate(&self.inner.data_dir, &new)?;
             *estate = new;
@@ -295,7 +307,8 @@ fn first_records(data_dir: &Path, vm: &VmRef) -> Result<(), PlatformError> {
 type Vms = BTreeMap<VmRef, Arc<VmCell>>;
 
 fn load(data_dir: &Path, settings: LabSettings) -> Result<(EstateFile, Vms), PlatformError> {
-    let estate = meta::load_estate(data_dir)?;
+    let mut estate = meta::load_estate(data_dir)?;
+    jobs::complete(&mut estate);
     let mut vms = BTreeMap::new();
     for vm in vms_of(data_dir, &estate)? {
         let cell = VmCell::load(data_dir, &vm, settings)?;

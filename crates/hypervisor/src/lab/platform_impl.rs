@@ -2,12 +2,12 @@
 
 use disk::Locator;
 use model::{
-    ByteCount, DiskKey, EpochId, PointName, PowerState, ReplicaId, ReplicaState, SiteId,
+    ByteCount, DiskKey, DiskPair, EpochId, PointName, PowerState, ReplicaId, ReplicaState, SiteId,
     TransportMode, VmInfo, VmRef,
 };
 
 use super::{
-    Lab, chain, guest,
+    Lab, chain, guest, jobs,
     meta::{self, EstateFile, ReplicaFile, SiteFile, VmFile, io_error},
     points, restore_point, state,
 };
@@ -23,6 +23,8 @@ impl Platform for Lab {
             transport_modes: vec![TransportMode::DirectStorage],
             change_tracking: true,
             storage_policies: true,
+            creates_vms: false,
+            repoints_jobs: true,
             shutdown_timeout: self.inner.settings.shutdown_timeout,
         }
     }
@@ -178,6 +180,15 @@ impl Platform for Lab {
             .transpose()?;
         self.update_replica(replica, |record| set_state(record, state, kept))
     }
+
+    fn repoint_jobs(
+        &self,
+        replica: &ReplicaId,
+        to: &VmRef,
+        pairs: &[DiskPair],
+    ) -> Result<(), PlatformError> {
+        jobs::repoint(self, replica, to, pairs)
+    }
 }
 
 impl Lab {
@@ -220,8 +231,7 @@ fn records(estate: &EstateFile, site: &SiteFile) -> Inventory {
         .iter()
         .filter(|replica| replica.vm.site == site.id);
     let replicas: Vec<_> = here.map(record).collect();
-    let kept = |job: &&model::Job| replicas.iter().any(|replica| replica.job == job.id);
-    let jobs = estate.jobs.iter().filter(kept).cloned().collect();
+    let jobs = jobs::of_site(estate, site);
     Inventory {
         site: site.id.clone(),
         name: site.name.clone(),
@@ -230,6 +240,7 @@ fn records(estate: &EstateFile, site: &SiteFile) -> Inventory {
         vms: Vec::new(),
         replicas,
         jobs,
+        resources: site.resources.clone(),
     }
 }
 
@@ -244,6 +255,7 @@ fn record(replica: &ReplicaFile) -> ReplicaRecord {
         on_hold: replica.on_hold,
         restore_point: replica.restore_point.clone(),
         running_since: replica.running_since,
+        disk_pairs: replica.disk_pairs.clone(),
     }
 }
 

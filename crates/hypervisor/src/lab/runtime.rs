@@ -116,6 +116,7 @@ impl VmCell {
             change_tracking: file.change_tracking,
             disks: disks.collect::<Result<_, _>>()?,
             held_by: file.held_by.clone(),
+            placement: file.placement.clone(),
         })
     }
 

@@ -108,15 +108,31 @@ fn estate(replicas: Vec<ReplicaFile>) -> EstateFile {
         id: SiteId::new(id),
         name: name.to_owned(),
         role,
+        resources: model::SiteResources::default(),
     };
-    EstateFile {
+    let mut jobs: Vec<Job> = Keeper::ALL.into_iter().map(job).collect();
+    jobs.push(backup(&replicas));
+    let mut estate = EstateFile {
         version: 1,
         sites: vec![
             site(PRODUCTION, "Production site", SiteRole::Production),
             site(DR, "DR site", SiteRole::DisasterRecovery),
         ],
         replicas,
-        jobs: Keeper::ALL.into_iter().map(job).collect(),
+        jobs,
+    };
+    super::jobs::complete(&mut estate);
+    estate
+}
+
+/// A job that keeps no replica: it names every original VM.
+fn backup(replicas: &[ReplicaFile]) -> Job {
+    let name = "Backup weekly";
+    Job {
+        id: JobId::new(stable_id("job", name)),
+        name: name.to_owned(),
+        held: false,
+        vms: replicas.iter().map(|it| it.original.clone()).collect(),
     }
 }
 
@@ -125,6 +141,7 @@ fn job(keeper: Keeper) -> Job {
         id: job_id(keeper),
         name: keeper.name().to_owned(),
         held: false,
+        vms: Vec::new(),
     }
 }
 

@@ -90,6 +90,8 @@ fn vm_file() -> VmFile {
         sector: 512,
         base: base.to_owned(),
         format,
+        slot: None,
+        datastore: None,
         layers: Vec::new(),
     };
     VmFile {
@@ -113,6 +115,8 @@ fn vm_file() -> VmFile {
             disk("b", "b.qcow2", DiskFormat::Qcow2),
         ],
         points: Vec::new(),
+        created_by: None,
+        placement: model::Placement::default(),
     }
 }
 
@@ -121,6 +125,7 @@ fn estate_file() -> EstateFile {
         id: SiteId::new(id),
         name: id.to_owned(),
         role,
+        resources: model::SiteResources::default(),
     };
     let replica = ReplicaFile {
         id: ReplicaId::new("replica"),
@@ -132,6 +137,7 @@ fn estate_file() -> EstateFile {
         on_hold: false,
         restore_point: None,
         running_since: None,
+        disk_pairs: Vec::new(),
     };
     EstateFile {
         version: 1,

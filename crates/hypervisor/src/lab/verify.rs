@@ -55,7 +55,11 @@ fn verify_replica(
     };
     let production = meta::load_vm(data_dir, &replica.original)?;
     for disk in &production.disks {
-        if let Some(paired) = there.disks.iter().find(|paired| paired.key == disk.key) {
+        if let Some(paired) = there
+            .disks
+            .iter()
+            .find(|paired| *replica.paired_key(&paired.key) == disk.key)
+        {
             let sides = Sides {
                 data_dir,
                 production: &production,

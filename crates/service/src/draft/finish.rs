@@ -1,7 +1,9 @@
 //! Finish: everything is checked once more, then one session per replica is recorded, once.
 
+use failback::Terms;
 use model::{
-    Actor, ApiError, BatchId, Destination, DraftId, FailbackMode, SessionId, view::FinishReply,
+    Actor, ApiError, BatchId, Destination, DraftId, FailbackMode, SessionChoices, SessionId,
+    view::FinishReply,
 };
 use store::{DraftBody, NewBatch, NewSession, fresh_id};
 
@@ -109,7 +111,12 @@ struct Plan<'a> {
 
 impl Plan<'_> {
     fn session(&self, target: Target, now: model::Timestamp) -> NewSession {
-        let machine = failback::Session::new(self.mode.clone(), self.body.power_on);
+        let machine = failback::Session::new(Terms {
+            destination: self.destination,
+            mode: self.mode.clone(),
+            power_on: self.body.power_on,
+            storage_policy: false,
+        });
         NewSession {
             id: SessionId::new(fresh_id()),
             batch: self.batch.clone(),
@@ -119,6 +126,7 @@ impl Plan<'_> {
             replica_vm: target.replica.vm,
             production_vm: target.production,
             destination: self.destination,
+            choices: SessionChoices::default(),
             machine: machine.to_record(),
             limit: None,
             started_by: self.actor.clone(),

@@ -1,6 +1,6 @@
 //! Whether the two sides' disks fit. Disks pair by the key recorded at replication.
 
-use model::{ByteCount, DiskInfo, LayoutFinding, LayoutKind, VmInfo};
+use model::{ByteCount, DiskInfo, DiskKey, DiskPair, LayoutFinding, LayoutKind, VmInfo};
 use store::SessionDisk;
 
 /// What the layout check found.
@@ -18,7 +18,9 @@ pub(super) struct Layout {
 }
 
 /// Compares the disks of the replica with those of production.
-pub(super) fn check(replica: &VmInfo, production: &VmInfo) -> Layout {
+///
+/// Disks of `recorded` pair though their keys differ.
+pub(super) fn check(replica: &VmInfo, production: &VmInfo, recorded: &[DiskPair]) -> Layout {
     let mut layout = Layout {
         findings: Vec::new(),
         pairs: Vec::new(),
@@ -26,14 +28,19 @@ pub(super) fn check(replica: &VmInfo, production: &VmInfo) -> Layout {
         to_read: ByteCount::ZERO,
         undo_space: ByteCount::ZERO,
     };
-    for disk in &replica.disks {
-        let counterpart = production.disks.iter().find(|other| other.key == disk.key);
+    let key_at_production = |disk: &DiskInfo| {
+        let pair = recorded.iter().find(|pair| pair.replica == disk.key);
+        pair.map_or_else(|| disk.key.clone(), |pair| pair.production.clone())
+    };
+    let keys: Vec<DiskKey> = replica.disks.iter().map(key_at_production).collect();
+    for (disk, key) in replica.disks.iter().zip(&keys) {
+        let counterpart = production.disks.iter().find(|other| other.key == *key);
         layout.take(disk, counterpart);
     }
     let only_on_production = production
         .disks
         .iter()
-        .filter(|disk| replica.disks.iter().all(|other| other.key != disk.key));
+        .filter(|disk| !keys.contains(&disk.key));
     for disk in only_on_production {
         layout.find(
             disk,
@@ -66,6 +73,7 @@ impl Layout {
         );
         self.pairs.push(SessionDisk {
             key: disk.key.clone(),
+            target: other.key.clone(),
             name: disk.name.clone(),
             size: disk.size,
         });

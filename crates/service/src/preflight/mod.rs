@@ -7,7 +7,9 @@ mod layout;
 
 use std::collections::BTreeMap;
 
-use model::{ByteCount, LayoutKind, PowerState, ReplicaId, SiteId, VmInfo, VmRef, view::SummaryVm};
+use model::{
+    ByteCount, DiskPair, LayoutKind, PowerState, ReplicaId, SiteId, VmInfo, VmRef, view::SummaryVm,
+};
 use store::{ReplicaRow, SessionDisk};
 
 use crate::estate::Estate;
@@ -57,7 +59,7 @@ fn check_one(estate: &Estate, id: &ReplicaId) -> Checked {
     };
     let mut pairs = Vec::new();
     match (estate.vm(&replica.vm), estate.vm(production)) {
-        (Some(from), Some(to)) => pairs = compare(&mut view, from, to),
+        (Some(from), Some(to)) => pairs = compare(&mut view, from, to, &replica.disk_pairs),
         (None, _) => view.blocked.push(format!(
             "The replica VM {} cannot be found at {}. Check it at its platform.",
             replica.vm.platform_id,
@@ -119,8 +121,13 @@ fn stale_sites(estate: &Estate, replica: &ReplicaRow, production: &VmRef) -> Vec
 }
 
 /// Compares the two VMs and says which disks pair.
-fn compare(view: &mut SummaryVm, from: &VmInfo, to: &VmInfo) -> Vec<SessionDisk> {
-    let layout = layout::check(from, to);
+fn compare(
+    view: &mut SummaryVm,
+    from: &VmInfo,
+    to: &VmInfo,
+    recorded: &[DiskPair],
+) -> Vec<SessionDisk> {
+    let layout = layout::check(from, to, recorded);
     view.drift = drift::between(from, to, &layout.only_on_replica);
     view.to_read = layout.to_read;
     view.undo_space = layout.undo_space;

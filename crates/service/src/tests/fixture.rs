@@ -202,6 +202,8 @@ pub(super) fn disk(key: &str, gib: u64) -> DiskInfo {
         allocated: ByteCount(GIB / 2),
         format: DiskFormat::Raw,
         sector: 512,
+        slot: None,
+        datastore: None,
     }
 }
 
@@ -226,6 +228,7 @@ fn vm(site: &str, id: &str, name: &str, power: PowerState, disks: Vec<DiskInfo>)
         change_tracking: true,
         disks,
         held_by: None,
+        placement: model::Placement::default(),
     }
 }
 
@@ -246,6 +249,7 @@ fn replica(id: &str, vm: &str, original: &str, state: ReplicaState) -> ReplicaRo
         on_hold: false,
         restore_point: None,
         running_since: Some(NOW.plus_seconds(-3_600)),
+        disk_pairs: Vec::new(),
     }
 }
 
@@ -271,6 +275,10 @@ fn production() -> SiteInventory {
         replicas: Vec::new(),
         jobs: Vec::new(),
         shutdown_timeout_seconds: 20,
+        resources: model::SiteResources::default(),
+        creates_vms: true,
+        storage_policies: true,
+        repoints_jobs: true,
     }
 }
 
@@ -311,7 +319,12 @@ fn dr() -> SiteInventory {
             id: JobId::new("nightly"),
             name: "Nightly".to_owned(),
             held: false,
+            vms: Vec::new(),
         }],
         shutdown_timeout_seconds: 20,
+        resources: model::SiteResources::default(),
+        creates_vms: true,
+        storage_policies: true,
+        repoints_jobs: true,
     }
 }

@@ -2,8 +2,8 @@
 
 use model::{
     Actor, BatchId, ByteCount, BytesPerSecond, Destination, DiskKey, FailbackMode, Outcome,
-    ProtectedVmId, ReplicaId, SessionId, SessionRecord, SessionStateRecord, SiteId, Timestamp,
-    VmRef,
+    ProtectedVmId, ReplicaId, SessionChoices, SessionId, SessionRecord, SessionStateRecord, SiteId,
+    Timestamp, VmRef,
 };
 
 use crate::{NewSession, SessionDisk};
@@ -21,7 +21,9 @@ pub(crate) fn vm(site: &str, id: &str) -> VmRef {
 
 pub(crate) fn machine() -> SessionRecord {
     SessionRecord {
-        version: 1,
+        version: 2,
+        destination: Destination::OriginalVm,
+        storage_policy: false,
         state: SessionStateRecord::Synchronizing {
             at: 0,
             again: false,
@@ -62,8 +64,9 @@ pub(crate) fn session(id: &str, replica: &str, at: i64) -> NewSession {
         protected: ProtectedVmId::new("protected"),
         vm_name: "web-01".to_owned(),
         replica_vm: vm("dr", "r1"),
-        production_vm: vm("production", "p1"),
+        production_vm: vm("production", &format!("{replica}-original")),
         destination: Destination::OriginalVm,
+        choices: SessionChoices::default(),
         machine: machine(),
         limit: Some(BytesPerSecond(1 << 40)),
         started_by: actor(),
@@ -76,6 +79,7 @@ pub(crate) fn session(id: &str, replica: &str, at: i64) -> NewSession {
 fn disk(key: &str, name: &str) -> SessionDisk {
     SessionDisk {
         key: DiskKey::new(key),
+        target: DiskKey::new(format!("{key}-recovered")),
         name: name.to_owned(),
         size: ByteCount(2 << 30),
     }

@@ -1,8 +1,8 @@
 //! Inventories with their age, and the production pointer.
 
 use model::{
-    ByteCount, EpochId, Job, JobId, PointName, ProtectedVmId, ReplicaId, ReplicaState,
-    RestorePoint, SiteId, SiteRole, Timestamp,
+    ByteCount, DiskKey, DiskPair, EpochId, Job, JobId, PointName, ProtectedVmId, ReplicaId,
+    ReplicaState, RestorePoint, SiteId, SiteResources, SiteRole, Timestamp,
 };
 
 use super::{Database, builders::vm};
@@ -31,13 +31,22 @@ fn inventory(site: &str, free: u64) -> SiteInventory {
                 production_epoch: None,
             }),
             running_since: Some(Timestamp(4)),
+            disk_pairs: vec![DiskPair {
+                replica: DiskKey::new("a"),
+                production: DiskKey::new("b"),
+            }],
         }],
         jobs: vec![Job {
             id: JobId::new("j1"),
             name: "nightly".to_owned(),
             held: false,
+            vms: vec![vm("production", "p1")],
         }],
         shutdown_timeout_seconds: 20,
+        resources: SiteResources::default(),
+        creates_vms: true,
+        storage_policies: false,
+        repoints_jobs: true,
     }
 }
 
@@ -113,6 +122,18 @@ pub(super) async fn the_production_pointer_moves_only_when_told(db: &impl Databa
         .unwrap();
     assert_eq!(row.production, new);
     assert_eq!(store.protected_vm_list().await.unwrap(), [row]);
+    for _ in 0..2 {
+        let moved = store.protected_vm_move_production(&id, &new, &old).await;
+        moved.unwrap();
+    }
+    let other = vm("production", "p3");
+    let lost = store.protected_vm_move_production(&id, &new, &other).await;
+    assert!(
+        matches!(&lost, Err(StoreError::PointerMoved { found, .. }) if *found == old),
+        "{lost:?}"
+    );
+    let row = store.protected_vm_fetch(&id).await.unwrap().unwrap();
+    assert_eq!(row.production, old);
     let other = ProtectedVmId::new("v2");
     assert_eq!(store.protected_vm_fetch(&other).await.unwrap(), None);
     let missing = store.protected_vm_set_production(&other, &new).await;

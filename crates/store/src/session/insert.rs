@@ -1,20 +1,21 @@
-//! A new session, refused while another is at work on its replica.
+//! A new session, refused while another is at work on its replica or its production VM.
 
 use sqlx::SqliteConnection;
 
-use super::{FORMAT, NewSession, WHAT};
+use super::{CHOICES_FORMAT, FORMAT, NewSession, WHAT};
 use crate::{
     Store, StoreError,
     connect::commit,
     convert::{to_column, to_json, to_word},
-    error::{is_duplicate, writing},
+    error::{reading, writing},
 };
 
 impl Store {
     /// Records a session at version 1, with its disks.
     ///
     /// # Errors
-    /// [`StoreError::ReplicaBusy`] when a session is at work on the replica.
+    /// [`StoreError::ReplicaBusy`] and [`StoreError::ProductionBusy`] when a session is at work
+    /// on the replica or on the production VM.
     pub async fn session_insert(&self, session: &NewSession) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         insert_on_conn(&mut tx, session, 0).await?;
@@ -27,13 +28,17 @@ pub(crate) async fn insert_on_conn(
     session: &NewSession,
     batch_position: i64,
 ) -> Result<(), StoreError> {
+    refuse_busy(conn, session).await?;
     sqlx::query(
         "INSERT INTO session (id, batch, batch_position, replica, protected_vm, vm_name, \
          replica_site, replica_platform_id, production_site, production_platform_id, \
          destination, machine, machine_format, version, limit_bytes, started_by, reason, \
-         started_at, ended_at, log_seq, effect_seq) \
+         started_at, ended_at, log_seq, effect_seq, choices, choices_format, previous_site, \
+         previous_platform_id) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, $14, $15, $16, $17, \
-         NULL, 0, 0)",
+         NULL, 0, 0, $18, $19, \
+         (SELECT production_site FROM protected_vm WHERE id = $5), \
+         (SELECT production_platform_id FROM protected_vm WHERE id = $5))",
     )
     .bind(session.id.as_str())
     .bind(session.batch.as_str())
@@ -52,21 +57,43 @@ pub(crate) async fn insert_on_conn(
     .bind(session.started_by.as_str())
     .bind(&session.reason)
     .bind(session.started_at.0)
+    .bind(to_json(WHAT, &session.choices)?)
+    .bind(CHOICES_FORMAT)
     .execute(&mut *conn)
     .await
-    .map_err(|source| refused_or_failed(source, session))?;
+    .map_err(writing(WHAT))?;
     insert_layout(conn, session).await
 }
 
-/// Ids are fresh, so the only row that can be in the way is a session at work on the replica.
-fn refused_or_failed(source: sqlx::Error, session: &NewSession) -> StoreError {
-    if is_duplicate(&source) {
-        StoreError::ReplicaBusy {
+/// Refuses a second session on a replica or on a production VM. The schema's indexes say the same;
+/// this says which.
+async fn refuse_busy(conn: &mut SqliteConnection, session: &NewSession) -> Result<(), StoreError> {
+    let replica: Option<i64> =
+        sqlx::query_scalar("SELECT 1 FROM session WHERE replica = $1 AND ended_at IS NULL")
+            .bind(session.replica.as_str())
+            .fetch_optional(&mut *conn)
+            .await
+            .map_err(reading(WHAT))?;
+    if replica.is_some() {
+        return Err(StoreError::ReplicaBusy {
             replica: session.replica.clone(),
-        }
-    } else {
-        writing(WHAT)(source)
+        });
     }
+    let production: Option<i64> = sqlx::query_scalar(
+        "SELECT 1 FROM session WHERE production_site = $1 AND production_platform_id = $2 \
+         AND ended_at IS NULL",
+    )
+    .bind(session.production_vm.site.as_str())
+    .bind(&session.production_vm.platform_id)
+    .fetch_optional(&mut *conn)
+    .await
+    .map_err(reading(WHAT))?;
+    if production.is_some() {
+        return Err(StoreError::ProductionBusy {
+            vm: session.production_vm.clone(),
+        });
+    }
+    Ok(())
 }
 
 async fn insert_layout(
@@ -75,14 +102,15 @@ async fn insert_layout(
 ) -> Result<(), StoreError> {
     for (position, disk) in (0_i64..).zip(&session.layout) {
         sqlx::query(
-            "INSERT INTO session_disk (session, disk, position, name, size) \
-             VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO session_disk (session, disk, position, name, size, target_disk) \
+             VALUES ($1, $2, $3, $4, $5, $6)",
         )
         .bind(session.id.as_str())
         .bind(disk.key.as_str())
         .bind(position)
         .bind(&disk.name)
         .bind(to_column(disk.size.0))
+        .bind(disk.target.as_str())
         .execute(&mut *conn)
         .await
         .map_err(writing("a session's disks"))?;

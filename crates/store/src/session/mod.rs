@@ -6,20 +6,24 @@ mod read;
 
 use model::{
     Actor, BatchId, ByteCount, BytesPerSecond, Destination, DiskKey, ProtectedVmId, ReplicaId,
-    SessionId, SessionRecord, Timestamp, VmRef,
+    SessionChoices, SessionId, SessionRecord, Timestamp, VmRef,
 };
 
 pub(crate) use insert::insert_on_conn;
 
 /// Format of a session's machine; its record carries its own version beside this.
 const FORMAT: i64 = 1;
+/// Format of a session's choices.
+const CHOICES_FORMAT: i64 = 1;
 const WHAT: &str = "a session";
 
 /// A pair of disks that a session was planned for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionDisk {
-    /// The key that both disks have.
+    /// The key of the replica's disk, which names the pair.
     pub key: DiskKey,
+    /// The key of production's disk; the same where replication recorded the pair.
+    pub target: DiskKey,
     /// What operators call it.
     pub name: String,
     /// Virtual size of both.
@@ -45,6 +49,8 @@ pub struct NewSession {
     pub production_vm: VmRef,
     /// Where it returns to.
     pub destination: Destination,
+    /// What its effects need to know beyond the machine.
+    pub choices: SessionChoices,
     /// Its machine before the first step.
     pub machine: SessionRecord,
     /// Limit of bytes per second; none is unlimited.
@@ -76,8 +82,13 @@ pub struct SessionRow {
     pub replica_vm: VmRef,
     /// The VM that it writes to.
     pub production_vm: VmRef,
+    /// What was the production VM when the session was recorded; none for sessions from before
+    /// this was known.
+    pub previous_production: Option<VmRef>,
     /// Where it returns to.
     pub destination: Destination,
+    /// What its effects need to know beyond the machine.
+    pub choices: SessionChoices,
     /// Its machine.
     pub machine: SessionRecord,
     /// Grows by one with each save of the machine.

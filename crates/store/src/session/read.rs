@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use model::{
-    Actor, BatchId, ByteCount, BytesPerSecond, DiskKey, ProtectedVmId, ReplicaId, SessionId,
-    SiteId, Timestamp, VmRef,
+    Actor, BatchId, ByteCount, BytesPerSecond, DiskKey, ProtectedVmId, ReplicaId, SessionChoices,
+    SessionId, SiteId, Timestamp, VmRef,
 };
 use sqlx::FromRow;
 
-use super::{FORMAT, SessionDisk, SessionRow, WHAT};
+use super::{CHOICES_FORMAT, FORMAT, SessionDisk, SessionRow, WHAT};
 use crate::{
     Store, StoreError,
     convert::{from_column, from_json, from_word},
@@ -35,10 +35,14 @@ struct Raw {
     reason: String,
     started_at: i64,
     ended_at: Option<i64>,
+    previous_site: Option<String>,
+    previous_platform_id: Option<String>,
+    choices: Option<String>,
+    choices_format: Option<i64>,
 }
 
-/// A row of `session_disk`: session, disk, name, size.
-type RawDisk = (String, String, String, i64);
+/// A row of `session_disk`: session, disk, name, size, target disk.
+type RawDisk = (String, String, String, i64, Option<String>);
 
 /// The columns of [`Raw`] and of [`RawDisk`], for the sessions that a condition names.
 macro_rules! select {
@@ -48,11 +52,12 @@ macro_rules! select {
                 "SELECT id, batch, replica, protected_vm, vm_name, replica_site, \
                  replica_platform_id, production_site, production_platform_id, destination, \
                  machine, machine_format, version, limit_bytes, started_by, reason, started_at, \
-                 ended_at FROM session ",
+                 ended_at, previous_site, previous_platform_id, choices, choices_format \
+                 FROM session ",
                 $condition
             ),
             concat!(
-                "SELECT session, disk, name, size FROM session_disk WHERE session IN \
+                "SELECT session, disk, name, size, target_disk FROM session_disk WHERE session IN \
                  (SELECT id FROM session ",
                 $condition,
                 ") ORDER BY session, position"
@@ -161,8 +166,9 @@ impl Store {
 
 fn assemble(rows: Vec<Raw>, disks: Vec<RawDisk>) -> Result<Vec<SessionRow>, StoreError> {
     let mut layouts: BTreeMap<String, Vec<SessionDisk>> = BTreeMap::new();
-    for (session, disk, name, size) in disks {
+    for (session, disk, name, size, target) in disks {
         layouts.entry(session).or_default().push(SessionDisk {
+            target: DiskKey::new(target.unwrap_or_else(|| disk.clone())),
             key: DiskKey::new(disk),
             name,
             size: ByteCount(from_column(size)),
@@ -174,6 +180,14 @@ fn assemble(rows: Vec<Raw>, disks: Vec<RawDisk>) -> Result<Vec<SessionRow>, Stor
             raw.into_row(layout)
         })
         .collect()
+}
+
+fn previous(site: Option<String>, platform_id: Option<String>) -> Option<VmRef> {
+    let (site, platform_id) = site.zip(platform_id)?;
+    Some(VmRef {
+        site: SiteId::new(site),
+        platform_id,
+    })
 }
 
 impl Raw {
@@ -191,6 +205,14 @@ impl Raw {
             production_vm: VmRef {
                 site: SiteId::new(self.production_site),
                 platform_id: self.production_platform_id,
+            },
+            previous_production: previous(self.previous_site, self.previous_platform_id),
+            choices: match self.choices {
+                Some(json) => {
+                    let format = self.choices_format.unwrap_or(CHOICES_FORMAT);
+                    from_json(WHAT, &json, format, CHOICES_FORMAT)?
+                }
+                None => SessionChoices::default(),
             },
             destination: from_word(WHAT, self.destination)?,
             machine: from_json(WHAT, &self.machine, self.machine_format, FORMAT)?,

@@ -7,8 +7,8 @@ use std::{
 
 use disk::{Access, Locator};
 use model::{
-    Adapter, ByteCount, DiskFormat, DiskKey, EpochId, PointName, PowerState, ProtectedVmId,
-    ReplicaId, ReplicaState, RestorePoint, SiteId, Timestamp, VmRef,
+    Adapter, ByteCount, DiskFormat, DiskKey, EpochId, Placement, PointName, PowerState,
+    ProtectedVmId, ReplicaId, ReplicaState, RestorePoint, SiteId, Slot, Timestamp, VmRef,
 };
 
 use super::{
@@ -31,6 +31,8 @@ const HOUR: i64 = 3_600;
 const MIB: u64 = 1 << 20;
 /// Logical sector.
 const SECTOR: u32 = 512;
+/// Version of the virtual hardware.
+const HARDWARE_VERSION: u32 = 19;
 
 /// When things happened to a pair.
 struct Times {
@@ -303,9 +305,15 @@ fn original_file(pair: &Pair, vm: VmRef) -> VmFile {
         disks: pair
             .disks
             .iter()
-            .map(|plan| disk_file(pair, plan, plan.size_mib))
+            .zip(0..)
+            .map(|(plan, unit)| disk_file(pair, plan, plan.size_mib, unit))
             .collect(),
         points: Vec::new(),
+        created_by: None,
+        placement: Placement {
+            hardware_version: Some(HARDWARE_VERSION),
+            ..Placement::default()
+        },
     }
 }
 
@@ -350,7 +358,8 @@ fn replica_disk_files(pair: &Pair, owner: &str) -> Vec<DiskFile> {
         .map(|plan| (plan, plan.size_mib));
     paired
         .chain(added)
-        .map(|(plan, size_mib)| {
+        .zip(0..)
+        .map(|((plan, size_mib), unit)| {
             let layer = LayerFile {
                 file: layer_name(plan),
                 name: None,
@@ -358,13 +367,13 @@ fn replica_disk_files(pair: &Pair, owner: &str) -> Vec<DiskFile> {
             };
             DiskFile {
                 layers: vec![layer],
-                ..disk_file(pair, plan, size_mib)
+                ..disk_file(pair, plan, size_mib, unit)
             }
         })
         .collect()
 }
 
-fn disk_file(pair: &Pair, plan: &DiskPlan, size_mib: u64) -> DiskFile {
+fn disk_file(pair: &Pair, plan: &DiskPlan, size_mib: u64, unit: u32) -> DiskFile {
     DiskFile {
         key: DiskKey::new(format!("{}-{}", pair.name, plan.name)),
         name: plan.name.to_owned(),
@@ -372,6 +381,11 @@ fn disk_file(pair: &Pair, plan: &DiskPlan, size_mib: u64) -> DiskFile {
         sector: SECTOR,
         base: base_name(plan),
         format: plan.format,
+        slot: Some(Slot {
+            controller: "scsi0".to_owned(),
+            unit,
+        }),
+        datastore: None,
         layers: Vec::new(),
     }
 }
@@ -403,5 +417,6 @@ fn record(pair: &Pair, original: VmRef, replica: VmRef, times: &Times) -> Replic
             production_epoch: tracked,
         }),
         running_since: running.then_some(times.running_since),
+        disk_pairs: Vec::new(),
     }
 }
