@@ -20,7 +20,12 @@ pub use create::{create_overlay, create_qcow2, create_raw};
 pub use error::DiskError;
 pub use header::set_backing;
 pub use locator::Locator;
-pub use nbd::{DirtyRanges, NbdAddress, NbdTls, NbdUri, UriError, dirty_ranges};
+#[doc(hidden)]
+pub use nbd::fuzz as nbd_fuzz;
+pub use nbd::{
+    Bitmap, DirtyRanges, Export, Limits, NbdAddress, NbdServer, NbdTls, NbdUri, ServeError,
+    UriError, dirty_ranges,
+};
 pub use open::{Access, open};
 pub use qcow2::own_extents;
 pub use traits::{Disk, Extent, ExtentKind};

@@ -8,9 +8,10 @@ use std::{
     io::{self, Read, Write},
     net::Shutdown,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use rustls::{ClientConfig, ClientConnection, Connection};
+use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
 
 use super::{socket::Socket, wire::broken};
 
@@ -60,6 +61,12 @@ impl Link {
         self.shake_hands(session.into())
     }
 
+    /// Encrypts what follows, as the server.
+    pub(super) fn encrypt_as_server(&mut self, config: Arc<ServerConfig>) -> io::Result<()> {
+        let session = ServerConnection::new(config).map_err(|error| refused(&error))?;
+        self.shake_hands(session.into())
+    }
+
     fn shake_hands(&mut self, mut session: Connection) -> io::Result<()> {
         let mut socket = &*self.socket;
         while session.is_handshaking() {
@@ -83,6 +90,11 @@ impl Link {
         }
     }
 
+    /// How long a read waits; forever where nothing is said.
+    pub(super) fn wait_for_reads(&self, patience: Option<Duration>) -> io::Result<()> {
+        self.socket.wait_for_reads(patience)
+    }
+
     /// Says that nothing more comes, where the peer still listens.
     pub(super) fn say_goodbye(&mut self) {
         if let Some(session) = &self.session {
@@ -91,6 +103,11 @@ impl Link {
             let _gone = self.send_encrypted();
         }
         self.socket.shut_down(Shutdown::Write);
+    }
+
+    /// Ends the connection for every handle of it.
+    pub(super) fn hang_up(&self) {
+        self.socket.shut_down(Shutdown::Both);
     }
 
     fn read_encrypted(

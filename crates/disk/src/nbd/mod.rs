@@ -8,10 +8,12 @@
 mod connection;
 mod dirty;
 mod disk;
+pub mod fuzz;
 mod handshake;
 mod link;
 mod proto;
 mod reply;
+mod server;
 mod socket;
 mod tls;
 mod uri;
@@ -20,5 +22,6 @@ mod wire;
 pub(crate) use self::disk::NbdDisk;
 pub use self::{
     dirty::{DirtyRanges, dirty_ranges},
+    server::{Bitmap, Export, Limits, NbdServer, ServeError},
     uri::{NbdAddress, NbdTls, NbdUri, UriError},
 };

@@ -51,6 +51,13 @@ impl Socket {
         }
     }
 
+    pub(super) fn try_clone(&self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Tcp(stream) => Self::Tcp(stream.try_clone()?),
+            Self::Unix(stream) => Self::Unix(stream.try_clone()?),
+        })
+    }
+
     /// Ends one direction or both, for every clone.
     pub(super) fn shut_down(&self, how: Shutdown) {
         // A connection that is gone needs no end.

@@ -10,13 +10,14 @@ use std::{
 };
 
 use rustls::{
-    ClientConfig, RootCertStore,
+    ClientConfig, RootCertStore, ServerConfig,
     client::WebPkiServerVerifier,
     crypto::{CryptoProvider, ring},
     pki_types::{
         CertificateDer, CertificateRevocationListDer, PrivateKeyDer,
         pem::{self, PemObject},
     },
+    server::WebPkiClientVerifier,
 };
 
 const AUTHORITY: &str = "ca-cert.pem";
@@ -41,6 +42,24 @@ pub(super) fn client(dir: &Path) -> io::Result<Arc<ClientConfig>> {
     }
     let key = key(&dir.join("client-key.pem"))?;
     let config = config.with_client_auth_cert(certificates(&own)?, key);
+    Ok(Arc::new(config.map_err(|error| unusable(&own, error))?))
+}
+
+/// For a server: shows `server-cert.pem`; a client must show a certificate that `ca-cert.pem`
+/// knows.
+pub(super) fn server(dir: &Path) -> io::Result<Arc<ServerConfig>> {
+    let provider = provider();
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(authorities(dir)?, Arc::clone(&provider))
+            .with_crls(revoked(dir)?)
+            .build()
+            .map_err(|error| unusable(&dir.join(AUTHORITY), error))?;
+    let own = dir.join("server-cert.pem");
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| unusable(dir, error))?
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(certificates(&own)?, key(&dir.join("server-key.pem"))?);
     Ok(Arc::new(config.map_err(|error| unusable(&own, error))?))
 }
 

@@ -3,6 +3,9 @@
 
 mod bitmap;
 mod client;
+mod hostile;
 mod peers;
+mod server;
+mod shutdown;
 mod tls;
 mod uri;

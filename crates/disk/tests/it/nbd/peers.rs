@@ -9,7 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use disk::{Access, Disk, DiskError, Locator, create_raw, open};
+use disk::{
+    Access, Disk, DiskError, Export, Limits, Locator, NbdAddress, NbdServer, create_raw, open,
+};
 use model::{ByteCount, DiskFormat};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -78,6 +80,22 @@ impl Drop for Server {
         drop(self.child.wait());
         // The next server of the same test must not be taken for this one.
         drop(fs::remove_file(&self.socket));
+    }
+}
+
+/// Our own server on a socket in `dir`.
+pub(super) fn ours(dir: &TempDir, exports: Vec<Export>, pki: Option<&Path>) -> NbdServer {
+    let path = dir.path().join("ours.sock");
+    let address = NbdAddress::Unix { path };
+    NbdServer::start(&address, exports, Limits::default(), pki).expect("started")
+}
+
+pub(super) fn export(disk: Arc<dyn Disk>) -> Export {
+    Export {
+        name: "disk".to_owned(),
+        disk,
+        read_only: false,
+        bitmap: None,
     }
 }
 
