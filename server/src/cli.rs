@@ -36,7 +36,7 @@ pub enum Command {
     /// The embedded lab
     #[command(subcommand)]
     Lab(LabCommand),
-    /// Compare, synchronize or map disks, without a console
+    /// Compare, synchronize, map or export disks, without a console
     #[command(subcommand)]
     Disk(DiskCommand),
 }

@@ -1,5 +1,8 @@
-//! `landfall disk diff|sync|verify|map`: the data path alone, for two disks that this host reaches.
+//! `landfall disk diff|sync|verify|map`: the data path alone, for two disks that this host reaches;
+//! `export` offers one over NBD.
 
+mod bitmap;
+mod export;
 mod map;
 mod progress;
 mod report;
@@ -36,6 +39,8 @@ pub enum DiskCommand {
     Serve(via::ServeArgs),
     /// Show which ranges of a disk hold data and which are known to be zero
     Map(map::MapArgs),
+    /// Offer a disk over NBD until Ctrl-C; the first line printed is its URI
+    Export(export::ExportArgs),
 }
 
 /// A format of images.
@@ -81,6 +86,10 @@ pub struct Ends {
     /// in bytes per line
     #[arg(long, value_name = "FILE")]
     ranges: Option<std::path::PathBuf>,
+    /// Look only at what this dirty bitmap of the source names: an NBD server's context
+    /// `qemu:dirty-bitmap:NAME`
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["ranges", "via"])]
+    bitmap: Option<String>,
     /// Run this command as the far end and speak with it over its input and output: on the
     /// target's host, `landfall disk serve TARGET`
     #[arg(long, value_name = "COMMAND", conflicts_with = "ranges")]
@@ -144,6 +153,7 @@ pub fn run(command: DiskCommand) -> ExitCode {
         DiskCommand::Sync(args) => sync(&args),
         DiskCommand::Serve(args) => via::serve(&args),
         DiskCommand::Map(args) => map::run(&args),
+        DiskCommand::Export(args) => export::run(&args),
     };
     done.unwrap_or_else(|error| {
         crate::cli::print_error(&error);
@@ -255,9 +265,10 @@ fn task(ends: &Ends, source: Arc<dyn Disk>, target: Arc<dyn Disk>) -> anyhow::Re
     Ok(Task {
         source,
         target,
-        scope: match &ends.ranges {
-            Some(path) => Scope::Ranges(ranges(path)?),
-            None => Scope::Whole,
+        scope: match (&ends.ranges, &ends.bitmap) {
+            (Some(path), _) => Scope::Ranges(ranges(path)?),
+            (None, Some(name)) => Scope::Ranges(bitmap::ranges(&ends.source, name)?),
+            (None, None) => Scope::Whole,
         },
         block,
         journal: None,

@@ -10,7 +10,7 @@ use disk::{Access, Extent, ExtentKind};
 use model::ByteRange;
 use serde::Serialize;
 
-use super::{Format, open};
+use super::{Format, bitmap, open};
 
 /// Extents are asked for in windows of this many bytes, so that the output begins at once.
 const WINDOW: u64 = 1 << 34;
@@ -18,11 +18,15 @@ const WINDOW: u64 = 1 << 34;
 /// Arguments of `disk map`.
 #[derive(Debug, Args)]
 pub struct MapArgs {
-    /// The disk: a path
+    /// The disk: a path or an NBD URI
     disk: String,
     /// Its format; otherwise qcow2 by its first bytes, else raw
     #[arg(long, value_enum)]
     format: Option<Format>,
+    /// Show instead what this dirty bitmap of the disk names: an NBD server's context
+    /// `qemu:dirty-bitmap:NAME`
+    #[arg(long, value_name = "NAME")]
+    bitmap: Option<String>,
     /// One JSON object per extent
     #[arg(long)]
     json: bool,
@@ -37,6 +41,10 @@ struct Line {
 
 /// Prints start, length and kind of each extent, in bytes.
 pub(super) fn run(args: &MapArgs) -> anyhow::Result<ExitCode> {
+    if let Some(name) = &args.bitmap {
+        bitmap::print(&args.disk, name, args.json)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let disk = open(&args.disk, args.format, Access::Read)?;
     let size = disk.size().0;
     let mut out = BufWriter::new(std::io::stdout().lock());

@@ -5,4 +5,5 @@ mod case;
 mod console;
 mod crash;
 mod disk;
+mod export;
 mod park;
