@@ -8,6 +8,9 @@
 mod create;
 mod endpoint;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod header;
 mod locator;
 mod nbd;

@@ -271,3 +271,20 @@ fn failure(path: &Path, step: JournalStep, source: io::Error) -> MoverError {
         source,
     }
 }
+
+/// What fuzzing needs of journals.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing {
+    use super::{Header, MAGIC, frame, header_payload};
+    use crate::fuzzing::next;
+
+    /// A journal that begins as it should, with a fuzzer's bytes as frames with right checks.
+    pub(crate) fn sealed(header: &Header<'_>, mut data: &[u8]) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(frame(&header_payload(header)));
+        while let Some((kind, payload)) = next(&mut data) {
+            bytes.extend(frame(&[&[kind], payload].concat()));
+        }
+        bytes
+    }
+}

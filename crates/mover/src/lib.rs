@@ -14,6 +14,9 @@ mod buffer;
 mod compare;
 mod controls;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod io;
 mod journal;
 mod lane;

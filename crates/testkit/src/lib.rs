@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod clock;
+mod corpus;
 mod image;
 mod layers;
 mod memory;
@@ -13,6 +14,7 @@ mod random;
 mod stream;
 
 pub use clock::ManualClock;
+pub use corpus::replay;
 pub use image::{random_image, scatter_changes};
 pub use layers::{
     BitFlip, Call, Counting, Counts, FailAt, Fault, Hook, Lasts, Layer, Mishap, Mishaps, PowerLoss,

@@ -5,6 +5,7 @@
 mod bench;
 mod console;
 mod files;
+mod fuzz;
 mod run;
 mod setup;
 mod site;
@@ -39,6 +40,8 @@ enum Command {
     Sizes,
     /// Measure Landfall's difference and apply beside other tools
     Bench(bench::Options),
+    /// Fuzz what reads bytes from elsewhere, for a bounded time
+    Fuzz(fuzz::Options),
     /// Put a modelled link before a command's input and output, as the benchmark does
     #[command(hide = true)]
     Link(bench::link::Options),
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(),
         Command::Sizes => sizes::run(),
         Command::Bench(options) => bench::run(&options),
+        Command::Fuzz(options) => fuzz::run(&options),
         Command::Link(options) => return link(&options),
         Command::Site(options) => site::run(&options),
         Command::WasmStd(options) => setup::wasm_std(&options),

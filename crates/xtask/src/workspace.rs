@@ -105,8 +105,14 @@ pub(crate) struct Target {
 impl Metadata {
     /// Asks cargo.
     pub(crate) fn read() -> Result<Self> {
+        Self::read_at(&[])
+    }
+
+    /// The same for a package beside the workspace, as cargo is asked for it.
+    pub(crate) fn read_at(manifest: &[&str]) -> Result<Self> {
         let mut command = cargo();
         command.args(["metadata", "--format-version", "1", "--no-deps"]);
+        command.args(manifest);
         let text = output(&mut command)?;
         serde_json::from_str(&text).context("understand cargo metadata")
     }

@@ -164,20 +164,10 @@ impl Frame {
                 10
             }
         };
-        let whole = head.len() + body.len();
-        let len = u32::try_from(whole - HEAD).map_err(|_| wrong("a frame is too long"))?;
-        let mut payload_check = crc32c::crc32c(&head[HEAD..]);
-        if kind != DATA {
-            payload_check = crc32c::crc32c_append(payload_check, body);
-        }
-        head[0] = kind;
-        head[1..5].copy_from_slice(&len.to_le_bytes());
-        let head_check = crc32c::crc32c(&head[..5]);
-        head[5..9].copy_from_slice(&head_check.to_le_bytes());
-        head[9..HEAD].copy_from_slice(&payload_check.to_le_bytes());
+        finish(kind, &mut head, body)?;
         to.write_all(&head)?;
         to.write_all(body)?;
-        Ok(whole as u64)
+        Ok((head.len() + body.len()) as u64)
     }
 
     /// Reads the next frame; none where the other end closed between two.
@@ -209,6 +199,33 @@ impl Frame {
             .map(Some)
             .ok_or_else(|| wrong("the other end does not speak Landfall's protocol"))
     }
+}
+
+/// Writes kind, length and checks into a frame's first bytes.
+fn finish(kind: u8, head: &mut [u8], body: &[u8]) -> io::Result<()> {
+    let len = head.len() - HEAD + body.len();
+    let len = u32::try_from(len).map_err(|_| wrong("a frame is too long"))?;
+    let mut payload_check = crc32c::crc32c(&head[HEAD..]);
+    if kind != DATA {
+        payload_check = crc32c::crc32c_append(payload_check, body);
+    }
+    head[0] = kind;
+    head[1..5].copy_from_slice(&len.to_le_bytes());
+    let head_check = crc32c::crc32c(&head[..5]);
+    head[5..9].copy_from_slice(&head_check.to_le_bytes());
+    head[9..HEAD].copy_from_slice(&payload_check.to_le_bytes());
+    Ok(())
+}
+
+/// A frame of any kind and payload, with right checks.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn seal(kind: u8, payload: &[u8]) -> Vec<u8> {
+    let (head, body) = payload.split_at(checked(kind, payload).len());
+    let mut frame = vec![0; HEAD];
+    frame.extend(head);
+    finish(kind, &mut frame, body).expect("a payload that fits");
+    frame.extend(body);
+    frame
 }
 
 /// The part of a payload that its check covers.

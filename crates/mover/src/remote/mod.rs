@@ -12,6 +12,8 @@
 
 mod far;
 mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod near;
 mod root;
 mod scan;

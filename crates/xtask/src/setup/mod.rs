@@ -4,6 +4,7 @@
 
 mod apt;
 mod debian_std;
+mod nightly;
 mod npm;
 mod wasm_target;
 
@@ -74,6 +75,16 @@ pub(crate) fn for_unit_tests() -> Result<()> {
         apt::Need::program("nbdcopy", "libnbd-bin"),
         apt::Need::program("nbdkit", "nbdkit"),
     ])
+}
+
+/// For fuzzing: nightly, which is asked for, and cargo-fuzz.
+pub(crate) fn for_fuzzing() -> Result<()> {
+    nightly::ensure()
+}
+
+/// A command under the nightly compiler.
+pub(crate) fn nightly() -> std::process::Command {
+    nightly::nightly()
 }
 
 /// For the benchmark: the tools that Landfall is measured beside.

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use super::{Count, Group, native_groups};
 use crate::{
-    setup, task, tidy,
+    fuzz, setup, task, tidy,
     workspace::{self, Metadata, WASM_TARGET},
 };
 
@@ -16,10 +16,18 @@ pub(super) fn run(metadata: &Metadata) -> Count {
         "format",
         workspace::cargo().args(["fmt", "--all", "--check"]),
     );
+    count += check(
+        "format, fuzz targets",
+        workspace::cargo()
+            .arg("fmt")
+            .args(fuzz::MANIFEST)
+            .arg("--check"),
+    );
     count += Count::of(task::step("tidy", tidy::run));
     for group in &groups {
         count += check(&format!("clippy, {}", group.title), &mut clippy(group));
     }
+    count += check("clippy, fuzz targets", &mut clippy_fuzz());
     count += for_wasm(metadata);
     for group in &groups {
         count += check(&format!("documentation, {}", group.title), &mut doc(group));
@@ -43,6 +51,18 @@ fn clippy(group: &Group) -> Command {
         .arg("clippy")
         .args(&group.packages)
         .args(["--all-targets", "--", "-D", "warnings"]);
+    command
+}
+
+/// The fuzz targets are no member of the workspace: they are asked for by their manifest, and built
+/// where the members are.
+fn clippy_fuzz() -> Command {
+    let mut command = workspace::cargo();
+    command
+        .arg("clippy")
+        .args(fuzz::MANIFEST)
+        .args(["--target-dir", "target", "--all-targets", "--locked"])
+        .args(["--", "-D", "warnings"]);
     command
 }
 

@@ -10,7 +10,7 @@ pub(crate) const PURE: [&str; 4] = ["blockmap", "failback", "sched", "access"];
 /// The only allowed edges: each crate with everything of ours that it may depend on.
 ///
 /// `server` wires all the rest together and is checked by [`FORBIDDEN_FOR_SERVER`] instead.
-const ALLOWED: [(&str, &[&str]); 17] = [
+const ALLOWED: [(&str, &[&str]); 18] = [
     ("model", &[]),
     ("blockmap", &["model"]),
     ("failback", &["model"]),
@@ -46,11 +46,15 @@ const ALLOWED: [(&str, &[&str]); 17] = [
         "testkit",
         &["model", "blockmap", "disk", "hypervisor", "mover", "store"],
     ),
+    (FUZZ, &["model", "blockmap", "disk", "mover"]),
     ("xtask", &[]),
     ("server", &[]),
 ];
 
-const FORBIDDEN_FOR_SERVER: [&str; 3] = ["frontend", "testkit", "xtask"];
+const FORBIDDEN_FOR_SERVER: [&str; 4] = ["frontend", "testkit", "xtask", FUZZ];
+
+/// Beside the workspace, and nothing but tests.
+const FUZZ: &str = "fuzz";
 
 /// Crates that only tests may depend on.
 const TEST_ONLY: &str = "testkit";
@@ -87,6 +91,8 @@ fn edges(package: &Package, ours: &BTreeSet<&str>) -> Vec<String> {
         let other = dependency.name.as_str();
         let may = match name {
             _ if is_dev(dependency) => may_test_with(name, other, allowed),
+            // All of it is a test.
+            FUZZ => may_test_with(name, other, allowed),
             "server" => !FORBIDDEN_FOR_SERVER.contains(&other),
             _ => other != TEST_ONLY && allowed.contains(&other),
         };
@@ -222,5 +228,7 @@ mod tests {
         assert_eq!(problems_of("mover", &[("disk", Some("build"))]), 0);
         assert_eq!(problems_of("novelty", &[]), 1);
         assert_eq!(problems_of("app", &[("service", None)]), 1);
+        assert_eq!(problems_of("fuzz", &[("disk", None), ("testkit", None)]), 0);
+        assert_eq!(problems_of("fuzz", &[("store", None)]), 1);
     }
 }

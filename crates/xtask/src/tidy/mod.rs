@@ -11,7 +11,7 @@ pub(crate) use edges::PURE;
 
 use anyhow::{Result, bail};
 
-use crate::{console, files, workspace::Metadata};
+use crate::{console, files, fuzz, workspace::Metadata};
 
 /// Checks all rules, prints the size report, and fails with the problems found.
 pub(crate) fn run() -> Result<()> {
@@ -34,7 +34,11 @@ pub(crate) fn print_source_sizes() -> Result<()> {
 }
 
 fn problems() -> Result<Vec<String>> {
-    let metadata = Metadata::read()?;
+    let mut metadata = Metadata::read()?;
+    // No member of the workspace, and held to the same edges.
+    metadata
+        .packages
+        .extend(Metadata::read_at(&fuzz::MANIFEST)?.packages);
     let files = files::tracked()?;
     let mut problems = edges::check(&metadata);
     problems.extend(docs::check(&files));
