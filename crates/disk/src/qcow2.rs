@@ -1,5 +1,7 @@
 //! qcow2 images with their backing chains, through crate `imago`.
 
+mod guard;
+
 use std::{fmt, io, path::Path};
 
 use imago::{
@@ -8,6 +10,7 @@ use imago::{
 };
 use model::{ByteCount, ByteRange};
 
+use self::guard::{check_writable, guarded};
 use crate::{
     Access, Disk, DiskError, Extent, ExtentKind,
     raw::{SECTOR, forget},
@@ -35,13 +38,18 @@ impl Qcow2Disk {
             path: path.to_owned(),
             source,
         };
+        let file = std::fs::File::open(path).map_err(failed)?;
+        if access == Access::Write {
+            check_writable(&file).map_err(failed)?;
+        }
         // Backing files are named by images that Landfall made or its platform owns; each names
         // its own format, so that nothing is guessed from what a guest wrote.
-        let image = Qcow2::<File>::builder_path(path)
-            .write(access == Access::Write)
-            .open(PermissiveImplicitOpenGate::default())
-            .map_err(failed)?;
-        let file = std::fs::File::open(path).map_err(failed)?;
+        let image = guarded(|| {
+            Qcow2::<File>::builder_path(path)
+                .write(access == Access::Write)
+                .open(PermissiveImplicitOpenGate::default())
+        })
+        .map_err(failed)?;
         Ok(Self {
             image: FormatAccess::new(image),
             file,
@@ -52,7 +60,7 @@ impl Qcow2Disk {
         let mut extents = Vec::new();
         let mut at = range.start;
         while at < range.end() {
-            let (mapping, len) = self.image.get_mapping(at, range.end() - at)?;
+            let (mapping, len) = guarded(|| self.image.get_mapping(at, range.end() - at))?;
             let kind = match mapping {
                 Mapping::Zero { .. } => ExtentKind::Zero,
                 Mapping::Eof { .. } => {
@@ -83,15 +91,13 @@ impl Disk for Qcow2Disk {
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), DiskError> {
         let range = check_range(self.size(), offset, buffer.len())?;
-        self.image
-            .read(buffer, offset)
+        guarded(|| self.image.read(buffer, offset))
             .map_err(|source| DiskError::Read { range, source })
     }
 
     fn write_at(&self, offset: u64, data: &[u8]) -> Result<(), DiskError> {
         let range = check_range(self.size(), offset, data.len())?;
-        self.image
-            .write(data, offset)
+        guarded(|| self.image.write(data, offset))
             .map_err(|source| DiskError::Write { range, source })
     }
 
@@ -101,15 +107,12 @@ impl Disk for Qcow2Disk {
             range.start,
             usize::try_from(range.len).unwrap_or(usize::MAX),
         )?;
-        self.image
-            .write_zeroes(range.start, range.len)
+        guarded(|| self.image.write_zeroes(range.start, range.len))
             .map_err(|source| DiskError::Write { range, source })
     }
 
     fn flush(&self) -> Result<(), DiskError> {
-        self.image
-            .flush()
-            .and_then(|()| self.image.sync())
+        guarded(|| self.image.flush().and_then(|()| self.image.sync()))
             .map_err(|source| DiskError::Flush { source })
     }
 
@@ -144,7 +147,7 @@ fn own_map(image: &FormatAccess<File>, range: ByteRange) -> io::Result<Vec<Exten
     let mut extents = Vec::new();
     let mut at = range.start;
     while at < range.end() {
-        let (mapping, len) = image.get_shallow_mapping(at, range.end() - at)?;
+        let (mapping, len) = guarded(|| image.get_shallow_mapping(at, range.end() - at))?;
         if len == 0 {
             return Err(io::Error::other("the image maps no bytes"));
         }
