@@ -1,32 +1,24 @@
 //! Entry points for fuzzing: each takes any bytes and may fail, but must not panic, hang, ask for
 //! absurd memory, or contradict itself.
 
+mod nbd;
+
 use std::{
     fs::File,
-    io::{Read as _, Write as _},
-    net::Shutdown,
-    os::{
-        fd::AsRawFd as _,
-        unix::{fs::FileExt as _, net::UnixListener, net::UnixStream},
-    },
+    os::{fd::AsRawFd as _, unix::fs::FileExt as _},
     panic,
     path::PathBuf,
-    sync::{
-        Once,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    thread,
+    sync::{Arc, Once},
 };
 
 use model::{ByteRange, DiskFormat};
 use rustix::fs::{MemfdFlags, memfd_create};
 
-use crate::{Access, Disk, ExtentKind, Locator, NbdUri, open, own_extents, set_backing};
+pub use self::nbd::{nbd_client, nbd_replies, nbd_server, nbd_uri};
+use crate::{Access, Disk, ExtentKind, Locator, open, own_extents, set_backing};
 
 /// No more than this of a disk is looked at, at each of a few places.
 const WINDOW: u64 = 256 * 1024;
-/// No more than this is written to a socket that nobody may read.
-const MOST_SAID: usize = 64 * 1024;
 
 /// A qcow2 image of these bytes.
 pub fn qcow2(data: &[u8]) {
@@ -61,10 +53,7 @@ pub fn qcow2(data: &[u8]) {
 pub fn raw(data: &[u8]) {
     const SIZE: usize = 1 << 17;
     let mut oracle = vec![0; SIZE];
-    let (_file, path) = memory(&oracle);
-    let format = DiskFormat::Raw;
-    let locator = Locator::File { path, format };
-    let disk = open(&locator, Access::Write).expect("a file in memory opens");
+    let (_file, disk) = empty(SIZE);
     for step in data.as_chunks::<6>().0.iter().take(64) {
         let [op, fill, a, b, c, d] = *step;
         let from = usize::from(u16::from_le_bytes([a, b])) * 2;
@@ -86,62 +75,6 @@ pub fn raw(data: &[u8]) {
     exercise(&*disk, Access::Read);
 }
 
-/// An NBD server that says these bytes to whoever connects, and hears out what it is told.
-///
-/// # Panics
-/// When no socket can be had.
-pub fn nbd_client(data: &[u8]) {
-    static NUMBER: AtomicU64 = AtomicU64::new(0);
-    let name = format!(
-        "landfall-fuzz-{}-{}.sock",
-        std::process::id(),
-        NUMBER.fetch_add(1, Ordering::Relaxed)
-    );
-    let path = std::env::temp_dir().join(name);
-    let listener = UnixListener::bind(&path).expect("a socket");
-    let data = &data[..data.len().min(MOST_SAID)];
-    let over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            while let Ok((stream, _)) = listener.accept() {
-                if over.load(Ordering::SeqCst) {
-                    return;
-                }
-                scope.spawn(|| say(stream, data));
-            }
-        });
-        let uri = format!("nbd+unix:///disk?socket={}", path.display());
-        let locator = Locator::named(&uri, None).expect("a URI");
-        for access in [Access::Read, Access::Write] {
-            if let Ok(disk) = open(&locator, access) {
-                exercise(&*disk, access);
-            }
-        }
-        over.store(true, Ordering::SeqCst);
-        drop(UnixStream::connect(&path));
-    });
-    drop(std::fs::remove_file(&path));
-}
-
-/// A URI of these bytes; one that is understood says the same when it is written out.
-///
-/// # Panics
-/// When it does not.
-pub fn nbd_uri(data: &[u8]) {
-    let Ok(text) = str::from_utf8(data) else {
-        return;
-    };
-    drop(NbdUri::parse(text));
-    assert!(NbdUri::is_one(text) || NbdUri::parse(text).is_err());
-}
-
-fn say(mut stream: UnixStream, data: &[u8]) {
-    drop(stream.write_all(data));
-    drop(stream.shutdown(Shutdown::Write));
-    let mut heard = [0; 4096];
-    while stream.read(&mut heard).is_ok_and(|read| read > 0) {}
-}
-
 /// Images that name others could make the fuzzer open any file of this machine.
 fn names_another_file(data: &[u8]) -> bool {
     const EXTERNAL_DATA: u8 = 1 << 2;
@@ -157,6 +90,15 @@ fn memory(data: &[u8]) -> (File, PathBuf) {
     file.write_all_at(data, 0).expect("written");
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
     (file, PathBuf::from(path))
+}
+
+/// A raw image in memory of so many zeroes.
+fn empty(size: usize) -> (File, Arc<dyn Disk>) {
+    let (file, path) = memory(&vec![0; size]);
+    let format = DiskFormat::Raw;
+    let locator = Locator::File { path, format };
+    let disk = open(&locator, Access::Write).expect("a file in memory opens");
+    (file, disk)
 }
 
 /// Maps, reads and, where that is allowed, writes a few places.

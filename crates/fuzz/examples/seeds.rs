@@ -309,4 +309,88 @@ fn nbd() {
         structured.extend(chunk(1, 0, cookie, b""));
     }
     save("nbd_client", "structured", &structured);
+    save(
+        "nbd_replies",
+        "negotiation",
+        &structured[..structured.len().min(400)],
+    );
+    save("nbd_replies", "hole", &chunk(1, 2, 1, &hole));
+    let status = [1_u32, 4096, 0, 4096, 3].map(u32::to_be_bytes).concat();
+    save("nbd_replies", "status", &chunk(1, 5, 1, &status));
+    save("nbd_replies", "error", &chunk(1, 1 << 15 | 1, 1, &error));
+    clients();
+}
+
+/// What clients say, with each kind of headers.
+fn clients() {
+    let option = |number: u32, data: &[u8]| {
+        let mut bytes = b"IHAVEOPT".to_vec();
+        bytes.extend(number.to_be_bytes());
+        bytes.extend(u32::try_from(data.len()).expect("short").to_be_bytes());
+        bytes.extend(data);
+        bytes
+    };
+    let text = |text: &str| {
+        let mut bytes = u32::try_from(text.len())
+            .expect("short")
+            .to_be_bytes()
+            .to_vec();
+        bytes.extend(text.as_bytes());
+        bytes
+    };
+    let contexts = [
+        text("disk"),
+        2_u32.to_be_bytes().to_vec(),
+        text("base:allocation"),
+        text("qemu:dirty-bitmap:b"),
+    ];
+    let go = [
+        text("disk"),
+        1_u16.to_be_bytes().to_vec(),
+        3_u16.to_be_bytes().to_vec(),
+    ];
+    for (name, headers) in [
+        ("simple", None),
+        ("structured", Some(8)),
+        ("extended", Some(11)),
+    ] {
+        let mut said = 3_u32.to_be_bytes().to_vec();
+        said.extend(option(3, b""));
+        if let Some(headers) = headers {
+            said.extend(option(headers, b""));
+            said.extend(option(10, &contexts.concat()));
+        }
+        said.extend(option(7, &go.concat()));
+        // Write, read, zero, trim, status, flush, goodbye.
+        for (cookie, (command, len)) in [
+            (1_u16, 512_u32),
+            (0, 4096),
+            (6, 8192),
+            (4, 512),
+            (7, 65536),
+            (3, 0),
+            (2, 0),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let extended = name == "extended";
+            let magic: u32 = if extended { 0x21e4_1c71 } else { 0x2560_9513 };
+            said.extend(magic.to_be_bytes());
+            let payload_len: u16 = if extended && command == 1 { 1 << 5 } else { 0 };
+            said.extend(payload_len.to_be_bytes());
+            said.extend(command.to_be_bytes());
+            said.extend((cookie as u64).to_be_bytes());
+            said.extend(0_u64.to_be_bytes());
+            if extended {
+                said.extend(u64::from(len).to_be_bytes());
+            } else {
+                said.extend(len.to_be_bytes());
+            }
+            if command == 1 {
+                said.extend([3; 512]);
+            }
+        }
+        save("nbd_server", name, &said);
+    }
 }

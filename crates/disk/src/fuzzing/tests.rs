@@ -21,3 +21,13 @@ fn servers_that_say_anything() {
 fn uris_of_any_text() {
     replay("nbd_uri", super::nbd_uri);
 }
+
+#[test]
+fn replies_of_any_bytes() {
+    replay("nbd_replies", super::nbd_replies);
+}
+
+#[test]
+fn clients_that_say_anything() {
+    replay("nbd_server", super::nbd_server);
+}
