@@ -2,7 +2,8 @@
 //!
 //! Pure: whoever reads the disks hands over what each block is, in bounded batches, and gets back
 //! which ranges to copy, which to make zero, and a report of what was compared. [`check_plan`]
-//! re-examines a finished plan block by block and knows nothing of how it was made.
+//! re-examines a finished plan block by block and knows nothing of how it was made. [`TreeShape`]
+//! says how the digests of a disk become one root.
 
 #![forbid(unsafe_code)]
 
@@ -11,6 +12,7 @@ mod check;
 mod diff;
 mod estimate;
 mod ranges;
+mod tree;
 
 #[cfg(test)]
 mod tests;
@@ -20,3 +22,7 @@ pub use check::{Problem, check_plan};
 pub use diff::{Batch, DiffPlan, DiffReport, Limits, Malformed, Planner, Verdict, plan};
 pub use estimate::{Estimate, estimate};
 pub use ranges::RangeSet;
+pub use tree::{
+    Differing, FAN_OUT, Misplaced, Node, RowAt, Rows, TreeBuilder, TreeHash, TreeShape, parent,
+    raise,
+};
