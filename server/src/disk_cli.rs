@@ -3,6 +3,7 @@
 
 mod bitmap;
 mod export;
+mod kept;
 mod map;
 mod progress;
 mod report;
@@ -17,7 +18,7 @@ use blockmap::{BlockSize, RangeSet};
 use clap::{Args, Subcommand, ValueEnum};
 use disk::{Access, Disk, Locator, NbdUri};
 use model::{ByteCount, ByteRange, BytesPerSecond, DiskFormat};
-use mover::{Controls, Meter, Proof, Report, Scope, Task};
+use mover::{BothDigests, Controls, Meter, Proof, Report, Scope, Task};
 
 use self::{progress::Progress, report::Summary};
 
@@ -90,6 +91,14 @@ pub struct Ends {
     /// `qemu:dirty-bitmap:NAME`
     #[arg(long, value_name = "NAME", conflicts_with_all = ["ranges", "via"])]
     bitmap: Option<String>,
+    /// Keep the target's digests in this file: while they are valid, the target is read only where
+    /// it differs. With `--via` the far end keeps them
+    #[arg(long, value_name = "FILE", conflicts_with = "via")]
+    digests: Option<std::path::PathBuf>,
+    /// Keep the source's digests in this file: while they are valid, the source is read only where
+    /// it differs
+    #[arg(long, value_name = "FILE")]
+    source_digests: Option<std::path::PathBuf>,
     /// Run this command as the far end and speak with it over its input and output: on the
     /// target's host, `landfall disk serve TARGET`
     #[arg(long, value_name = "COMMAND", conflicts_with = "ranges")]
@@ -172,6 +181,10 @@ fn diff(ends: &Ends, past_cache: bool) -> anyhow::Result<ExitCode> {
             disk.forget_cached(ByteRange::new(0, disk.size().0));
         }
     }
+    ensure!(
+        !past_cache || (ends.digests.is_none() && ends.source_digests.is_none()),
+        "verify reads both disks: leave kept digests to diff and sync"
+    );
     let task = Task {
         apply: false,
         ..task(ends, source, target)?
@@ -279,7 +292,22 @@ fn task(ends: &Ends, source: Arc<dyn Disk>, target: Arc<dyn Disk>) -> anyhow::Re
         ),
         apply: true,
         proof: Proof::Cache,
+        digests: both_digests(ends)?,
     })
+}
+
+fn both_digests(ends: &Ends) -> anyhow::Result<BothDigests> {
+    let digests = BothDigests {
+        source: kept::wanted(&ends.source, ends.source_digests.as_ref())?,
+        target: kept::wanted(&ends.target, ends.digests.as_ref())?,
+    };
+    if let (Some(source), Some(target)) = (&digests.source, &digests.target) {
+        ensure!(
+            source.path != target.path,
+            "the digests of two disks cannot be kept in one file"
+        );
+    }
+    Ok(digests)
 }
 
 /// What tells one disk from another of the same name, and, of a source, whether it was written

@@ -9,7 +9,7 @@ use model::{
     ByteCount, DiskInfo, DraftId, PointName, PowerState, ReplicaId, VmInfo,
     view::{DryRunView, DryRunVm},
 };
-use mover::{Controls, Meter, Proof, Report, Scope, Task};
+use mover::{BothDigests, Controls, Meter, Proof, Report, Scope, Task};
 use store::{DraftRow, ReplicaRow};
 
 use crate::{clock, config::Config, failure::EffectError, live::LiveWork};
@@ -185,6 +185,7 @@ impl Subject {
             task_key: format!("dry-run/{draft}/{}", disk.key),
             apply: false,
             proof: Proof::Device,
+            digests: BothDigests::default(),
         };
         let meter = Meter::default();
         live.begin_dry_run(draft, meter.clone());

@@ -29,9 +29,9 @@ pub enum DiskPhase {
 ///
 /// Each side's part of `scanned` is accounted for: it was read, or there is a reason. At all times
 /// between two requests, and when done,
-/// `scanned = read_source + source_zero + skipped + resumed + proved + unread`, and the same with
-/// `read_target` and `target_zero`. What is read by this try is counted by this try: an earlier
-/// one's reads are in `resumed`.
+/// `scanned = read_source + source_known + source_zero + skipped + resumed + proved + unread`, and
+/// the same with `read_target`, `target_known` and `target_zero`. What is read by this try is
+/// counted by this try: an earlier one's reads are in `resumed`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DiskCounters {
@@ -53,13 +53,18 @@ pub struct DiskCounters {
     pub source_zero: ByteCount,
     /// Of those, known to be zero at the target and read at the source only.
     pub target_zero: ByteCount,
+    /// Of those, known at the source by digests that were kept: read only to be sent.
+    pub source_known: ByteCount,
+    /// Of those, known at the target by digests that were kept.
+    pub target_known: ByteCount,
     /// Of those, unreadable at the source: neither equal nor different, and left as they were.
     pub unread: ByteCount,
     /// Read at the source to compare.
     pub read_source: ByteCount,
     /// Read at the target to compare.
     pub read_target: ByteCount,
-    /// Read once more: back from the target to prove, and on either side to repair.
+    /// Read after the comparison: back from the target to prove, on either side to repair, and at
+    /// a source known by its digests to send.
     pub reread: ByteCount,
     /// Compared outside the ranges, on either side, as a sample of what change tracking left out;
     /// in none of the other counters.

@@ -6,6 +6,8 @@ use disk::DiskError;
 use model::{ByteCount, ByteRange};
 use thiserror::Error;
 
+use crate::StoreError;
+
 /// Which of the two disks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
@@ -140,6 +142,20 @@ pub enum MoverError {
         /// Why.
         source: DiskError,
     },
+    /// The kept digests of a disk could not be used.
+    #[error("kept digests of the {side}")]
+    Digests {
+        /// Of which disk.
+        side: Side,
+        /// Why.
+        source: StoreError,
+    },
+    /// The source holds other content than its kept digests say. They are not believed again.
+    #[error("{range} of the source are not what its kept digests say")]
+    DigestsWrong {
+        /// The range, one block.
+        range: ByteRange,
+    },
     /// The journal could not be used.
     #[error("{step} journal {path}")]
     Journal {
@@ -162,17 +178,24 @@ impl MoverError {
             | Self::Mismatch { .. }
             | Self::SourceChanged { .. }
             | Self::FarEnd { .. }
+            | Self::DigestsWrong { .. }
             | Self::Unproved => false,
+            Self::Digests { source, .. } => source.is_temporary(),
             Self::Map { source, .. }
             | Self::Read { source, .. }
             | Self::Write { source, .. }
             | Self::Zero { source, .. }
             | Self::Flush { source }
             | Self::ReadBack { source, .. } => source.is_temporary(),
-            Self::Journal { source, .. } | Self::Link { source } => matches!(
-                source.kind(),
-                io::ErrorKind::Interrupted | io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock
-            ),
+            Self::Journal { source, .. } | Self::Link { source } => is_passing(source),
         }
     }
+}
+
+/// Whether an error of the system may be gone the next time.
+pub(crate) fn is_passing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::Interrupted | io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock
+    )
 }

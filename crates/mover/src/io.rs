@@ -8,6 +8,7 @@ use crate::{
     MoverError, Task,
     buffer::Buffer,
     compare::{is_zero, length, slice},
+    digests::Sides,
     error::Side,
     watch::Watch,
 };
@@ -17,6 +18,7 @@ use crate::{
 pub(crate) struct Io<'a> {
     pub(crate) task: &'a Task,
     pub(crate) watch: &'a Watch<'a>,
+    pub(crate) sides: &'a Sides,
 }
 
 impl Io<'_> {

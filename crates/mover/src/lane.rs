@@ -3,16 +3,17 @@
 
 use std::sync::{Mutex, PoisonError, mpsc::SyncSender};
 
-use blockmap::DiffPlan;
+use blockmap::{DiffPlan, DiffReport, Node, TreeShape};
 use model::{ByteCount, ByteRange};
 
 use crate::{
-    MoverError, Note, Proof, Task,
+    MoverError, Note, Proof,
     buffer::Buffer,
     compare::{Content, compare, is_zero, length, slice},
+    digests::{Known, leaf},
     error::Side,
     io::{Io, pieces},
-    watch::Watch,
+    judge::{Seen, judge},
     work::{Stretch, Work},
 };
 
@@ -44,18 +45,19 @@ pub(crate) struct Sent {
 
 /// Works until the work is done or fails; tells each stretch's outcome, and an error last.
 pub(crate) fn run(
-    task: &Task,
-    watch: &Watch<'_>,
+    io: Io<'_>,
     work: &Mutex<Work<'_>>,
     outcomes: &SyncSender<Result<Outcome, MoverError>>,
 ) {
     let mut lane = Lane {
-        io: Io { task, watch },
+        io,
         source: Buffer::default(),
         target: Buffer::default(),
+        known: Known::default(),
     };
     loop {
-        let next = watch
+        let next = io
+            .watch
             .checkpoint()
             .and_then(|()| work.lock().unwrap_or_else(PoisonError::into_inner).next());
         let outcome = match next {
@@ -74,6 +76,7 @@ struct Lane<'a> {
     io: Io<'a>,
     source: Buffer,
     target: Buffer,
+    known: Known,
 }
 
 impl Lane<'_> {
@@ -81,50 +84,53 @@ impl Lane<'_> {
         let mut outcome = Outcome::default();
         self.io.watch.meter.update(|counters| {
             counters.skipped += stretch.skipped;
+            counters.proved += stretch.proved;
+            counters.equal += stretch.proved;
             counters.scanned += stretch.skipped;
+            counters.scanned += stretch.proved;
         });
+        self.known.clear();
         let request = REQUEST.max(self.io.task.block.bytes());
-        for piece in pieces(stretch.both.iter(), request) {
-            self.read_source(piece)?;
-            self.read_target(piece)?;
-            self.piece(piece, Read::Both, &mut outcome)?;
+        for (ranges, read) in [
+            (&stretch.both, Read::Both),
+            (&stretch.source_only, Read::SourceOnly),
+            (&stretch.target_only, Read::TargetOnly),
+        ] {
+            for piece in pieces(ranges.iter(), request) {
+                self.piece(piece, read, &mut outcome)?;
+            }
         }
-        for piece in pieces(stretch.source_only.iter(), request) {
-            self.read_source(piece)?;
-            self.piece(piece, Read::SourceOnly, &mut outcome)?;
-        }
-        for piece in pieces(stretch.target_only.iter(), request) {
-            self.read_target(piece)?;
-            self.piece(piece, Read::TargetOnly, &mut outcome)?;
-        }
+        self.known.put(self.io.sides)?;
         Ok(outcome)
     }
 
-    /// Compares a piece that is in the buffers, and makes the target equal.
+    /// Compares a piece, and makes the target equal.
     fn piece(
         &mut self,
         piece: ByteRange,
         read: Read,
         outcome: &mut Outcome,
     ) -> Result<(), MoverError> {
-        let (source, target) = match read {
-            Read::Both => (Content::Bytes(&self.source), Content::Bytes(&self.target)),
-            Read::SourceOnly => (Content::Bytes(&self.source), Content::Zero),
-            Read::TargetOnly => (Content::Zero, Content::Bytes(&self.target)),
+        let (plan, report) = if self.io.sides.is_empty() {
+            self.compare(piece, read)?
+        } else {
+            self.judge(piece, read)?
         };
-        let (plan, report) = compare(piece, self.io.task.block, source, target);
+        let knows = |side| self.io.sides.believed(side).is_some();
         self.io.watch.meter.update(|counters| {
             let all = ByteCount(piece.len);
             counters.scanned += all;
             counters.equal += report.equal;
             counters.different += report.different;
-            *match read {
-                Read::Both | Read::SourceOnly => &mut counters.read_source,
-                Read::TargetOnly => &mut counters.source_zero,
+            *match (read, knows(Side::Source)) {
+                (Read::TargetOnly, _) => &mut counters.source_zero,
+                (Read::Both | Read::SourceOnly, true) => &mut counters.source_known,
+                (Read::Both | Read::SourceOnly, false) => &mut counters.read_source,
             } += all;
-            *match read {
-                Read::Both | Read::TargetOnly => &mut counters.read_target,
-                Read::SourceOnly => &mut counters.target_zero,
+            *match (read, knows(Side::Target)) {
+                (Read::SourceOnly, _) => &mut counters.target_zero,
+                (Read::Both | Read::TargetOnly, true) => &mut counters.target_known,
+                (Read::Both | Read::TargetOnly, false) => &mut counters.read_target,
             } += all;
         });
         let to_send: ByteCount = plan.copy.iter().map(|range| ByteCount(range.len)).sum();
@@ -140,12 +146,115 @@ impl Lane<'_> {
         Ok(())
     }
 
+    fn compare(
+        &mut self,
+        piece: ByteRange,
+        read: Read,
+    ) -> Result<(DiffPlan, DiffReport), MoverError> {
+        let (source, target) = match read {
+            Read::Both => {
+                self.read(Side::Source, piece)?;
+                self.read(Side::Target, piece)?;
+                (Content::Bytes(&self.source), Content::Bytes(&self.target))
+            }
+            Read::SourceOnly => {
+                self.read(Side::Source, piece)?;
+                (Content::Bytes(&self.source), Content::Zero)
+            }
+            Read::TargetOnly => {
+                self.read(Side::Target, piece)?;
+                (Content::Zero, Content::Bytes(&self.target))
+            }
+        };
+        Ok(compare(piece, self.io.task.block, source, target))
+    }
+
+    /// As [`Lane::compare`], where digests are kept: a side that is known by them is not read,
+    /// except for the blocks to be sent.
+    fn judge(
+        &mut self,
+        piece: ByteRange,
+        read: Read,
+    ) -> Result<(DiffPlan, DiffReport), MoverError> {
+        let (mut source, mut target) = (None, None);
+        if read != Read::TargetOnly {
+            source = self.load(Side::Source, piece)?;
+        }
+        if read != Read::SourceOnly {
+            target = self.load(Side::Target, piece)?;
+        }
+        let ours = match (read, &source) {
+            (Read::TargetOnly, _) => Seen::Zero,
+            (Read::Both | Read::SourceOnly, Some(leaves)) => Seen::Leaves(leaves),
+            (Read::Both | Read::SourceOnly, None) => Seen::Bytes(&self.source),
+        };
+        let theirs = match (read, &target) {
+            (Read::SourceOnly, _) => Seen::Zero,
+            (Read::Both | Read::TargetOnly, Some(leaves)) => Seen::Leaves(leaves),
+            (Read::Both | Read::TargetOnly, None) => Seen::Bytes(&self.target),
+        };
+        let apply = self.io.task.apply;
+        let shape = TreeShape {
+            size: self.io.task.source.size(),
+            block: self.io.task.block,
+        };
+        let judged = judge(piece, shape, ours, theirs, self.io.sides.wanted(apply));
+        if let (true, Some(leaves)) = (apply, &source) {
+            self.fetch(piece, &judged.plan, leaves)?;
+        }
+        let hashed = judged.hashed;
+        self.io
+            .watch
+            .meter
+            .update(|counters| counters.hashed += hashed);
+        self.known.take(judged.source, judged.target);
+        Ok((judged.plan, judged.report))
+    }
+
+    /// The leaves of a piece where they are known; otherwise reads it.
+    fn load(&mut self, side: Side, piece: ByteRange) -> Result<Option<Vec<Node>>, MoverError> {
+        match self.io.sides.believed(side) {
+            Some(kept) => self.known.leaves(side, kept, piece).map(Some),
+            None => self.read(side, piece).map(|()| None),
+        }
+    }
+
+    /// Reads what is to be sent of a piece of the source that was judged by its leaves.
+    fn fetch(
+        &mut self,
+        piece: ByteRange,
+        plan: &DiffPlan,
+        leaves: &[Node],
+    ) -> Result<(), MoverError> {
+        self.source.resize(length(piece.len));
+        let block = self.io.task.block;
+        for range in &plan.copy {
+            let from = length(range.start - piece.start);
+            let buffer = &mut self.source[from..from + length(range.len)];
+            self.io.read(Side::Source, *range, buffer)?;
+            let all = ByteCount(range.len);
+            self.io.watch.meter.update(|counters| {
+                counters.reread += all;
+                counters.hashed += all;
+            });
+            for one in block.blocks(*range) {
+                let place = length((one.start - piece.start) / block.bytes());
+                if leaves.get(place) != Some(&leaf(slice(&self.source, piece, one))) {
+                    self.io.sides.distrust(Side::Source);
+                    return Err(MoverError::DigestsWrong { range: one });
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn apply(
         &mut self,
         piece: ByteRange,
         plan: &DiffPlan,
         outcome: &mut Outcome,
     ) -> Result<(), MoverError> {
+        self.io.sides.begin_changes(Side::Target)?;
         for range in &plan.zero {
             self.io.zero(*range)?;
             outcome.zeroed.push(*range);
@@ -213,19 +322,18 @@ impl Lane<'_> {
         Ok(())
     }
 
-    fn read_source(&mut self, piece: ByteRange) -> Result<(), MoverError> {
-        self.source.resize(length(piece.len));
-        self.io.read(Side::Source, piece, &mut self.source)
-    }
-
-    fn read_target(&mut self, piece: ByteRange) -> Result<(), MoverError> {
-        self.target.resize(length(piece.len));
-        self.io.read(Side::Target, piece, &mut self.target)
+    fn read(&mut self, side: Side, piece: ByteRange) -> Result<(), MoverError> {
+        let buffer = match side {
+            Side::Source => &mut self.source,
+            Side::Target => &mut self.target,
+        };
+        buffer.resize(length(piece.len));
+        self.io.read(side, piece, buffer)
     }
 }
 
-/// Which sides of a piece are in the buffers.
-#[derive(Clone, Copy)]
+/// Which sides of a piece are looked at; the other is known to be zero.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Read {
     Both,
     SourceOnly,

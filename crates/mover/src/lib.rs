@@ -13,12 +13,14 @@
 mod buffer;
 mod compare;
 mod controls;
+mod digests;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod io;
 mod journal;
+mod judge;
 mod lane;
 mod meter;
 pub mod remote;
@@ -32,7 +34,8 @@ mod work;
 mod tests;
 
 pub use controls::Controls;
+pub use digests::{BothDigests, Digests, Disbelieved, FileStamp, Stamp, StoreError, StoreStep};
 pub use error::{JournalStep, MoverError, Side};
 pub use meter::Meter;
-pub use report::{Discarded, Note, Report};
+pub use report::{Discarded, NotKept, Note, Report};
 pub use run::{Proof, Scope, Task, run};

@@ -4,6 +4,8 @@ use std::fmt;
 
 use model::{ByteCount, ByteRange, DiskCounters};
 
+use crate::{Disbelieved, Side};
+
 /// The result of a task that ran to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
@@ -24,11 +26,39 @@ pub enum Note {
         /// Why.
         why: Discarded,
     },
+    /// Digests of a disk were kept and believed: it was read only where the other one differs.
+    DigestsBelieved {
+        /// Which disk.
+        side: Side,
+    },
+    /// Digests of a disk were kept and not believed, so it was read.
+    DigestsDiscarded {
+        /// Which disk.
+        side: Side,
+        /// Why.
+        why: Disbelieved,
+    },
+    /// No digests of a disk were kept that could be believed, and none could be made.
+    DigestsNotMade {
+        /// Which disk.
+        side: Side,
+        /// Why.
+        why: NotKept,
+    },
     /// A range read back other than it was sent; it was written again from the source and is right.
     Repaired {
         /// The range.
         range: ByteRange,
     },
+}
+
+/// Why digests of a disk could not be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotKept {
+    /// Only a part of the disk was looked at.
+    PartOnly,
+    /// A part of the disk was proved by an earlier try and not read again.
+    Resumed,
 }
 
 /// Why a journal was not used.
@@ -49,6 +79,17 @@ impl fmt::Display for Note {
                     "The journal was discarded and everything is read again: {why}."
                 )
             }
+            Self::DigestsBelieved { side } => write!(
+                f,
+                "The kept digests of the {side} are valid: it was read only where it differs."
+            ),
+            Self::DigestsDiscarded { side, why } => write!(
+                f,
+                "The kept digests of the {side} were discarded and it was read: {why}."
+            ),
+            Self::DigestsNotMade { side, why } => {
+                write!(f, "No digests of the {side} were kept: {why}.")
+            }
             Self::Repaired { range } => write!(
                 f,
                 "The target returned other content than was written to {range}; \
@@ -63,6 +104,15 @@ impl fmt::Display for Discarded {
         f.write_str(match self {
             Self::OtherTask => "it belongs to another task, disk size or block size",
             Self::Damaged => "its beginning is damaged",
+        })
+    }
+}
+
+impl fmt::Display for NotKept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PartOnly => "only a part of the disk was looked at",
+            Self::Resumed => "an earlier try proved a part of the disk, which was not read again",
         })
     }
 }

@@ -10,12 +10,13 @@ use std::{
     time::Duration,
 };
 
-use blockmap::{BlockSize, RangeSet};
+use blockmap::{BlockSize, RangeSet, TreeShape};
 use disk::Disk;
 use model::{ByteRange, DiskCounters, DiskPhase};
 
 use crate::{
-    Controls, Meter, MoverError, Note, Report,
+    BothDigests, Controls, Meter, MoverError, NotKept, Note, Report, Side, StoreError,
+    digests::{Kept, Sides},
     io::Io,
     journal::{Header, Journal, Known},
     lane::{self, Outcome},
@@ -97,6 +98,9 @@ pub struct Task {
     pub apply: bool,
     /// How what is written is proved.
     pub proof: Proof,
+    /// Where digests of the disks are kept. A disk whose digests are valid is read only where it
+    /// differs; where none are valid, a run over the whole disk makes them.
+    pub digests: BothDigests,
 }
 
 /// Makes the target equal to the source within the scope and proves it.
@@ -121,15 +125,40 @@ pub(crate) fn run_in(
             target_size,
         });
     }
+    let mut distrusted = None;
+    loop {
+        match attempt(task, controls, meter, sizes, distrusted) {
+            // Found in the middle: what was written is right, and is found equal.
+            Err(MoverError::Digests {
+                side,
+                source: StoreError::Damaged { .. },
+            }) if distrusted.is_none() => distrusted = Some(side),
+            done => return done,
+        }
+    }
+}
+
+fn attempt(
+    task: &Task,
+    controls: &Controls,
+    meter: &Meter,
+    sizes: Sizes,
+    distrusted: Option<Side>,
+) -> Result<Report, MoverError> {
     let scope = scope(task);
     let (journal, known) = open_journal(task)?;
     let (proved, mut counters) = resume(&known, &scope);
-    counters.outside = source_size.saturating_sub(scope.total());
+    counters.outside = task.source.size().saturating_sub(scope.total());
     meter.begin(counters);
+    let mut notes = Vec::new();
+    let discarded = known.discarded.map(|why| Note::JournalDiscarded { why });
+    notes.extend(discarded);
+    let mut sides = open_digests(task, &known, distrusted, &mut notes)?;
     let watch = Watch::new(controls, meter);
     let io = Io {
         task,
         watch: &watch,
+        sides: &sides,
     };
     if task.apply && (journal.is_some() || task.proof == Proof::Device) {
         // An earlier try may have left writes that read back and are not durable: they would be
@@ -139,24 +168,50 @@ pub(crate) fn run_in(
     if known.continues {
         // Where that try's own flush failed, the host may show content that never reached the
         // device, and say nothing of it again.
-        let whole = ByteRange::new(0, target_size.0);
+        let whole = ByteRange::new(0, task.target.size().0);
         task.target.forget_cached(whole);
     }
     let mut settler = Settler::new(io, journal, sizes.settled);
-    let discarded = known.discarded.map(|why| Note::JournalDiscarded { why });
-    settler.notes.extend(discarded);
-    work_through(
-        io,
-        Work::new(task, &scope.subtract(&proved), sizes),
-        sizes,
-        &mut settler,
-    )?;
+    settler.notes = notes;
+    let work = Work::new(task, &sides, &scope.subtract(&proved), sizes);
+    work_through(io, work, sizes, &mut settler)?;
+    let (to_send, notes) = (settler.to_send, settler.notes);
+    seal(task, &mut sides)?;
     meter.set_phase(DiskPhase::Done);
     Ok(Report {
         counters: meter.counters(),
-        to_send: settler.to_send,
-        notes: settler.notes,
+        to_send,
+        notes,
     })
+}
+
+fn open_digests(
+    task: &Task,
+    known: &Known,
+    distrusted: Option<Side>,
+    notes: &mut Vec<Note>,
+) -> Result<Sides, MoverError> {
+    let shape = TreeShape {
+        size: task.source.size(),
+        block: task.block,
+    };
+    let whole = match (&task.scope, known.continues) {
+        (Scope::Whole, false) => Ok(()),
+        (Scope::Ranges(_), _) => Err(NotKept::PartOnly),
+        (Scope::Whole, true) => Err(NotKept::Resumed),
+    };
+    Sides::open(&task.digests, shape, whole, distrusted, notes)
+}
+
+/// Makes the disks durable whose digests say something new, and the digests believed.
+fn seal(task: &Task, sides: &mut Sides) -> Result<(), MoverError> {
+    for (side, disk) in [(Side::Source, &task.source), (Side::Target, &task.target)] {
+        if sides.kept(side).is_some_and(Kept::is_changed) {
+            let flushed = disk.flush();
+            flushed.map_err(|source| MoverError::Flush { source })?;
+        }
+    }
+    sides.seal()
 }
 
 /// Lets workers compare and write, and settles what they did on this thread.
@@ -172,7 +227,7 @@ fn work_through(
         let requests = io.task.source.requests().max(io.task.target.requests());
         for _ in 0..sizes.lanes.max(requests) {
             let (sender, work) = (sender.clone(), &work);
-            scope.spawn(move || lane::run(io.task, io.watch, work, &sender));
+            scope.spawn(move || lane::run(io, work, &sender));
         }
         drop(sender);
         let result = settle_all(io, outcomes, settler);

@@ -2,6 +2,7 @@
 
 mod accounting;
 mod controls;
+mod digests;
 mod faults;
 mod journal;
 mod oracle;
@@ -18,7 +19,7 @@ use model::{ByteCount, DiskCounters, DiskPhase};
 use testkit::{MemDisk, random_image, scatter_changes};
 
 use crate::{
-    Controls, Meter, MoverError, Proof, Report, Scope, Task,
+    BothDigests, Controls, Meter, MoverError, Proof, Report, Scope, Task,
     run::{Sizes, run_in},
 };
 
@@ -42,6 +43,7 @@ fn task(source: Arc<dyn Disk>, target: Arc<dyn Disk>) -> Task {
         task_key: "pair at point 1".to_owned(),
         apply: true,
         proof: Proof::Device,
+        digests: BothDigests::default(),
     }
 }
 
@@ -85,12 +87,22 @@ fn assert_adds_up(counters: &DiskCounters) {
         (
             "of the source",
             counters.scanned,
-            sum(&[counters.read_source, counters.source_zero, sum(&not_read)]),
+            sum(&[
+                counters.read_source,
+                counters.source_known,
+                counters.source_zero,
+                sum(&not_read),
+            ]),
         ),
         (
             "of the target",
             counters.scanned,
-            sum(&[counters.read_target, counters.target_zero, sum(&not_read)]),
+            sum(&[
+                counters.read_target,
+                counters.target_known,
+                counters.target_zero,
+                sum(&not_read),
+            ]),
         ),
         (
             "written",

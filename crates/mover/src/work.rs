@@ -2,11 +2,16 @@
 
 use std::collections::VecDeque;
 
-use blockmap::{BlockSize, RangeSet};
+use blockmap::{BlockSize, Differing, FAN_OUT, Node, RangeSet};
 use disk::{Disk, ExtentKind};
 use model::{ByteCount, ByteRange};
 
-use crate::{MoverError, Task, error::Side, run::Sizes};
+use crate::{
+    MoverError, StoreError, Task,
+    digests::{Kept, Sides, of},
+    error::Side,
+    run::Sizes,
+};
 
 /// A bounded stretch of the disks that has to be looked at. The sets consist of whole blocks and
 /// share none.
@@ -20,6 +25,8 @@ pub(crate) struct Stretch {
     pub(crate) target_only: RangeSet,
     /// Known to be zero on both sides, and in none of the sets.
     pub(crate) skipped: ByteCount,
+    /// Known to be equal by the digests of both sides, and in none of the sets.
+    pub(crate) proved: ByteCount,
 }
 
 /// Hands out the work of a task in order. Maps are asked for in windows far larger than a stretch,
@@ -27,6 +34,7 @@ pub(crate) struct Stretch {
 #[derive(Debug)]
 pub(crate) struct Work<'a> {
     task: &'a Task,
+    sides: &'a Sides,
     sizes: Sizes,
     left: VecDeque<ByteRange>,
     window: Window,
@@ -40,13 +48,15 @@ struct Window {
     source_zero: RangeSet,
     target_zero: RangeSet,
     skipped: ByteCount,
+    proved: ByteCount,
 }
 
 impl<'a> Work<'a> {
     /// `ranges` consist of whole blocks.
-    pub(crate) fn new(task: &'a Task, ranges: &RangeSet, sizes: Sizes) -> Self {
+    pub(crate) fn new(task: &'a Task, sides: &'a Sides, ranges: &RangeSet, sizes: Sizes) -> Self {
         Self {
             task,
+            sides,
             sizes,
             left: ranges.iter().collect(),
             window: Window::default(),
@@ -62,6 +72,7 @@ impl<'a> Work<'a> {
             return Ok(None);
         }
         let skipped = std::mem::take(&mut self.window.skipped);
+        let proved = std::mem::take(&mut self.window.proved);
         let cut = RangeSet::from_ranges(take(
             &mut self.window.blocks,
             self.sizes.stretch,
@@ -74,6 +85,7 @@ impl<'a> Work<'a> {
             source_only,
             target_only,
             skipped,
+            proved,
         }))
     }
 
@@ -84,18 +96,70 @@ impl<'a> Work<'a> {
         if window.is_empty() {
             return Ok(false);
         }
-        let task = self.task;
-        let source_zero = zero_blocks(&*task.source, Side::Source, &window, task.block)?;
-        let target_zero = zero_blocks(&*task.target, Side::Target, &window, task.block)?;
+        let (window, proved) = match self.sides.both_believed() {
+            None => (window, ByteCount::ZERO),
+            Some((source, target)) => {
+                let differing = differing(source, target, &window).map_err(of(Side::Source))?;
+                let proved = window.total().saturating_sub(differing.total());
+                (differing, proved)
+            }
+        };
+        let source_zero = self.zero(Side::Source, &window)?;
+        let target_zero = self.zero(Side::Target, &window)?;
         let both = source_zero.intersect(&target_zero);
         self.window = Window {
             blocks: window.subtract(&both).iter().collect(),
             skipped: both.total(),
+            proved,
             source_zero,
             target_zero,
         };
         Ok(true)
     }
+
+    fn zero(&self, side: Side, window: &RangeSet) -> Result<RangeSet, MoverError> {
+        let disk = match side {
+            Side::Source => &*self.task.source,
+            Side::Target => &*self.task.target,
+        };
+        match self.sides.believed(side) {
+            Some(kept) => zero_leaves(kept, window).map_err(of(side)),
+            None => zero_blocks(disk, side, window, self.task.block),
+        }
+    }
+}
+
+/// The blocks of `window` whose digests differ.
+fn differing(source: &Kept, target: &Kept, window: &RangeSet) -> Result<RangeSet, StoreError> {
+    let shape = source.shape();
+    let mut found = Vec::new();
+    for range in window.iter() {
+        let first = shape.leaf_at(range.start);
+        let count = range.len.div_ceil(shape.block.bytes());
+        for run in Differing::new(shape, source, target, first, count) {
+            let (first, count) = run?;
+            found.push(shape.bytes_of(first, count));
+        }
+    }
+    Ok(RangeSet::from_ranges(found))
+}
+
+/// The blocks of `window` that are zero by their digests.
+fn zero_leaves(kept: &Kept, window: &RangeSet) -> Result<RangeSet, StoreError> {
+    let shape = kept.shape();
+    let mut zero = Vec::new();
+    for range in window.iter() {
+        let end = shape.leaf_at(range.end() - 1) + 1;
+        let mut at = shape.leaf_at(range.start);
+        while at < end {
+            let count = (FAN_OUT - at % FAN_OUT).min(end - at);
+            let leaves = kept.leaves(at, count)?;
+            let zeroes = (at..).zip(&leaves).filter(|(_, leaf)| **leaf == Node::ZERO);
+            zero.extend(zeroes.map(|(index, _)| shape.bytes_of(index, 1)));
+            at += count;
+        }
+    }
+    Ok(RangeSet::from_ranges(zero))
 }
 
 /// Ranges that are asked for in one window, however short they are.

@@ -321,3 +321,73 @@ fn two_exports_are_compared_and_made_equal() {
     }
     assert!(pair.equal("target", "raw"));
 }
+
+#[test]
+fn kept_digests_spare_reading_the_target_until_somebody_writes_to_it() {
+    let pair = Pair::new();
+    let args = ["sync", "source", "target", "--digests", "kept"];
+    let (status, value) = pair.json(&args);
+    assert_eq!(status, Some(0));
+    assert_eq!(value["notes"], Value::Array(vec![]));
+    assert!(pair.equal("target", "raw"));
+
+    let source = File::options().write(true).open(pair.at("source"));
+    let source = source.expect("opened");
+    source.write_all_at(b"changed", 1 << 20).expect("written");
+    let (status, value) = pair.json(&args);
+    assert_eq!((status, number(&value, "different")), (Some(0), 65_536));
+    let note = |value: &Value| value["notes"][0].as_str().map(str::to_owned);
+    let believed = note(&value).expect("a note");
+    assert!(believed.contains("target are valid"), "{believed}");
+    assert!(pair.equal("target", "raw"));
+
+    let (status, value) = pair.json(&["diff", "source", "target", "--digests", "kept"]);
+    assert_eq!((status, note(&value)), (Some(0), Some(believed)));
+
+    let target = File::options().write(true).open(pair.at("target"));
+    let target = target.expect("opened");
+    target.write_all_at(b"behind", 3 << 20).expect("written");
+    let (status, value) = pair.json(&args);
+    assert_eq!((status, number(&value, "different")), (Some(0), 65_536));
+    let discarded = note(&value).expect("a note");
+    assert!(discarded.contains("written since"), "{discarded}");
+    assert!(pair.equal("target", "raw"));
+}
+
+#[test]
+fn digests_of_a_qcow2_target_outlive_its_closing() {
+    let pair = Pair::new();
+    let args = [
+        "sync",
+        "source",
+        "made",
+        "--target-format",
+        "qcow2",
+        "--digests",
+        "kept",
+    ];
+    assert_eq!(pair.json(&args).0, Some(0));
+    let (status, value) = pair.json(&args);
+    assert_eq!((status, number(&value, "different")), (Some(0), 0));
+    let note = value["notes"][0].as_str().expect("a note");
+    assert!(note.contains("target are valid"), "{note}");
+    assert!(pair.equal("made", "qcow2"));
+}
+
+#[test]
+fn digests_are_not_kept_where_nothing_tells_of_writes() {
+    let pair = Pair::new();
+    let overlay = Command::new("qemu-img")
+        .args(["create", "-q", "-f", "qcow2", "-b", "target", "-F", "raw"])
+        .arg("overlay")
+        .current_dir(pair.dir.path())
+        .status();
+    assert!(overlay.expect("qemu-img is there").success());
+    for (target, why) in [("overlay", "backing"), ("target", "in the disk itself")] {
+        let out = pair.disk(&["diff", "source", target, "--digests", "target"]);
+        assert_eq!(out.status.code(), Some(2));
+        assert!(said(&out).contains(why), "{}", said(&out));
+    }
+    let out = pair.disk(&["verify", "source", "target", "--digests", "kept"]);
+    assert_eq!(out.status.code(), Some(2));
+}

@@ -7,7 +7,7 @@ use disk::{Access, Disk};
 use failback::{Done, Scope};
 use hypervisor::{DiskAt, Ranges};
 use model::{DiskCounters, PointName};
-use mover::{Controls, Meter, MoverError, Proof, Report, Task};
+use mover::{BothDigests, Controls, Meter, MoverError, Proof, Report, Task};
 use sched::Request;
 use store::{DiskPassRow, SessionDisk};
 use tokio::task::JoinSet;
@@ -233,6 +233,7 @@ fn prepare(
         task_key: format!("{}/{}/{pass}", stage.session, disk.key),
         apply: true,
         proof: Proof::Device,
+        digests: BothDigests::default(),
     };
     Ok(Prepared {
         task,

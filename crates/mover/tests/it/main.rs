@@ -11,7 +11,7 @@ use std::{
 use blockmap::{BlockSize, RangeSet};
 use disk::{Access, Disk, Locator, create_overlay, create_qcow2, create_raw, open};
 use model::{ByteCount, ByteRange, DiskFormat};
-use mover::{Controls, Meter, Proof, Report, Scope, Task, run};
+use mover::{BothDigests, Controls, Meter, Proof, Report, Scope, Task, run};
 use tempfile::TempDir;
 use testkit::{random_image, scatter_changes};
 
@@ -92,6 +92,7 @@ fn transfer(source: &Image, target: &Image, scope: Scope, journal: Option<PathBu
         task_key: "disk".to_owned(),
         apply: true,
         proof: Proof::Device,
+        digests: BothDigests::default(),
     };
     run(&task, &Controls::default(), &Meter::default()).expect("moved")
 }

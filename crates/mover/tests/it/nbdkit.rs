@@ -12,7 +12,7 @@ use std::{
 use blockmap::BlockSize;
 use disk::{Access, Disk, Locator, create_raw, open};
 use model::{ByteCount, ByteRange, DiskFormat};
-use mover::{Controls, Meter, MoverError, Proof, Report, Scope, Side, Task, run};
+use mover::{BothDigests, Controls, Meter, MoverError, Proof, Report, Scope, Side, Task, run};
 use tempfile::TempDir;
 use testkit::{random_image, scatter_changes};
 
@@ -113,6 +113,7 @@ impl Pair {
             task_key: "disk".to_owned(),
             apply: true,
             proof,
+            digests: BothDigests::default(),
         }
     }
 }

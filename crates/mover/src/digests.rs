@@ -1,0 +1,92 @@
+//! Digests that are kept: the tree of a disk in a file beside it, believed only as long as the disk
+//! is the same and nobody wrote to it since.
+//!
+//! [`Digests`] says where they are and how to tell; a task that gets one does not read the disk
+//! where they are valid, keeps them up to date, and makes them where they are not. When kept
+//! digests are not believed, the report's notes say why.
+
+mod error;
+mod file;
+mod header;
+mod open;
+mod sides;
+mod stamp;
+mod tree;
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use blockmap::{Node, TreeHash};
+
+pub use error::{StoreError, StoreStep};
+pub(crate) use file::Kept;
+pub(crate) use open::Opened;
+pub use sides::BothDigests;
+pub(crate) use sides::{Known, Sides, of};
+pub use stamp::{FileStamp, Stamp};
+
+/// Where a disk's digests are kept, and what they are tied to.
+#[derive(Clone, Debug)]
+pub struct Digests {
+    /// The file.
+    pub path: PathBuf,
+    /// Which disk it is. Digests of another are not believed.
+    pub identity: String,
+    /// Tells whether the disk was written since.
+    pub stamp: Arc<dyn Stamp>,
+}
+
+/// Why kept digests were not believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Disbelieved {
+    /// The file holds something else, or another version of digests.
+    NotDigests,
+    /// They are of another disk.
+    OtherDisk,
+    /// The disk had another size.
+    OtherSize,
+    /// They are of blocks of another size.
+    OtherBlockSize,
+    /// The disk was written since.
+    WrittenSince,
+    /// The run that kept them up to date did not come to its end.
+    NotFinished,
+    /// A checksum is wrong.
+    Damaged,
+    /// They say what the disk does not hold.
+    Wrong,
+}
+
+impl fmt::Display for Disbelieved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotDigests => "the file holds something else",
+            Self::OtherDisk => "they are of another disk",
+            Self::OtherSize => "the disk had another size",
+            Self::OtherBlockSize => "they are of blocks of another size",
+            Self::WrittenSince => "the disk was written since",
+            Self::NotFinished => "the run that kept them up to date did not come to its end",
+            Self::Damaged => "a checksum is wrong",
+            Self::Wrong => "they say what the disk does not hold",
+        })
+    }
+}
+
+/// The hash of trees and blocks.
+#[derive(Debug)]
+pub(crate) struct Blake3;
+
+impl TreeHash for Blake3 {
+    fn hash(bytes: &[u8]) -> [u8; 32] {
+        *blake3::hash(bytes).as_bytes()
+    }
+}
+
+/// The leaf of a block's content.
+pub(crate) fn leaf(block: &[u8]) -> Node {
+    if crate::compare::is_zero(block) {
+        Node::ZERO
+    } else {
+        Node(Blake3::hash(block))
+    }
+}
