@@ -244,7 +244,7 @@ impl Far {
         let mut apply = Apply {
             far: self,
             outcome: Outcome::default(),
-            root: Root::default(),
+            root: Root::new(self.groups),
             buffer: Buffer::default(),
             unproved: Vec::new(),
             unproved_bytes: 0,
@@ -445,7 +445,8 @@ impl Apply<'_> {
     fn settle_group(&mut self, group: u64) -> io::Result<()> {
         let digests = self.far.lock().open.remove(&group);
         let digests = digests.ok_or_else(|| wrong("a group was settled twice"))?;
-        self.root.put(group, &digests);
+        let twice = |_| wrong("a group was settled twice");
+        self.root.put(group, &digests).map_err(twice)?;
         self.far.changed.notify_all();
         Ok(())
     }
@@ -462,7 +463,9 @@ impl Apply<'_> {
             return Err(wrong("the near end ended before all was compared"));
         }
         self.outcome.hashed += self.far.hashed.load(Ordering::Relaxed);
-        self.outcome.root = self.root.finish(self.far.groups);
+        let root = std::mem::replace(&mut self.root, Root::new(self.far.groups));
+        let twice = |_| wrong("a group was settled twice");
+        self.outcome.root = root.finish().map_err(twice)?;
         Ok(self.outcome)
     }
 }

@@ -74,14 +74,15 @@ pub fn sync(
         ..DiskCounters::default()
     });
     let watch = Watch::new(controls, meter);
+    let groups = Groups {
+        size: size.0,
+        block: task.block,
+    };
     let near = Near {
         task,
-        groups: Groups {
-            size: size.0,
-            block: task.block,
-        },
+        groups,
         watch: &watch,
-        root: Mutex::default(),
+        root: Mutex::new(Root::new(groups)),
         to_send: AtomicU64::new(0),
         queued: AtomicUsize::new(0),
     };
@@ -336,11 +337,9 @@ impl Near<'_> {
     }
 
     fn done(&self, frames: &SyncSender<Frame>) -> Result<[u8; 32], MoverError> {
-        let root = self
-            .root
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .finish(self.groups);
+        let mut root = self.root.lock().unwrap_or_else(PoisonError::into_inner);
+        let root = std::mem::replace(&mut *root, Root::new(self.groups));
+        let root = root.finish().map_err(|_| protocol())?;
         self.send(frames, Frame::Done { root })?;
         Ok(root)
     }
@@ -432,7 +431,8 @@ impl Near<'_> {
         self.root
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .put(job.group, &ours);
+            .put(job.group, &ours)
+            .map_err(|_| protocol())?;
         // The far end remembers a group of zeroes only once something was sent for it.
         if wrote || job.theirs.is_some() {
             let group = job.group;

@@ -1,16 +1,13 @@
-//! The root over a disk's digests: a hash of the hashes of its groups.
-
-use std::collections::BTreeMap;
+//! Groups of blocks, and the root over a disk's digests: that of its digest tree.
 
 use blake3::Hash;
-use blockmap::BlockSize;
-use model::ByteRange;
+use blockmap::{BlockSize, FAN_OUT, Misplaced, Node, TreeBuilder, TreeShape};
+use model::{ByteCount, ByteRange};
 
-/// Blocks in a group.
-pub(super) const GROUP: u64 = 256;
+use crate::digests::Blake3;
 
-/// Stands for a block of zeroes in a group.
-const NO_DIGEST: [u8; 32] = [0; 32];
+/// Blocks in a group: a row of leaves.
+pub(super) const GROUP: u64 = FAN_OUT;
 
 /// The digest of one block; a block of zeroes has none.
 pub(super) type BlockDigest = Option<Hash>;
@@ -36,6 +33,14 @@ impl Groups {
         self.size.div_ceil(self.bytes())
     }
 
+    /// Of the disk's tree.
+    pub(super) fn shape(self) -> TreeShape {
+        TreeShape {
+            size: ByteCount(self.size),
+            block: self.block,
+        }
+    }
+
     fn bytes(self) -> u64 {
         self.block.bytes() * GROUP
     }
@@ -52,35 +57,34 @@ impl Groups {
     }
 }
 
-/// The hashes of all groups that are not zero.
-#[derive(Debug, Default)]
-pub(super) struct Root {
-    groups: BTreeMap<u64, [u8; 32]>,
-}
+/// A root under construction. Groups that never come are zero.
+#[derive(Debug)]
+pub(super) struct Root(TreeBuilder<Blake3>);
 
 impl Root {
+    pub(super) fn new(groups: Groups) -> Self {
+        Self(TreeBuilder::new(groups.shape()))
+    }
+
     /// Takes in a group's digests, block by block.
-    pub(super) fn put(&mut self, group: u64, digests: &[BlockDigest]) {
-        if digests.iter().all(Option::is_none) {
-            return;
-        }
-        let mut hasher = blake3::Hasher::new();
-        for digest in digests {
-            let bytes: &[u8; 32] = digest.as_ref().map_or(&NO_DIGEST, Hash::as_bytes);
-            hasher.update(bytes);
-        }
-        self.groups.insert(group, *hasher.finalize().as_bytes());
+    ///
+    /// # Errors
+    /// [`Misplaced`] when a group comes twice.
+    pub(super) fn put(&mut self, group: u64, digests: &[BlockDigest]) -> Result<(), Misplaced> {
+        let leaves: Vec<Node> = digests.iter().map(node).collect();
+        self.0.put(group * GROUP, &leaves)
     }
 
     /// The root, whatever the order in which groups came.
-    pub(super) fn finish(&self, groups: Groups) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&groups.size.to_le_bytes());
-        hasher.update(&groups.block.bytes().to_le_bytes());
-        for (group, hash) in &self.groups {
-            hasher.update(&group.to_le_bytes());
-            hasher.update(hash);
-        }
-        *hasher.finalize().as_bytes()
+    ///
+    /// # Errors
+    /// [`Misplaced`] when a group came twice.
+    pub(super) fn finish(self) -> Result<[u8; 32], Misplaced> {
+        self.0.finish().map(|root| root.0)
     }
+}
+
+/// The leaf of a block.
+pub(super) fn node(digest: &BlockDigest) -> Node {
+    digest.map_or(Node::ZERO, |digest| Node(*digest.as_bytes()))
 }
