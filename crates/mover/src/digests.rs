@@ -36,7 +36,7 @@ pub struct Digests {
 }
 
 /// Why kept digests were not believed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Disbelieved {
     /// The file holds something else, or another version of digests.
@@ -53,8 +53,35 @@ pub enum Disbelieved {
     NotFinished,
     /// A checksum is wrong.
     Damaged,
-    /// They say what the disk does not hold.
-    Wrong,
+}
+
+impl Disbelieved {
+    const ALL: [Self; 7] = [
+        Self::NotDigests,
+        Self::OtherDisk,
+        Self::OtherSize,
+        Self::OtherBlockSize,
+        Self::WrittenSince,
+        Self::NotFinished,
+        Self::Damaged,
+    ];
+
+    /// For the wire; never 0.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::NotDigests => 1,
+            Self::OtherDisk => 2,
+            Self::OtherSize => 3,
+            Self::OtherBlockSize => 4,
+            Self::WrittenSince => 5,
+            Self::NotFinished => 6,
+            Self::Damaged => 7,
+        }
+    }
+
+    pub(crate) fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|why| why.code() == code)
+    }
 }
 
 impl fmt::Display for Disbelieved {
@@ -67,7 +94,6 @@ impl fmt::Display for Disbelieved {
             Self::WrittenSince => "the disk was written since",
             Self::NotFinished => "the run that kept them up to date did not come to its end",
             Self::Damaged => "a checksum is wrong",
-            Self::Wrong => "they say what the disk does not hold",
         })
     }
 }

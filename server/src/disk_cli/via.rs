@@ -17,7 +17,8 @@ use mover::{
 };
 
 use super::{
-    DIFFERENT, Ends, Format, SyncArgs, Verify, block, open, progress::Progress, report::Summary,
+    DIFFERENT, Ends, Format, SyncArgs, Verify, block, kept, open, progress::Progress,
+    report::Summary,
 };
 
 /// Arguments of `disk serve`.
@@ -28,6 +29,9 @@ pub struct ServeArgs {
     /// Its format; otherwise qcow2 by its first bytes, else raw
     #[arg(long, value_enum)]
     target_format: Option<Format>,
+    /// Keep the target's digests in this file: while they are valid, the target is not read
+    #[arg(long, value_name = "FILE")]
+    digests: Option<PathBuf>,
 }
 
 /// The far end.
@@ -45,10 +49,14 @@ pub(super) fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
             Ok(())
         };
         let format = args.target_format.map(DiskFormat::from);
-        made.and_then(|()| disk::open(&Locator::named(&args.target, format)?, access))
-            .map_err(|error| format!("{:#}", anyhow::Error::new(error)))
+        let opened = made
+            .and_then(|()| disk::open(&Locator::named(&args.target, format)?, access))
+            .map_err(anyhow::Error::new);
+        opened
+            .and_then(|disk| Ok((disk, kept::wanted(&args.target, args.digests.as_ref())?)))
+            .map_err(|error| format!("{error:#}"))
     };
-    remote::serve(open, std::io::stdin(), std::io::stdout())
+    remote::serve_with_digests(open, std::io::stdin(), std::io::stdout())
         .with_context(|| format!("serve {}", args.target))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -69,6 +77,7 @@ pub(super) fn run(ends: &Ends, command: &str, sync: Option<&SyncArgs>) -> anyhow
         no_journal.is_none(),
         "a journal is not kept over a link: leave --journal out"
     );
+    let digests = kept::wanted(&ends.source, ends.source_digests.as_ref())?;
     let controls = Controls::default();
     let limit = sync.and_then(|args| args.limit);
     controls.set_limit(limit.map(|mib| BytesPerSecond(mib << 20)));
@@ -83,7 +92,8 @@ pub(super) fn run(ends: &Ends, command: &str, sync: Option<&SyncArgs>) -> anyhow
     let (input, output) = input.zip(output).context("reach the far end's streams")?;
     let meter = Meter::default();
     let shown = Progress::start(&meter, ends.json);
-    let result = remote::sync(&task, input, output, &controls, &meter);
+    let digests = digests.as_ref();
+    let result = remote::sync_with_digests(&task, digests, input, output, &controls, &meter);
     shown.end();
     let status = far.wait().context("wait for the far end")?;
     let (report, wire) = result?;

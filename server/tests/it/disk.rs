@@ -355,6 +355,33 @@ fn kept_digests_spare_reading_the_target_until_somebody_writes_to_it() {
 }
 
 #[test]
+fn two_processes_with_equal_kept_digests_read_nothing_and_send_next_to_nothing() {
+    let pair = Pair::new();
+    let far = format!(
+        "{} disk serve target --digests far",
+        env!("CARGO_BIN_EXE_landfall")
+    );
+    let args = ["sync", "source", "--via", &far, "--source-digests", "near"];
+    let (status, value) = pair.json(&args);
+    assert_eq!(status, Some(0));
+    assert_eq!(number(&value, "different"), 2 * 65_536 + 512);
+    assert!(pair.equal("target", "raw"));
+    let (status, value) = pair.json(&args);
+    assert_eq!((status, number(&value, "proved")), (Some(0), SIZE));
+    let wire = value["wire"].as_u64().expect("wire");
+    assert!(wire <= 4096, "{wire}");
+    assert_eq!(value["notes"].as_array().map(Vec::len), Some(2));
+
+    let source = File::options().write(true).open(pair.at("source"));
+    let source = source.expect("opened");
+    source.write_all_at(b"changed", 1 << 20).expect("written");
+    let (status, value) = pair.json(&args);
+    assert_eq!((status, number(&value, "different")), (Some(0), 65_536));
+    assert_eq!(number(&value, "read_target"), 0);
+    assert!(pair.equal("target", "raw"));
+}
+
+#[test]
 fn digests_of_a_qcow2_target_outlive_its_closing() {
     let pair = Pair::new();
     let args = [

@@ -78,7 +78,6 @@ impl Kept {
         self.read_changes().open
     }
 
-    #[cfg(test)]
     /// Of believed digests, the root as of the opening.
     pub(crate) fn root(&self) -> Option<Node> {
         self.root
@@ -105,6 +104,19 @@ impl Kept {
             at = until;
         }
         Ok(leaves)
+    }
+
+    /// Whether a row of leaves that this run did not change is known to be of zeroes, at the price
+    /// of no read for most.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) fn is_zero_row(&self, row: u64) -> Result<bool, StoreError> {
+        let at = RowAt { level: 0, row };
+        match self.above(at)? {
+            Some(above) => Ok(above == Node::ZERO),
+            None => Ok(self.row(at)?.iter().all(|leaf| *leaf == Node::ZERO)),
+        }
     }
 
     /// Says, durably, that the file is not to be believed: before the disk is written.

@@ -50,6 +50,11 @@ impl Sides {
         })
     }
 
+    /// What is kept of the source.
+    pub(crate) fn into_source(self) -> Option<Kept> {
+        self.source
+    }
+
     /// What is kept of a disk, believed or being made.
     pub(crate) fn kept(&self, side: Side) -> Option<&Kept> {
         match side {

@@ -1,26 +1,33 @@
 //! The far end: scans the target, and applies and proves what arrives.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     io::{self, BufReader, BufWriter, Read, Write},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread,
 };
 
 use blake3::Hash;
-use blockmap::BlockSize;
+use blockmap::{BlockSize, Node, RowAt, Rows as _};
 use disk::{Disk, DiskError};
 use model::ByteRange;
 
 use super::{
-    frame::{Frame, Outcome, Terms, Theirs, wrong},
+    frame::{FarDigests, Frame, Outcome, Terms, Theirs, wrong},
     root::{BlockDigest, Groups, Root, digest},
     scan,
+    walk::ASKED,
 };
-use crate::{buffer::Buffer, compare::length};
+use crate::{
+    Digests, StoreError,
+    buffer::Buffer,
+    compare::length,
+    digests::{Kept, Opened},
+};
 
 /// Groups that may be scanned and not yet settled by the near end: what bounds the memory.
 const AHEAD: usize = 1024;
@@ -34,6 +41,19 @@ const SETTLED: u64 = 64 << 20;
 /// When the streams end or fail, or the target does. The near end is told, if it still listens.
 pub fn serve(
     open: impl FnOnce(u64, bool) -> Result<Arc<dyn Disk>, String>,
+    input: impl Read,
+    output: impl Write + Send,
+) -> io::Result<()> {
+    let open = |size, dry_run| open(size, dry_run).map(|disk| (disk, None));
+    serve_with_digests(open, input, output)
+}
+
+/// [`serve`], where `open` also says where the target's digests are kept.
+///
+/// # Errors
+/// As [`serve`], and when the digests cannot be used.
+pub fn serve_with_digests(
+    open: impl FnOnce(u64, bool) -> Result<(Arc<dyn Disk>, Option<Digests>), String>,
     input: impl Read,
     output: impl Write + Send,
 ) -> io::Result<()> {
@@ -68,7 +88,7 @@ impl<W: Write> Output<W> {
 }
 
 fn begin<W: Write + Send>(
-    open: impl FnOnce(u64, bool) -> Result<Arc<dyn Disk>, String>,
+    open: impl FnOnce(u64, bool) -> Result<(Arc<dyn Disk>, Option<Digests>), String>,
     input: &mut impl Read,
     output: &Output<W>,
 ) -> io::Result<()> {
@@ -76,7 +96,7 @@ fn begin<W: Write + Send>(
         return Err(wrong("the near end did not begin"));
     };
     let block = BlockSize::new(terms.block).ok_or_else(|| wrong("an impossible block size"))?;
-    let target = open(terms.size, terms.dry_run).map_err(io::Error::other)?;
+    let (target, digests) = open(terms.size, terms.dry_run).map_err(io::Error::other)?;
     if target.size().0 != terms.size {
         return Err(io::Error::other(format!(
             "the source has {} bytes, the target {}",
@@ -84,33 +104,71 @@ fn begin<W: Write + Send>(
             target.size().0
         )));
     }
-    output.send(&Frame::Ready)?;
-    let far = Far {
-        groups: Groups {
-            size: terms.size,
-            block,
-        },
+    let groups = Groups {
+        size: terms.size,
+        block,
+    };
+    let (kept, known) = open_digests(digests.as_ref(), groups)?;
+    output.send(&Frame::Ready(known))?;
+    let mut far = Far {
+        groups,
         target,
+        walk: matches!((terms.root, known), (Some(_), FarDigests::Believed(_))),
+        kept,
         terms,
         scans: Mutex::new(Scans::default()),
         changed: Condvar::new(),
         ended: AtomicBool::new(false),
         hashed: AtomicU64::new(0),
     };
-    thread::scope(|scope| {
-        let lanes = thread::available_parallelism().map_or(1, usize::from);
-        for _ in 0..lanes.min(8) {
-            scope.spawn(|| far.scan_all(output));
+    let result = thread::scope(|scope| {
+        let (asked, asks) = sync_channel::<RowAt>(ASKED);
+        let far = &far;
+        if far.walk {
+            scope.spawn(move || far.answer_all(&asks, output));
+        } else {
+            let lanes = thread::available_parallelism().map_or(1, usize::from);
+            for _ in 0..lanes.min(8) {
+                scope.spawn(|| far.scan_all(output));
+            }
         }
-        let result = far.apply_all(input, output);
+        let result = far.apply_all(input, asked);
         far.ended.store(true, Ordering::SeqCst);
         far.changed.notify_all();
         result
-    })
+    });
+    let sealed = result.and_then(|(outcome, source)| far.seal(outcome, source));
+    let outcome = sealed.inspect_err(|error| far.distrust_damaged(error))?;
+    output.send(&Frame::Proved(outcome))
+}
+
+/// Opens what is kept of the target, or begins it.
+fn open_digests(of: Option<&Digests>, groups: Groups) -> io::Result<(Option<Kept>, FarDigests)> {
+    let Some(of) = of else {
+        return Ok((None, FarDigests::None));
+    };
+    let (why, shape) = match Kept::open(of, groups.shape()).map_err(unusable)? {
+        Opened::Believed(kept) => {
+            let known = kept.root().map_or(FarDigests::None, FarDigests::Believed);
+            return Ok((Some(*kept), known));
+        }
+        Opened::Not(why) => (why, groups.shape()),
+    };
+    let kept = Kept::begin(of, shape).map_err(unusable)?;
+    let known = why.map_or(FarDigests::None, FarDigests::Disbelieved);
+    Ok((Some(kept), known))
+}
+
+fn unusable(error: StoreError) -> io::Error {
+    io::Error::other(error)
 }
 
 struct Far {
     target: Arc<dyn Disk>,
+    /// The target's digests, believed or being made.
+    kept: Option<Kept>,
+    /// Both ends have digests: rows of the tree are asked for, and nothing is scanned.
+    walk: bool,
     groups: Groups,
     terms: Terms,
     scans: Mutex<Scans>,
@@ -155,8 +213,7 @@ impl Far {
                 Err(error) => Err(error),
             };
             if let Err(error) = done {
-                self.lock().failed.get_or_insert(error.to_string());
-                drop(output.send(&Frame::Failed(error.to_string())));
+                self.give_up(&error, output);
                 return;
             }
         }
@@ -183,8 +240,11 @@ impl Far {
         let first = scans.next;
         if scans.window.is_empty() {
             let end = self.groups.count();
-            let window = scan::with_data(&*self.target, self.groups, first, end);
-            scans.window = window.map_err(|error| failed("map", &error))?;
+            scans.window = match self.believed() {
+                Some(kept) => scan::with_leaves(kept, first, end).map_err(unusable)?,
+                None => scan::with_data(&*self.target, self.groups, first, end)
+                    .map_err(|error| failed("map", &error))?,
+            };
         }
         let zeroes = scans.window.iter().take_while(|data| !**data).count();
         let taken = zeroes.max(1);
@@ -208,6 +268,9 @@ impl Far {
             Next::Zero(first, count) => return output.send(&Frame::ZeroGroups { first, count }),
             Next::Scan(group) => group,
         };
+        if let Some(kept) = self.believed() {
+            return self.tell_kept(kept, group, output);
+        }
         let (mut all, mut blocks, mut hashed) = (Vec::new(), Vec::new(), 0);
         scan::group::<ScanError>(
             &*self.target,
@@ -240,7 +303,99 @@ impl Far {
         output.send(&Frame::Digests { group, blocks })
     }
 
-    fn apply_all<W: Write>(&self, input: &mut impl Read, output: &Output<W>) -> io::Result<()> {
+    /// Tells the near end why this one cannot go on.
+    fn give_up<W: Write>(&self, error: &io::Error, output: &Output<W>) {
+        self.distrust_damaged(error);
+        self.lock().failed.get_or_insert(error.to_string());
+        drop(output.send(&Frame::Failed(error.to_string())));
+    }
+
+    /// Tells a group from the kept digests.
+    fn tell_kept<W: Write>(&self, kept: &Kept, group: u64, output: &Output<W>) -> io::Result<()> {
+        let all = scan::kept_group(kept, group).map_err(unusable)?;
+        let blocks = scan::unread(&all);
+        {
+            let mut scans = self.lock();
+            scans.busy = scans.busy.saturating_sub(1);
+            scans.open.insert(group, all);
+        }
+        output.send(&Frame::Digests { group, blocks })
+    }
+
+    /// The target's digests, where they say what it holds.
+    fn believed(&self) -> Option<&Kept> {
+        self.kept.as_ref().filter(|kept| kept.is_believed())
+    }
+
+    fn answer_all<W: Write>(&self, asks: &Receiver<RowAt>, output: &Output<W>) {
+        while let Ok(at) = asks.recv() {
+            if let Err(error) = self.answer(at, output) {
+                self.give_up(&error, output);
+                return;
+            }
+        }
+    }
+
+    fn answer<W: Write>(&self, at: RowAt, output: &Output<W>) -> io::Result<()> {
+        let kept = self
+            .believed()
+            .ok_or_else(|| wrong("no digests are kept here"))?;
+        if kept.shape().row_len(at) == 0 || at.level >= kept.shape().levels() {
+            return Err(wrong("the near end asks for a row that is not there"));
+        }
+        if at.level == 0 {
+            return self.tell_kept(kept, at.row, output);
+        }
+        let row = kept.row(at).map_err(unusable)?;
+        let nodes = row.into_iter().map(scan::short).collect();
+        output.send(&Frame::Nodes { at, nodes })
+    }
+
+    /// Keeps what is known of the target now that it is proved; with it the root is known where
+    /// nothing was scanned.
+    fn seal(&mut self, mut outcome: Outcome, source: Node) -> io::Result<Outcome> {
+        let Some(kept) = &mut self.kept else {
+            return Ok(outcome);
+        };
+        if kept.is_changed() {
+            let flushed = self.target.flush();
+            flushed.map_err(|error| failed("flush", &error))?;
+        }
+        let root = kept.seal().map_err(unusable)?.0;
+        if self.walk {
+            outcome.root = root;
+            if root != source.0 && !self.terms.dry_run {
+                // The near end says so; who is wrong is not known.
+                kept.distrust();
+            }
+        } else if outcome.root != root && !self.terms.dry_run {
+            return Err(wrong("the digests that were kept have another root"));
+        }
+        Ok(outcome)
+    }
+
+    /// What is damaged is not believed again.
+    fn distrust_damaged(&self, error: &io::Error) {
+        let store = error.get_ref().and_then(|error| error.downcast_ref());
+        if let (Some(StoreError::Damaged { .. }), Some(kept)) = (store, &self.kept) {
+            kept.distrust();
+        }
+    }
+
+    fn begin_changes(&self) -> io::Result<()> {
+        let kept = self.kept.as_ref();
+        kept.map_or(Ok(()), |kept| kept.begin_changes().map_err(unusable))
+    }
+
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "dropping it ends whoever answers"
+    )]
+    fn apply_all(
+        &self,
+        input: &mut impl Read,
+        asked: SyncSender<RowAt>,
+    ) -> io::Result<(Outcome, Node)> {
         let mut apply = Apply {
             far: self,
             outcome: Outcome::default(),
@@ -248,6 +403,7 @@ impl Far {
             buffer: Buffer::default(),
             unproved: Vec::new(),
             unproved_bytes: 0,
+            different: BTreeSet::new(),
         };
         loop {
             match Frame::read(input)? {
@@ -260,10 +416,15 @@ impl Far {
                 }) => apply.data(start, len, Hash::from_bytes(digest), packed, bytes)?,
                 Some(Frame::Zero { start, len }) => apply.zero(start, len)?,
                 Some(Frame::GroupDone { group }) => apply.settle_group(group)?,
-                Some(Frame::Done { .. }) => {
-                    let outcome = apply.finish()?;
-                    return output.send(&Frame::Proved(outcome));
-                }
+                Some(Frame::Ask(at)) if self.walk => match asked.try_send(at) {
+                    Ok(()) => {}
+                    Err(TrySendError::Full(_)) => {
+                        return Err(wrong("the near end asks for too much at a time"));
+                    }
+                    // It said why.
+                    Err(TrySendError::Disconnected(_)) => {}
+                },
+                Some(Frame::Done { root }) => return apply.finish().map(|done| (done, Node(root))),
                 Some(Frame::Failed(words)) => return Err(io::Error::other(words)),
                 Some(_) => return Err(wrong("the near end sent what only the far end says")),
                 None => return Err(wrong("the near end is gone")),
@@ -281,6 +442,8 @@ struct Apply<'a> {
     /// Written and not yet read back from the device.
     unproved: Vec<(ByteRange, BlockDigest)>,
     unproved_bytes: u64,
+    /// Groups of which something differs and that are not settled.
+    different: BTreeSet<u64>,
 }
 
 impl Apply<'_> {
@@ -308,6 +471,7 @@ impl Apply<'_> {
         if self.far.terms.dry_run {
             return Ok(());
         }
+        self.far.begin_changes()?;
         let target = &*self.far.target;
         let written = target.write_at(start, &bytes);
         written.map_err(|error| failed(&format!("write {range}"), &error))?;
@@ -323,6 +487,7 @@ impl Apply<'_> {
         if self.far.terms.dry_run {
             return Ok(());
         }
+        self.far.begin_changes()?;
         let target = &*self.far.target;
         let written = target.write_zeroes(range);
         written.map_err(|error| failed(&format!("zero {range}"), &error))?;
@@ -353,9 +518,10 @@ impl Apply<'_> {
     }
 
     /// Remembers what a block will be, for the root.
-    fn note(&self, block: ByteRange, digest: BlockDigest) -> io::Result<()> {
+    fn note(&mut self, block: ByteRange, digest: BlockDigest) -> io::Result<()> {
         let groups = self.far.groups;
         let group = groups.of(block.start);
+        self.different.insert(group);
         let mut scans = self.far.lock();
         let called_zero = scans
             .zero
@@ -446,7 +612,15 @@ impl Apply<'_> {
         let digests = self.far.lock().open.remove(&group);
         let digests = digests.ok_or_else(|| wrong("a group was settled twice"))?;
         let twice = |_| wrong("a group was settled twice");
-        self.root.put(group, &digests).map_err(twice)?;
+        if !self.far.walk {
+            self.root.put(group, &digests).map_err(twice)?;
+        }
+        let is_different = self.different.remove(&group);
+        if let Some(kept) = &self.far.kept
+            && (is_different || !kept.is_believed())
+        {
+            scan::keep(kept, group, &digests).map_err(unusable)?;
+        }
         self.far.changed.notify_all();
         Ok(())
     }
@@ -459,7 +633,8 @@ impl Apply<'_> {
         if let Some(words) = &scans.failed {
             return Err(io::Error::other(words.clone()));
         }
-        if !scans.open.is_empty() || scans.next < self.far.groups.count() {
+        let all_scanned = self.far.walk || scans.next >= self.far.groups.count();
+        if !scans.open.is_empty() || !all_scanned {
             return Err(wrong("the near end ended before all was compared"));
         }
         self.outcome.hashed += self.far.hashed.load(Ordering::Relaxed);

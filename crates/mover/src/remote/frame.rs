@@ -7,10 +7,13 @@
 
 use std::io::{self, Read, Write};
 
+use blockmap::{Node, RowAt};
+
 use super::root::GROUP;
+use crate::Disbelieved;
 
 /// Names this protocol and its version.
-pub(super) const HELLO: [u8; 8] = *b"LFDISK02";
+pub(super) const HELLO: [u8; 8] = *b"LFDISK03";
 /// No payload is longer: a block of the largest size with its head.
 const LONGEST: u32 = (1 << 20) + 4096;
 /// Before the payload.
@@ -28,6 +31,19 @@ pub(super) struct Terms {
     pub(super) device: bool,
     /// Write nothing.
     pub(super) dry_run: bool,
+    /// The root of the source's kept digests, where they are believed.
+    pub(super) root: Option<Node>,
+}
+
+/// What the far end knows before it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FarDigests {
+    /// None are kept.
+    None,
+    /// They are believed, with this root.
+    Believed(Node),
+    /// Some were kept, and are not believed.
+    Disbelieved(Disbelieved),
 }
 
 /// What a block is at the far end.
@@ -60,7 +76,11 @@ pub(super) enum Frame {
     /// Near: what is asked for.
     Begin(Terms),
     /// Far: it can be done.
-    Ready,
+    Ready(FarDigests),
+    /// Near, where both ends have digests and the roots differ: a row of the far end's tree.
+    Ask(RowAt),
+    /// Far: that row, above the leaves; a row of leaves travels as digests.
+    Nodes { at: RowAt, nodes: Vec<Theirs> },
     /// Far: what the blocks of a group are.
     Digests { group: u64, blocks: Vec<Theirs> },
     /// Far: groups that are zero, first and count.
@@ -98,24 +118,32 @@ impl Frame {
                 head.extend(terms.block.to_le_bytes());
                 head.push(u8::from(terms.device));
                 head.push(u8::from(terms.dry_run));
+                head.extend(terms.root.iter().flat_map(|root| root.0));
                 1
             }
-            Self::Ready => {
+            Self::Ready(digests) => {
                 head.extend(HELLO);
+                match digests {
+                    FarDigests::None => {}
+                    FarDigests::Believed(root) => head.extend(root.0),
+                    FarDigests::Disbelieved(why) => head.push(why.code()),
+                }
                 2
+            }
+            Self::Ask(at) => {
+                head.extend(at.level.to_le_bytes());
+                head.extend(at.row.to_le_bytes());
+                11
+            }
+            Self::Nodes { at, nodes } => {
+                head.extend(at.level.to_le_bytes());
+                head.extend(at.row.to_le_bytes());
+                put_blocks(&mut head, nodes);
+                12
             }
             Self::Digests { group, blocks } => {
                 head.extend(group.to_le_bytes());
-                let count = u16::try_from(blocks.len()).unwrap_or(u16::MAX);
-                head.extend(count.to_le_bytes());
-                head.extend(bitmap(blocks, |it| matches!(it, Theirs::Digest(_))));
-                head.extend(bitmap(blocks, |it| matches!(it, Theirs::Hole)));
-                for block in blocks {
-                    match block {
-                        Theirs::Digest(digest) => head.extend(digest),
-                        Theirs::Hole | Theirs::Zero => {}
-                    }
-                }
+                put_blocks(&mut head, blocks);
                 3
             }
             Self::ZeroGroups { first, count } => {
@@ -248,9 +276,26 @@ fn parse(kind: u8, payload: &[u8]) -> Option<Frame> {
                 block: u32::from_le_bytes(take(&mut rest)?),
                 device: take::<1>(&mut rest)? != [0],
                 dry_run: take::<1>(&mut rest)? != [0],
+                root: if rest.is_empty() {
+                    None
+                } else {
+                    take(&mut rest).map(Node).map(Some)?
+                },
             })
         }
-        2 if take::<8>(&mut rest)? == HELLO => Frame::Ready,
+        2 if take::<8>(&mut rest)? == HELLO => Frame::Ready(match rest.len() {
+            0 => FarDigests::None,
+            1 => {
+                let [code] = take(&mut rest)?;
+                FarDigests::Disbelieved(Disbelieved::from_code(code)?)
+            }
+            _ => FarDigests::Believed(Node(take(&mut rest)?)),
+        }),
+        11 => Frame::Ask(row_at(&mut rest)?),
+        12 => Frame::Nodes {
+            at: row_at(&mut rest)?,
+            nodes: blocks(&mut rest)?,
+        },
         3 => {
             let group = number(&mut rest)?;
             let blocks = blocks(&mut rest)?;
@@ -326,6 +371,26 @@ fn blocks(rest: &mut &[u8]) -> Option<Vec<Theirs>> {
             (true, true) => None,
         })
         .collect()
+}
+
+fn put_blocks(head: &mut Vec<u8>, blocks: &[Theirs]) {
+    let count = u16::try_from(blocks.len()).unwrap_or(u16::MAX);
+    head.extend(count.to_le_bytes());
+    head.extend(bitmap(blocks, |it| matches!(it, Theirs::Digest(_))));
+    head.extend(bitmap(blocks, |it| matches!(it, Theirs::Hole)));
+    for block in blocks {
+        match block {
+            Theirs::Digest(digest) => head.extend(digest),
+            Theirs::Hole | Theirs::Zero => {}
+        }
+    }
+}
+
+fn row_at(rest: &mut &[u8]) -> Option<RowAt> {
+    Some(RowAt {
+        level: u32::from_le_bytes(take(rest)?),
+        row: number(rest)?,
+    })
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {

@@ -9,6 +9,10 @@
 //!
 //! Digests are BLAKE3. The far end sends the first 16 bytes of each, which decide what is sent; the
 //! root is made of all 32. A group of zeroes has no digest.
+//!
+//! Where digests of an end's disk are kept, that end does not read it. Where both are, the roots
+//! are compared first: equal ones are the end of it, and otherwise the near end walks down both
+//! trees.
 
 mod far;
 mod frame;
@@ -17,6 +21,7 @@ pub(crate) mod fuzzing;
 mod near;
 mod root;
 mod scan;
+mod walk;
 
-pub use far::serve;
-pub use near::{Remote, sync};
+pub use far::{serve, serve_with_digests};
+pub use near::{Remote, sync, sync_with_digests};

@@ -4,7 +4,7 @@ use std::{
     io::{self, BufReader, BufWriter, Read, Write},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread,
@@ -12,17 +12,22 @@ use std::{
 };
 
 use blake3::Hash;
-use blockmap::BlockSize;
+use blockmap::{BlockSize, Node, RowAt};
 use disk::{Disk, DiskError};
 use model::{ByteCount, ByteRange, DiskCounters, DiskPhase};
 
 use super::{
-    frame::{Frame, Outcome, Terms, Theirs},
-    root::{BlockDigest, Groups, Root},
+    frame::{FarDigests, Frame, Outcome, Terms, Theirs},
+    root::{BlockDigest, Groups, Root, digest},
     scan,
+    walk::Walk,
 };
 use crate::{
-    Controls, Meter, MoverError, Proof, Report, buffer::Buffer, compare::slice, error::Side,
+    BothDigests, Controls, Digests, Meter, MoverError, Note, Proof, Report, StoreError,
+    buffer::Buffer,
+    compare::{length, slice},
+    digests::{Kept, Sides, of},
+    error::Side,
     watch::Watch,
 };
 
@@ -67,6 +72,21 @@ pub fn sync(
     controls: &Controls,
     meter: &Meter,
 ) -> Result<(Report, ByteCount), MoverError> {
+    sync_with_digests(task, None, input, output, controls, meter)
+}
+
+/// [`sync`], with the place where digests of the source are kept.
+///
+/// # Errors
+/// As [`sync`], and [`MoverError::Digests`] and [`MoverError::DigestsWrong`].
+pub fn sync_with_digests(
+    task: &Remote,
+    digests: Option<&Digests>,
+    input: impl Read + Send,
+    output: impl Write + Send,
+    controls: &Controls,
+    meter: &Meter,
+) -> Result<(Report, ByteCount), MoverError> {
     let size = task.source.size();
     meter.begin(DiskCounters {
         phase: DiskPhase::Moving,
@@ -78,15 +98,28 @@ pub fn sync(
         size: size.0,
         block: task.block,
     };
+    let mut notes = Vec::new();
+    let mut kept = open_digests(digests, groups, &mut notes)?;
     let near = Near {
         task,
         groups,
+        kept: kept.as_ref(),
+        far_known: AtomicBool::new(false),
         watch: &watch,
         root: Mutex::new(Root::new(groups)),
         to_send: AtomicU64::new(0),
         queued: AtomicUsize::new(0),
     };
-    let (outcome, wire) = near.run(input, output)?;
+    let done = near.run(input, output);
+    let (outcome, wire, far) = done.inspect_err(|error| distrust(kept.as_ref(), error))?;
+    let to_send = ByteCount(near.to_send.load(Ordering::Relaxed));
+    seal(task, kept.as_mut())?;
+    let side = Side::Target;
+    notes.extend(match far {
+        FarDigests::None => None,
+        FarDigests::Believed(_) => Some(Note::DigestsBelieved { side }),
+        FarDigests::Disbelieved(why) => Some(Note::DigestsDiscarded { side, why }),
+    });
     meter.update(|counters| {
         counters.written = ByteCount(outcome.written);
         counters.verified = ByteCount(outcome.verified);
@@ -97,14 +130,59 @@ pub fn sync(
     meter.set_phase(DiskPhase::Done);
     let report = Report {
         counters: meter.counters(),
-        to_send: ByteCount(near.to_send.load(Ordering::Relaxed)),
-        notes: Vec::new(),
+        to_send,
+        notes,
     };
     Ok((report, ByteCount(wire)))
 }
 
+/// Opens what is kept of the source, or begins it.
+fn open_digests(
+    digests: Option<&Digests>,
+    groups: Groups,
+    notes: &mut Vec<Note>,
+) -> Result<Option<Kept>, MoverError> {
+    let digests = BothDigests {
+        source: digests.cloned(),
+        target: None,
+    };
+    let sides = Sides::open(&digests, groups.shape(), Ok(()), None, notes)?;
+    Ok(sides.into_source())
+}
+
+/// Digests of which one was wrong are not believed again.
+fn distrust(kept: Option<&Kept>, error: &MoverError) {
+    let wrong = matches!(
+        error,
+        MoverError::Unproved
+            | MoverError::DigestsWrong { .. }
+            | MoverError::Digests {
+                source: StoreError::Damaged { .. },
+                ..
+            }
+    );
+    if let (true, Some(kept)) = (wrong, kept) {
+        kept.distrust();
+    }
+}
+
+/// Keeps the source's digests, if they were made.
+fn seal(task: &Remote, kept: Option<&mut Kept>) -> Result<(), MoverError> {
+    let Some(kept) = kept.filter(|kept| kept.is_changed()) else {
+        return Ok(());
+    };
+    // What is only in the host's cache could be other content after a power loss.
+    let flushed = task.source.flush();
+    flushed.map_err(|source| MoverError::Flush { source })?;
+    kept.seal().map(|_| ()).map_err(of(Side::Source))
+}
+
 struct Near<'a> {
     task: &'a Remote,
+    /// The source's digests, believed or being made.
+    kept: Option<&'a Kept>,
+    /// The far end has digests and does not read.
+    far_known: AtomicBool,
     groups: Groups,
     watch: &'a Watch<'a>,
     root: Mutex<Root>,
@@ -136,7 +214,7 @@ impl Near<'_> {
         &self,
         input: impl Read + Send,
         mut output: impl Write + Send,
-    ) -> Result<(Outcome, u64), MoverError> {
+    ) -> Result<(Outcome, u64, FarDigests), MoverError> {
         let mut input = Counted {
             inner: BufReader::with_capacity(1 << 17, input),
             bytes: 0,
@@ -146,12 +224,19 @@ impl Near<'_> {
             block: u32::try_from(self.groups.block.bytes()).unwrap_or(u32::MAX),
             device: self.task.proof == Proof::Device,
             dry_run: !self.task.apply,
+            root: self.believed().and_then(Kept::root),
         };
         let mut wire = Frame::Begin(terms).write(&mut output).map_err(link)?;
         output.flush().map_err(link)?;
-        if self.frame(&mut input)? != Frame::Ready {
+        let Frame::Ready(far) = self.frame(&mut input)? else {
             return Err(protocol());
-        }
+        };
+        let far_root = match far {
+            FarDigests::Believed(root) => Some(root),
+            FarDigests::None | FarDigests::Disbelieved(_) => None,
+        };
+        self.far_known.store(far_root.is_some(), Ordering::Relaxed);
+        let walk = self.believed().zip(far_root);
         let (jobs, waiting_jobs) = sync_channel::<Job>(JOBS);
         let (frames, waiting_frames) = sync_channel::<Frame>(FRAMES);
         let (tell, told) = sync_channel::<Told>(16);
@@ -189,7 +274,12 @@ impl Near<'_> {
             {
                 let tell = tell.clone();
                 scope.spawn(move || {
-                    let result = self.read_all(input, jobs, || {
+                    let named = match walk {
+                        Some((kept, root)) => self.walk_all(kept, root, input, &jobs, &frames),
+                        None => self.read_all(input, &jobs),
+                    };
+                    drop(jobs);
+                    let result = self.end(named, input, || {
                         for worker in workers {
                             drop(worker.join());
                         }
@@ -204,7 +294,12 @@ impl Near<'_> {
             outcome
         })?;
         wire += sent.load(Ordering::Relaxed) + input.bytes;
-        Ok((outcome, wire))
+        Ok((outcome, wire, far))
+    }
+
+    /// The source's digests, where they say what it holds.
+    fn believed(&self) -> Option<&Kept> {
+        self.kept.filter(|kept| kept.is_believed())
     }
 
     /// Waits for the first error or for the end. A far end that gives up says why and closes: its
@@ -255,13 +350,8 @@ impl Near<'_> {
         }
     }
 
-    /// Hands out groups as the far end names them, then waits for its proof.
-    fn read_all(
-        &self,
-        input: &mut impl Read,
-        jobs: SyncSender<Job>,
-        all_sent: impl FnOnce() -> Result<[u8; 32], MoverError>,
-    ) -> Result<Outcome, MoverError> {
+    /// Hands out groups as the far end names them; false when nobody takes them any more.
+    fn read_all(&self, input: &mut impl Read, jobs: &SyncSender<Job>) -> Result<bool, MoverError> {
         let mut left = self.groups.count();
         while left > 0 {
             match self.frame(input)? {
@@ -269,19 +359,83 @@ impl Near<'_> {
                     left -= 1;
                     let theirs = Some(blocks);
                     if jobs.send(Job { group, theirs }).is_err() {
-                        return Err(self.last_words(input));
+                        return Ok(false);
                     }
                 }
                 Frame::ZeroGroups { first, count }
                     if count <= left && first.saturating_add(count) <= self.groups.count() =>
                 {
                     left -= count;
-                    self.zero_groups(first, count, &jobs)?;
+                    self.zero_groups(first, count, jobs)?;
                 }
                 _ => return Err(protocol()),
             }
         }
-        drop(jobs);
+        Ok(true)
+    }
+
+    /// As [`Near::read_all`], of the groups that differ by the digests of both ends.
+    fn walk_all(
+        &self,
+        kept: &Kept,
+        far_root: Node,
+        input: &mut impl Read,
+        jobs: &SyncSender<Job>,
+        frames: &SyncSender<Frame>,
+    ) -> Result<bool, MoverError> {
+        let mut left = self.groups.size;
+        let mut walk = Walk::new(kept);
+        while kept.root() != Some(far_root) {
+            while let Some(at) = walk.ask() {
+                self.send(frames, Frame::Ask(at))?;
+            }
+            if walk.is_done() {
+                break;
+            }
+            match self.frame(input)? {
+                Frame::Digests { group, blocks } => {
+                    let at = RowAt {
+                        level: 0,
+                        row: group,
+                    };
+                    if !walk.is_answer(at) {
+                        return Err(protocol());
+                    }
+                    left -= self.groups.range(group).len;
+                    let theirs = Some(blocks);
+                    if jobs.send(Job { group, theirs }).is_err() {
+                        return Ok(false);
+                    }
+                }
+                Frame::Nodes { at, nodes } => {
+                    let fits =
+                        walk.is_answer(at) && walk.descend(at, &nodes).map_err(of(Side::Source))?;
+                    if !fits {
+                        return Err(protocol());
+                    }
+                }
+                _ => return Err(protocol()),
+            }
+        }
+        let left = ByteCount(left);
+        self.watch.meter.update(|counters| {
+            counters.scanned += left;
+            counters.equal += left;
+            counters.proved += left;
+        });
+        Ok(true)
+    }
+
+    /// Waits for what was handed out, and then for the far end's proof.
+    fn end(
+        &self,
+        named: Result<bool, MoverError>,
+        input: &mut impl Read,
+        all_sent: impl FnOnce() -> Result<[u8; 32], MoverError>,
+    ) -> Result<Outcome, MoverError> {
+        if !named? {
+            return Err(self.last_words(input));
+        }
         let Ok(root) = all_sent() else {
             return Err(self.last_words(input));
         };
@@ -312,12 +466,7 @@ impl Near<'_> {
         let (mut at, end) = (first, first + count);
         while at < end {
             self.watch.checkpoint()?;
-            let found = scan::with_data(&*self.task.source, self.groups, at, end);
-            let found = found.map_err(|source| MoverError::Map {
-                side: Side::Source,
-                range: self.groups.range(at),
-                source,
-            })?;
+            let found = self.with_data(at, end)?;
             for (group, data) in (at..).zip(&found) {
                 if *data {
                     let theirs = None;
@@ -336,7 +485,24 @@ impl Near<'_> {
         Ok(())
     }
 
+    /// Of some groups, which may hold data here.
+    fn with_data(&self, at: u64, end: u64) -> Result<Vec<bool>, MoverError> {
+        if let Some(kept) = self.believed() {
+            return scan::with_leaves(kept, at, end).map_err(of(Side::Source));
+        }
+        let found = scan::with_data(&*self.task.source, self.groups, at, end);
+        found.map_err(|source| MoverError::Map {
+            side: Side::Source,
+            range: self.groups.range(at),
+            source,
+        })
+    }
+
     fn done(&self, frames: &SyncSender<Frame>) -> Result<[u8; 32], MoverError> {
+        if let Some(root) = self.believed().and_then(Kept::root) {
+            self.send(frames, Frame::Done { root: root.0 })?;
+            return Ok(root.0);
+        }
         let mut root = self.root.lock().unwrap_or_else(PoisonError::into_inner);
         let root = std::mem::replace(&mut *root, Root::new(self.groups));
         let root = root.finish().map_err(|_| protocol())?;
@@ -408,31 +574,32 @@ impl Near<'_> {
         if job.theirs.as_ref().is_some_and(|all| all.len() != blocks) {
             return Err(protocol());
         }
-        let mut ours = Vec::with_capacity(blocks);
+        let theirs = |index: usize| {
+            let known = job.theirs.as_ref().and_then(|all| all.get(index).copied());
+            known.unwrap_or(Theirs::Hole)
+        };
         let mut wrote = false;
-        scan::group::<MoverError>(
-            &*self.task.source,
-            self.groups,
-            job.group,
-            buffer,
-            |piece, bytes, digests| {
-                self.watch.checkpoint()?;
-                let from = ours.len();
-                ours.extend_from_slice(digests);
-                let theirs = |index: usize| {
-                    let all = job.theirs.as_ref();
-                    let known = all.and_then(|all| all.get(from + index).copied());
-                    known.unwrap_or(Theirs::Hole)
-                };
-                wrote |= self.piece(piece, bytes, digests, theirs, frames)?;
-                Ok(())
-            },
-        )?;
-        self.root
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .put(job.group, &ours)
-            .map_err(|_| protocol())?;
+        if let Some(kept) = self.believed() {
+            let ours = scan::kept_group(kept, job.group).map_err(of(Side::Source))?;
+            wrote = self.piece(range, Seen::Kept(buffer), &ours, theirs, frames)?;
+        } else {
+            let mut ours = Vec::with_capacity(blocks);
+            scan::group::<MoverError>(
+                &*self.task.source,
+                self.groups,
+                job.group,
+                buffer,
+                |piece, bytes, digests| {
+                    self.watch.checkpoint()?;
+                    let from = ours.len();
+                    ours.extend_from_slice(digests);
+                    let theirs = |index: usize| theirs(from + index);
+                    wrote |= self.piece(piece, Seen::Read(bytes), digests, theirs, frames)?;
+                    Ok(())
+                },
+            )?;
+            self.take(job.group, &ours)?;
+        }
         // The far end remembers a group of zeroes only once something was sent for it.
         if wrote || job.theirs.is_some() {
             let group = job.group;
@@ -441,11 +608,24 @@ impl Near<'_> {
         Ok(())
     }
 
+    /// Keeps what was found out of a group.
+    fn take(&self, group: u64, ours: &[BlockDigest]) -> Result<(), MoverError> {
+        self.root
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .put(group, ours)
+            .map_err(|_| protocol())?;
+        match self.kept {
+            Some(kept) => scan::keep(kept, group, ours).map_err(of(Side::Source)),
+            None => Ok(()),
+        }
+    }
+
     /// Sends what differs in a piece; whether anything did.
     fn piece(
         &self,
         piece: ByteRange,
-        bytes: &[u8],
+        mut seen: Seen<'_>,
         digests: &[BlockDigest],
         theirs: impl Fn(usize) -> Theirs,
         frames: &SyncSender<Frame>,
@@ -459,7 +639,11 @@ impl Near<'_> {
                 (Some(ours), Theirs::Digest(theirs)) => ours.as_bytes().starts_with(theirs),
                 (None, Theirs::Digest(_)) | (Some(_), Theirs::Hole | Theirs::Zero) => false,
             };
-            let known = (bytes.is_empty(), theirs == Theirs::Hole);
+            let known = (seen.is_hole(ours.as_ref()), theirs == Theirs::Hole);
+            let from_digests = (
+                matches!(seen, Seen::Kept(_)),
+                self.far_known.load(Ordering::Relaxed),
+            );
             self.watch.meter.update(|counters| {
                 counters.scanned += len;
                 if known == (true, true) {
@@ -473,12 +657,16 @@ impl Near<'_> {
                 } += len;
                 if known.0 {
                     counters.source_zero += len;
+                } else if from_digests.0 {
+                    counters.source_known += len;
                 } else {
                     counters.read_source += len;
                     counters.hashed += len;
                 }
                 *if known.1 {
                     &mut counters.target_zero
+                } else if from_digests.1 {
+                    &mut counters.target_known
                 } else {
                     &mut counters.read_target
                 } += len;
@@ -490,11 +678,40 @@ impl Near<'_> {
             match ours {
                 None => self.send_zero(block, frames)?,
                 Some(digest) => {
-                    self.send_block(block, slice(bytes, piece, block), digest, frames)?;
+                    let bytes = match &mut seen {
+                        Seen::Read(bytes) => slice(bytes, piece, block),
+                        Seen::Kept(buffer) => self.fetch(block, digest, buffer)?,
+                    };
+                    self.send_block(block, bytes, digest, frames)?;
                 }
             }
         }
         Ok(wrote)
+    }
+
+    /// Reads a block of which only the digest is known, if it is to be sent.
+    fn fetch<'b>(
+        &self,
+        block: ByteRange,
+        wanted: Hash,
+        buffer: &'b mut Buffer,
+    ) -> Result<&'b [u8], MoverError> {
+        if !self.task.apply {
+            return Ok(&[]);
+        }
+        self.watch.checkpoint()?;
+        buffer.resize(length(block.len));
+        let read = self.task.source.read_at(block.start, buffer);
+        read.map_err(|error| MoverError::from((block, error)))?;
+        let all = ByteCount(block.len);
+        self.watch.meter.update(|counters| {
+            counters.reread += all;
+            counters.hashed += all;
+        });
+        if digest(buffer) != Some(wanted) {
+            return Err(MoverError::DigestsWrong { range: block });
+        }
+        Ok(buffer)
     }
 
     fn send_zero(&self, block: ByteRange, frames: &SyncSender<Frame>) -> Result<(), MoverError> {
@@ -545,6 +762,24 @@ impl Near<'_> {
         Payload {
             packed: false,
             bytes: bytes.to_vec(),
+        }
+    }
+}
+
+/// What is at hand of a piece, besides its digests.
+enum Seen<'a> {
+    /// Its content; nothing where it is a hole.
+    Read(&'a [u8]),
+    /// Nothing: blocks that are sent are read into this.
+    Kept(&'a mut Buffer),
+}
+
+impl Seen<'_> {
+    /// Whether a block was known to be zero.
+    fn is_hole(&self, digest: Option<&Hash>) -> bool {
+        match self {
+            Self::Read(bytes) => bytes.is_empty(),
+            Self::Kept(_) => digest.is_none(),
         }
     }
 }

@@ -1,12 +1,19 @@
 //! Reading a group of blocks without what is known to be zero.
 
+use blake3::Hash;
+use blockmap::Node;
 use disk::{Disk, DiskError, ExtentKind};
 use model::ByteRange;
 
-use super::root::{BlockDigest, Groups, digest};
+use super::{
+    frame::Theirs,
+    root::{BlockDigest, GROUP, Groups, digest, node},
+};
 use crate::{
+    StoreError,
     buffer::Buffer,
     compare::{length, slice},
+    digests::Kept,
     io::{fill_by_block, pieces},
     lane::REQUEST,
 };
@@ -36,6 +43,42 @@ pub(super) fn with_data(
         }
     }
     Ok(found)
+}
+
+/// [`with_data`] from digests that are kept.
+pub(super) fn with_leaves(kept: &Kept, first: u64, end: u64) -> Result<Vec<bool>, StoreError> {
+    (first..end.min(first + WINDOW))
+        .map(|group| kept.is_zero_row(group).map(|zero| !zero))
+        .collect()
+}
+
+/// The digests of a group's blocks from those that are kept.
+pub(super) fn kept_group(kept: &Kept, group: u64) -> Result<Vec<BlockDigest>, StoreError> {
+    let leaves = kept.leaves(group * GROUP, GROUP)?;
+    let digest = |leaf: &Node| (*leaf != Node::ZERO).then(|| Hash::from_bytes(leaf.0));
+    Ok(leaves.iter().map(digest).collect())
+}
+
+/// What blocks with these digests are to the other end, where none was read.
+pub(super) fn unread(digests: &[BlockDigest]) -> Vec<Theirs> {
+    let digests = digests.iter().map(node);
+    digests.map(short).collect()
+}
+
+/// What a node is to the other end.
+pub(super) fn short(node: Node) -> Theirs {
+    if node == Node::ZERO {
+        Theirs::Hole
+    } else {
+        Theirs::Digest(node.short())
+    }
+}
+
+/// Keeps a group's digests.
+pub(super) fn keep(kept: &Kept, group: u64, digests: &[BlockDigest]) -> Result<(), StoreError> {
+    let numbered = (group * GROUP..).zip(digests.iter().map(node));
+    let leaves: Vec<(u64, Node)> = numbered.collect();
+    kept.put(&leaves)
 }
 
 /// Reads a group piece by piece and gives each piece with its blocks' digests to `take`; the bytes

@@ -1,5 +1,6 @@
 //! Kept digests: the file against an oracle, damage and torn saves of it, and what tasks make of it.
 
+mod links;
 mod runs;
 mod store;
 

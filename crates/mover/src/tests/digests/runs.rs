@@ -38,7 +38,7 @@ fn assert_kept(folder: &Path, name: &str, stamp: &str, disk: &MemDisk) {
 
 fn discarded(report: &Report) -> Vec<(Side, Disbelieved)> {
     let discarded = report.notes.iter().filter_map(|note| match note {
-        Note::DigestsDiscarded { side, why } => Some((*side, why.clone())),
+        Note::DigestsDiscarded { side, why } => Some((*side, *why)),
         Note::DigestsBelieved { .. }
         | Note::DigestsNotMade { .. }
         | Note::JournalDiscarded { .. }
