@@ -59,6 +59,8 @@ pub enum NotKept {
     PartOnly,
     /// A part of the disk was proved by an earlier try and not read again.
     Resumed,
+    /// Somebody else wrote the disk meanwhile.
+    NotAlone,
 }
 
 /// Why a journal was not used.
@@ -113,6 +115,7 @@ impl fmt::Display for NotKept {
         f.write_str(match self {
             Self::PartOnly => "only a part of the disk was looked at",
             Self::Resumed => "an earlier try proved a part of the disk, which was not read again",
+            Self::NotAlone => "somebody else wrote the disk meanwhile",
         })
     }
 }

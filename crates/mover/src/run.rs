@@ -175,8 +175,8 @@ fn attempt(
     settler.notes = notes;
     let work = Work::new(task, &sides, &scope.subtract(&proved), sizes);
     work_through(io, work, sizes, &mut settler)?;
-    let (to_send, notes) = (settler.to_send, settler.notes);
-    seal(task, &mut sides)?;
+    let (to_send, mut notes) = (settler.to_send, settler.notes);
+    seal(task, &mut sides, &mut notes)?;
     meter.set_phase(DiskPhase::Done);
     Ok(Report {
         counters: meter.counters(),
@@ -204,14 +204,14 @@ fn open_digests(
 }
 
 /// Makes the disks durable whose digests say something new, and the digests believed.
-fn seal(task: &Task, sides: &mut Sides) -> Result<(), MoverError> {
+fn seal(task: &Task, sides: &mut Sides, notes: &mut Vec<Note>) -> Result<(), MoverError> {
     for (side, disk) in [(Side::Source, &task.source), (Side::Target, &task.target)] {
         if sides.kept(side).is_some_and(Kept::is_changed) {
             let flushed = disk.flush();
             flushed.map_err(|source| MoverError::Flush { source })?;
         }
     }
-    sides.seal()
+    sides.seal(notes)
 }
 
 /// Lets workers compare and write, and settles what they did on this thread.

@@ -59,6 +59,12 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// The disk was written by somebody else while they were made or kept up to date.
+    #[error("the disk was written by somebody else, so the digests in {path} are not kept")]
+    NotAlone {
+        /// The file.
+        path: PathBuf,
+    },
     /// The disk's identity or stamp does not fit the header.
     #[error("the disk's identity is too long to be kept in {path}")]
     TooLong {
@@ -73,7 +79,7 @@ impl StoreError {
         match self {
             Self::Io { source, .. } => is_passing(source),
             // It is not believed again, and the other run ends.
-            Self::Damaged { .. } | Self::InUse { .. } => true,
+            Self::Damaged { .. } | Self::InUse { .. } | Self::NotAlone { .. } => true,
             Self::TooLong { .. } => false,
         }
     }

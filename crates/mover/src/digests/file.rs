@@ -12,7 +12,10 @@ use std::{
     io,
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError, RwLock},
+    sync::{
+        Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use blockmap::{FAN_OUT, Node, RowAt, Rows, TreeShape, parent, raise};
@@ -34,6 +37,10 @@ pub(crate) struct Kept {
     file: File,
     /// Of believed ones, as of the opening.
     root: Option<Node>,
+    /// Of the disk, as of the opening.
+    stamp: String,
+    /// This run writes the disk.
+    written: AtomicBool,
     /// Where a new file is until it is whole.
     pub(super) temporary: Option<PathBuf>,
     changes: RwLock<Changes>,
@@ -52,13 +59,21 @@ struct Changes {
 }
 
 impl Kept {
-    pub(super) fn new(of: &Digests, shape: TreeShape, file: File, root: Option<Node>) -> Self {
+    pub(super) fn new(
+        of: &Digests,
+        shape: TreeShape,
+        file: File,
+        root: Option<Node>,
+        stamp: String,
+    ) -> Self {
         Self {
             of: of.clone(),
             shape,
             layout: Layout::of(shape),
             file,
             root,
+            stamp,
+            written: AtomicBool::new(false),
             temporary: None,
             changes: RwLock::new(Changes {
                 open: root.is_none(),
@@ -124,6 +139,11 @@ impl Kept {
     /// # Errors
     /// [`StoreError`].
     pub(crate) fn begin_changes(&self) -> Result<(), StoreError> {
+        self.written.store(true, Ordering::SeqCst);
+        self.open_file()
+    }
+
+    fn open_file(&self) -> Result<(), StoreError> {
         if self.read_changes().open {
             return Ok(());
         }
@@ -152,7 +172,7 @@ impl Kept {
         if leaves.is_empty() {
             return Ok(());
         }
-        self.begin_changes()?;
+        self.open_file()?;
         let mut changes = self.changes.write().unwrap_or_else(PoisonError::into_inner);
         for part in leaves.chunk_by(|a, b| a.0 / FAN_OUT == b.0 / FAN_OUT) {
             let row = part.first().map_or(0, |(index, _)| index / FAN_OUT);
@@ -184,7 +204,16 @@ impl Kept {
         self.sync()?;
         let generation = self.of.stamp.now();
         let generation = generation.map_err(self.failed(StoreStep::Stamp))?;
-        self.write_header(State::Clean { generation, root })?;
+        let own = self.written.load(Ordering::SeqCst) && self.of.stamp.moves_with_own_writes();
+        if generation != self.stamp && !own {
+            let path = self.of.path.clone();
+            return Err(StoreError::NotAlone { path });
+        }
+        let clean = State::Clean {
+            generation: generation.clone(),
+            root,
+        };
+        self.write_header(clean)?;
         if let Some(temporary) = &self.temporary {
             fs::rename(temporary, &self.of.path).map_err(self.failed(StoreStep::Save))?;
             self.temporary = None;
@@ -193,6 +222,7 @@ impl Kept {
             synced.map_err(self.failed(StoreStep::Save))?;
         }
         self.root = Some(root);
+        self.stamp = generation;
         let shape = self.shape;
         let changes = self
             .changes
@@ -209,7 +239,7 @@ impl Kept {
 
     /// Says that they are not to be believed the next time.
     pub(crate) fn distrust(&self) {
-        if let Err(error) = self.begin_changes() {
+        if let Err(error) = self.open_file() {
             tracing::warn!(path = %self.of.path.display(), %error, "wrong digests stay behind");
         }
     }
@@ -218,6 +248,7 @@ impl Kept {
     #[cfg(test)]
     pub(crate) fn restamp(&mut self, of: &Digests) {
         self.of.stamp = of.stamp.clone();
+        self.stamp = self.of.stamp.now().unwrap();
     }
 
     pub(super) fn top(&self) -> RowAt {

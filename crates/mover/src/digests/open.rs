@@ -52,7 +52,7 @@ impl Kept {
             Ok(_) => return Ok(Opened::Not(Some(Disbelieved::Damaged))),
             Err(why) => return Ok(Opened::Not(Some(why))),
         };
-        let kept = Self::new(of, shape, file, Some(root));
+        let kept = Self::new(of, shape, file, Some(root), now);
         Ok(match kept.row(kept.top()) {
             Ok(_) => Opened::Believed(Box::new(kept)),
             Err(StoreError::Damaged { .. }) => Opened::Not(Some(Disbelieved::Damaged)),
@@ -89,7 +89,8 @@ impl Kept {
         let emptied = file.set_len(0);
         let sized = emptied.and_then(|()| file.set_len(Layout::of(shape).length));
         sized.map_err(failed(StoreStep::Write))?;
-        let mut kept = Self::new(of, shape, file, None);
+        let now = of.stamp.now().map_err(failed(StoreStep::Stamp))?;
+        let mut kept = Self::new(of, shape, file, None, now);
         kept.temporary = Some(temporary);
         kept.write_header(State::Open)?;
         Ok(kept)

@@ -50,11 +50,6 @@ impl Sides {
         })
     }
 
-    /// What is kept of the source.
-    pub(crate) fn into_source(self) -> Option<Kept> {
-        self.source
-    }
-
     /// What is kept of a disk, believed or being made.
     pub(crate) fn kept(&self, side: Side) -> Option<&Kept> {
         match side {
@@ -114,17 +109,23 @@ impl Sides {
         }
     }
 
-    /// Says that they may be believed from now on.
+    /// Says that they may be believed from now on, unless somebody else wrote the disk.
     ///
     /// # Errors
     /// [`MoverError::Digests`].
-    pub(crate) fn seal(&mut self) -> Result<(), MoverError> {
+    pub(crate) fn seal(&mut self, notes: &mut Vec<Note>) -> Result<(), MoverError> {
         for (side, kept) in [
             (Side::Source, &mut self.source),
             (Side::Target, &mut self.target),
         ] {
-            if let Some(kept) = kept {
-                kept.seal().map_err(of(side))?;
+            let Some(kept) = kept else {
+                continue;
+            };
+            let why = NotKept::NotAlone;
+            match kept.seal() {
+                Ok(_) => {}
+                Err(StoreError::NotAlone { .. }) => notes.push(Note::DigestsNotMade { side, why }),
+                Err(error) => return Err(of(side)(error)),
             }
         }
         Ok(())

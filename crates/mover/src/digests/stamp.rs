@@ -19,6 +19,12 @@ pub trait Stamp: fmt::Debug + Send + Sync {
     /// # Errors
     /// When it cannot be learned.
     fn now(&self) -> io::Result<String>;
+
+    /// Whether what a run itself writes to the disk makes it another, too. Otherwise a run in which
+    /// it changes was not alone.
+    fn moves_with_own_writes(&self) -> bool {
+        false
+    }
 }
 
 /// A value that its owner vouches for.
@@ -50,6 +56,10 @@ impl Stamp for FileStamp {
             about.ctime(),
             about.ctime_nsec(),
         ))
+    }
+
+    fn moves_with_own_writes(&self) -> bool {
+        true
     }
 }
 

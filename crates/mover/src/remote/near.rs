@@ -99,11 +99,12 @@ pub fn sync_with_digests(
         block: task.block,
     };
     let mut notes = Vec::new();
-    let mut kept = open_digests(digests, groups, &mut notes)?;
+    let mut sides = open_digests(digests, groups, &mut notes)?;
+    let kept = sides.kept(Side::Source);
     let near = Near {
         task,
         groups,
-        kept: kept.as_ref(),
+        kept,
         far_known: AtomicBool::new(false),
         watch: &watch,
         root: Mutex::new(Root::new(groups)),
@@ -111,9 +112,9 @@ pub fn sync_with_digests(
         queued: AtomicUsize::new(0),
     };
     let done = near.run(input, output);
-    let (outcome, wire, far) = done.inspect_err(|error| distrust(kept.as_ref(), error))?;
+    let (outcome, wire, far) = done.inspect_err(|error| distrust(kept, error))?;
     let to_send = ByteCount(near.to_send.load(Ordering::Relaxed));
-    seal(task, kept.as_mut())?;
+    seal(task, &mut sides, &mut notes)?;
     let side = Side::Target;
     notes.extend(match far {
         FarDigests::None => None,
@@ -141,13 +142,12 @@ fn open_digests(
     digests: Option<&Digests>,
     groups: Groups,
     notes: &mut Vec<Note>,
-) -> Result<Option<Kept>, MoverError> {
+) -> Result<Sides, MoverError> {
     let digests = BothDigests {
         source: digests.cloned(),
         target: None,
     };
-    let sides = Sides::open(&digests, groups.shape(), Ok(()), None, notes)?;
-    Ok(sides.into_source())
+    Sides::open(&digests, groups.shape(), Ok(()), None, notes)
 }
 
 /// Digests of which one was wrong are not believed again.
@@ -167,14 +167,13 @@ fn distrust(kept: Option<&Kept>, error: &MoverError) {
 }
 
 /// Keeps the source's digests, if they were made.
-fn seal(task: &Remote, kept: Option<&mut Kept>) -> Result<(), MoverError> {
-    let Some(kept) = kept.filter(|kept| kept.is_changed()) else {
-        return Ok(());
-    };
-    // What is only in the host's cache could be other content after a power loss.
-    let flushed = task.source.flush();
-    flushed.map_err(|source| MoverError::Flush { source })?;
-    kept.seal().map(|_| ()).map_err(of(Side::Source))
+fn seal(task: &Remote, sides: &mut Sides, notes: &mut Vec<Note>) -> Result<(), MoverError> {
+    if sides.kept(Side::Source).is_some_and(Kept::is_changed) {
+        // What is only in the host's cache could be other content after a power loss.
+        let flushed = task.source.flush();
+        flushed.map_err(|source| MoverError::Flush { source })?;
+    }
+    sides.seal(notes)
 }
 
 struct Near<'a> {

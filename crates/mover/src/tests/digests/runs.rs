@@ -1,6 +1,13 @@
 //! Tasks with kept digests.
 
-use std::{io, path::Path, sync::Arc};
+use std::{
+    io,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use blockmap::RangeSet;
 use model::{ByteCount, ByteRange};
@@ -10,7 +17,8 @@ use testkit::{Call, Counting, FailAt, MemDisk, When, scatter_changes};
 
 use super::{believed, digests, leaves_of, root_of, shape};
 use crate::{
-    BothDigests, Disbelieved, MoverError, NotKept, Note, Proof, Report, Scope, Side, Task,
+    BothDigests, Digests, Disbelieved, MoverError, NotKept, Note, Proof, Report, Scope, Side,
+    Stamp, Task,
     tests::{assert_done, go, pair, task},
 };
 
@@ -240,4 +248,38 @@ fn a_source_that_is_not_what_its_digests_say_is_an_error_once() {
     );
     assert!(source.bytes() == target.bytes());
     assert_kept(folder.path(), "source", "1", &source);
+}
+
+/// A stamp that moves under a run.
+#[derive(Debug, Default)]
+struct Moving(AtomicU32);
+
+impl Stamp for Moving {
+    fn now(&self) -> io::Result<String> {
+        Ok(self.0.fetch_add(1, Ordering::SeqCst).to_string())
+    }
+}
+
+#[test]
+fn digests_of_a_disk_that_somebody_else_wrote_meanwhile_are_not_kept() {
+    let folder = TempDir::new().unwrap();
+    let (source, target) = pair(3_000_000, 13);
+    let moving = Digests {
+        stamp: Arc::new(Moving::default()),
+        ..digests(folder.path(), "target", "")
+    };
+    for apply in [false, true] {
+        let both = BothDigests {
+            source: None,
+            target: Some(moving.clone()),
+        };
+        let task = Task {
+            apply,
+            ..with(task(source.clone(), target.clone()), both)
+        };
+        let (side, why) = (Side::Target, NotKept::NotAlone);
+        let report = go(&task).unwrap();
+        assert_eq!(report.notes, [Note::DigestsNotMade { side, why }]);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
 }
