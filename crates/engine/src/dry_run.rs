@@ -1,6 +1,6 @@
 //! A dry run: the full difference of a draft's VMs with nothing written at production.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use blockmap::BlockSize;
 use disk::Access;
@@ -12,7 +12,7 @@ use model::{
 use mover::{BothDigests, Controls, Meter, Proof, Report, Scope, Task};
 use store::{DraftRow, ReplicaRow};
 
-use crate::{clock, config::Config, failure::EffectError, live::LiveWork};
+use crate::{clock, config::Config, digests, failure::EffectError, live::LiveWork};
 
 /// Measures every VM of a draft and saves the result with it.
 pub(crate) async fn run(
@@ -83,6 +83,7 @@ struct Subject {
     record: ReplicaRow,
     dr: Arc<dyn Platform>,
     production: Arc<dyn Platform>,
+    data_dir: PathBuf,
 }
 
 async fn subject(config: &Config, replica: &ReplicaId) -> Result<Subject, DryRunVm> {
@@ -112,6 +113,7 @@ async fn subject(config: &Config, replica: &ReplicaId) -> Result<Subject, DryRun
         record,
         dr,
         production,
+        data_dir: config.data_dir.clone(),
     })
 }
 
@@ -176,6 +178,9 @@ impl Subject {
         let target = self
             .production
             .open_disk(original, &disk.key, &DiskAt::Active, None)?;
+        // Phase 1 does not read again what production holds, as long as nobody writes to it.
+        let digests = digests::of_newest(&self.data_dir, &self.production, original, &disk.key)
+            .map_err(|source| EffectError::Digests { source })?;
         let task = Task {
             source: disk::open(&source, Access::Read)?,
             target: disk::open(&target, Access::Read)?,
@@ -185,7 +190,10 @@ impl Subject {
             task_key: format!("dry-run/{draft}/{}", disk.key),
             apply: false,
             proof: Proof::Device,
-            digests: BothDigests::default(),
+            digests: BothDigests {
+                source: None,
+                target: Some(digests),
+            },
         };
         let meter = Meter::default();
         live.begin_dry_run(draft, meter.clone());

@@ -34,6 +34,12 @@ pub(crate) enum EffectError {
     /// A thread that performed it died.
     #[error("a worker died")]
     Worker(#[from] tokio::task::JoinError),
+    /// The directory of a disk's digests could not be made, or what must not be believed not removed.
+    #[error("the kept digests")]
+    Digests {
+        /// Why.
+        source: std::io::Error,
+    },
     /// A journal directory could not be made or removed.
     #[error("journal directory {path}")]
     Journal {
@@ -90,7 +96,10 @@ impl EffectError {
             Self::Disk(error) => error.is_temporary(),
             Self::Mover { source, .. } => source.is_temporary(),
             Self::Store(_) | Self::Worker(_) => true,
-            Self::Stopped | Self::Contradiction(_) | Self::Journal { .. } => false,
+            Self::Stopped
+            | Self::Contradiction(_)
+            | Self::Journal { .. }
+            | Self::Digests { .. } => false,
         }
     }
 

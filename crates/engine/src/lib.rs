@@ -8,6 +8,7 @@
 
 mod clock;
 mod config;
+mod digests;
 mod dry_run;
 mod effects;
 mod engine;

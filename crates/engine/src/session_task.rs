@@ -115,6 +115,7 @@ impl SessionTask {
             }
         }
         crate::journals::remove(&self.stage);
+        self.stage.end_digests();
         Ok(())
     }
 

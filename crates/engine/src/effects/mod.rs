@@ -18,7 +18,7 @@ use model::{BytesPerSecond, DiskPair, ProtectedVmId, ReplicaId, SessionChoices, 
 use mover::Controls;
 use store::{SessionDisk, Store};
 
-use crate::{failure::EffectError, live::LiveWork, slots::Slots};
+use crate::{digests, failure::EffectError, live::LiveWork, slots::Slots};
 
 /// What one session's effects work on.
 #[derive(Clone, Debug)]
@@ -123,7 +123,23 @@ impl Stage {
         .await?
     }
 
+    /// Before production's newest layer holds something else than what was kept of it.
+    fn forget_digests(&self) -> Result<(), EffectError> {
+        digests::remove(&self.data_dir, &self.production_vm)
+            .map_err(|source| EffectError::Digests { source })
+    }
+
+    /// A session that is over leaves production to its guest: what was kept of it is of no more use.
+    pub(crate) fn end_digests(&self) {
+        if let Err(error) = digests::remove(&self.data_dir, &self.production_vm) {
+            tracing::warn!(session.id = %self.session, %error, "digests stay behind");
+        }
+    }
+
     fn perform_blocking(&self, effect: Effect) -> Result<Performed, EffectError> {
+        if changes_newest(effect) {
+            self.forget_digests()?;
+        }
         match effect {
             Effect::ProveTarget => production::prove(self),
             Effect::HoldProduction => production::hold(self),
@@ -157,5 +173,40 @@ impl Stage {
                 unreachable!("performed by their own async paths")
             }
         }
+    }
+}
+
+/// Whether an effect changes what production's newest layer holds other than by a transfer, which
+/// keeps the digests up to date.
+const fn changes_newest(effect: Effect) -> bool {
+    match effect {
+        Effect::CreateProductionVm
+        | Effect::RemoveProductionVm
+        | Effect::DropWorkingLayer { .. }
+        | Effect::DropPreFailbackLayer => true,
+        Effect::ProveTarget
+        | Effect::HoldProduction
+        | Effect::PowerOffProduction
+        | Effect::CreatePreFailbackLayer
+        | Effect::CreateWorkingLayer { .. }
+        | Effect::FreezeReplica { .. }
+        | Effect::FreezeReplicaFinal { .. }
+        | Effect::Transfer { .. }
+        | Effect::MergeWorkingLayer { .. }
+        | Effect::CheckProductionUntouched { .. }
+        | Effect::ShutDownReplica
+        | Effect::DropProtectivePoint { .. }
+        | Effect::HoldReplication
+        | Effect::MoveProductionPointer
+        | Effect::RestoreProductionPointer
+        | Effect::AssociateStoragePolicy
+        | Effect::RepointJobs
+        | Effect::ReleaseProduction
+        | Effect::PowerOnProduction
+        | Effect::MergePreFailbackLayer
+        | Effect::KeepRestorePoint { .. }
+        | Effect::ReleaseReplication
+        | Effect::RevertReplica { .. }
+        | Effect::PowerOnReplica => false,
     }
 }

@@ -6,14 +6,15 @@ use blockmap::{BlockSize, RangeSet};
 use disk::{Access, Disk};
 use failback::{Done, Scope};
 use hypervisor::{DiskAt, Ranges};
-use model::{DiskCounters, PointName};
-use mover::{BothDigests, Controls, Meter, MoverError, Proof, Report, Task};
+use model::{ByteCount, DiskCounters, PointName};
+use mover::{BothDigests, Controls, Digests, Meter, MoverError, Proof, Report, Task};
 use sched::Request;
 use store::{DiskPassRow, SessionDisk};
 use tokio::task::JoinSet;
 
 use super::{Performed, Stage};
 use crate::{
+    digests,
     failure::EffectError,
     live::LiveDisk,
     names::{journal, protective_point},
@@ -37,6 +38,7 @@ pub(super) async fn run(
     }
     let mut outcome = Ok(Performed::plain());
     let mut totals = DiskCounters::default();
+    let mut known = 0;
     while let Some(joined) = tasks.join_next().await {
         match (
             joined.map_err(EffectError::from).and_then(|result| result),
@@ -45,6 +47,8 @@ pub(super) async fn run(
             (Ok((counters, warnings)), Ok(performed)) => {
                 totals.different = totals.different.saturating_add(counters.different);
                 totals.sent = totals.sent.saturating_add(counters.sent);
+                let unread = counters.target_known.saturating_add(counters.proved);
+                known += u64::from(unread > ByteCount::ZERO);
                 performed.warnings.extend(warnings);
             }
             (Err(error), Ok(_)) => {
@@ -58,8 +62,13 @@ pub(super) async fn run(
     stage.live.end(&stage.session);
     let mut performed = outcome?;
     performed.done = Done::Plain;
+    let disks = stage.disks.len();
+    let known = match known {
+        0 => String::new(),
+        known => format!("; {known} of {disks} known by kept digests and not read at production"),
+    };
     performed.said = Some(format!(
-        "{} different, {} sent, all verified",
+        "{} different, {} sent, all verified{known}",
         totals.different, totals.sent
     ));
     Ok(performed)
@@ -124,7 +133,8 @@ async fn one_disk(
     let notes = report
         .notes
         .iter()
-        .map(|note| format!("Disk {}: {note}.", disk.name));
+        .filter(|note| digests::is_warning(note))
+        .map(|note| format!("Disk {}: {note}", disk.name));
     Ok((report.counters, warnings.into_iter().chain(notes).collect()))
 }
 
@@ -233,13 +243,24 @@ fn prepare(
         task_key: format!("{}/{}/{pass}", stage.session, disk.key),
         apply: true,
         proof: Proof::Device,
-        digests: BothDigests::default(),
+        digests: BothDigests {
+            source: None,
+            target: Some(newest_digests(stage, disk)?),
+        },
     };
     Ok(Prepared {
         task,
         words,
         warnings,
     })
+}
+
+/// Of what production's newest layer holds: what a dry run or an earlier pass proved of it is not
+/// read again.
+fn newest_digests(stage: &Stage, disk: &SessionDisk) -> Result<Digests, EffectError> {
+    let (platform, vm) = (&stage.production, &stage.production_vm);
+    digests::of_newest(&stage.data_dir, platform, vm, &disk.target)
+        .map_err(|source| EffectError::Digests { source })
 }
 
 /// Source and target.

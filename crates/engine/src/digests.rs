@@ -1,0 +1,111 @@
+//! The digests of production's disks between a dry run, phase 1 and the switchover: one store per
+//! disk of what its newest layer holds, tied to the VM's write epoch.
+//!
+//! The write epoch does not move with what Landfall itself does. A transfer keeps its disk's store
+//! up to date; before anything else that changes what the newest layer holds, the stores of the VM
+//! are removed.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use hypervisor::Platform;
+use model::{DiskKey, VmRef};
+use mover::{Digests, Note, Stamp};
+
+/// Where digests of what the newest layer holds are, beside those of points.
+const NEWEST: &str = "newest";
+
+/// The digests of a disk's newest layer; the folder is made.
+///
+/// # Errors
+/// When the folder cannot be made.
+pub(crate) fn of_newest(
+    data_dir: &Path,
+    platform: &Arc<dyn Platform>,
+    vm: &VmRef,
+    disk: &DiskKey,
+) -> io::Result<Digests> {
+    let folder = folder(data_dir, vm).join(component(disk.as_str()));
+    std::fs::create_dir_all(&folder)?;
+    Ok(Digests {
+        path: folder.join(NEWEST),
+        identity: format!("{}/{}/{disk}", vm.site, vm.platform_id),
+        stamp: Arc::new(WriteEpoch {
+            platform: Arc::clone(platform),
+            vm: vm.clone(),
+        }),
+    })
+}
+
+/// Removes what is kept of a VM, because its content changes or it is of no more use.
+///
+/// # Errors
+/// When it cannot be removed: it would be believed.
+pub(crate) fn remove(data_dir: &Path, vm: &VmRef) -> io::Result<()> {
+    match std::fs::remove_dir_all(folder(data_dir, vm)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+/// Whether a note is one that people should not miss, and not only how the work was done.
+pub(crate) fn is_warning(note: &Note) -> bool {
+    !matches!(
+        note,
+        Note::DigestsBelieved { .. } | Note::DigestsNotMade { .. }
+    )
+}
+
+fn folder(data_dir: &Path, vm: &VmRef) -> PathBuf {
+    data_dir
+        .join("digests")
+        .join(component(vm.site.as_str()))
+        .join(component(&vm.platform_id))
+}
+
+/// A name as one component of a path, and no other name's.
+fn component(name: &str) -> String {
+    let mut safe = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => safe.push(char::from(byte)),
+            other => safe.push_str(&format!("%{other:02x}")),
+        }
+    }
+    safe
+}
+
+/// A VM's write epoch.
+#[derive(Debug)]
+struct WriteEpoch {
+    platform: Arc<dyn Platform>,
+    vm: VmRef,
+}
+
+impl Stamp for WriteEpoch {
+    fn now(&self) -> io::Result<String> {
+        let epoch = self.platform.write_epoch(&self.vm);
+        epoch
+            .map(|epoch| format!("write epoch {epoch}"))
+            .map_err(io::Error::other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Names become folders of their own.
+
+    use super::component;
+
+    #[test]
+    fn no_name_leads_out_of_its_folder_or_into_another() {
+        assert_eq!(component("web-01"), "web-01");
+        assert_eq!(component(".."), "%2e%2e");
+        assert_eq!(component("a/b"), "a%2fb");
+        assert_ne!(component("A"), component("a"));
+        assert_ne!(component("%41"), component("A"));
+    }
+}
