@@ -12,6 +12,7 @@ mod check;
 mod diff;
 mod estimate;
 mod ranges;
+mod sample;
 mod tree;
 
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub use check::{Problem, check_plan};
 pub use diff::{Batch, DiffPlan, DiffReport, Limits, Malformed, Planner, Verdict, plan};
 pub use estimate::{Estimate, estimate};
 pub use ranges::RangeSet;
+pub use sample::{Wanted, population, sample, sample_size};
 pub use tree::{
     Differing, FAN_OUT, Misplaced, Node, RowAt, Rows, TreeBuilder, TreeHash, TreeShape, parent,
     raise,

@@ -2,4 +2,5 @@
 
 mod diff;
 mod ranges;
+mod sample;
 mod tree;
