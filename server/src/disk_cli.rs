@@ -10,15 +10,21 @@ mod report;
 mod via;
 
 use std::{
-    os::unix::fs::MetadataExt as _, path::Path, process::ExitCode, sync::Arc, time::Instant,
+    num::{NonZeroUsize, ParseIntError},
+    os::unix::fs::MetadataExt as _,
+    path::Path,
+    process::ExitCode,
+    str::FromStr,
+    sync::Arc,
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context as _, ensure};
-use blockmap::{BlockSize, RangeSet};
+use blockmap::{BlockSize, RangeSet, Wanted};
 use clap::{Args, Subcommand, ValueEnum};
 use disk::{Access, Disk, Locator, NbdUri};
 use model::{ByteCount, ByteRange, BytesPerSecond, DiskFormat};
-use mover::{BothDigests, Controls, Meter, Proof, Report, Scope, Task};
+use mover::{BothDigests, Controls, Meter, Proof, Report, Sample, Scope, Task, Unreadable};
 
 use self::{progress::Progress, report::Summary};
 
@@ -99,6 +105,16 @@ pub struct Ends {
     /// it differs
     #[arg(long, value_name = "FILE")]
     source_digests: Option<std::path::PathBuf>,
+    /// With --ranges or --bitmap: compare a random sample of the other blocks as well, and the whole disk once
+    /// one of them differs; a number draws the same blocks each time
+    #[arg(long, value_name = "SEED|auto|off", default_value = "auto")]
+    sample: Sampling,
+    /// What to do with sectors of the source that cannot be read, also on a further try
+    #[arg(long, value_enum, default_value_t)]
+    unreadable: Unread,
+    /// Have at most so many reads and writes on their way at once
+    #[arg(long, value_name = "N")]
+    queue: Option<NonZeroUsize>,
     /// Run this command as the far end and speak with it over its input and output: on the
     /// target's host, `landfall disk serve TARGET`
     #[arg(long, value_name = "COMMAND", conflicts_with = "ranges")]
@@ -106,6 +122,48 @@ pub struct Ends {
     /// Print one JSON object with every counter, and progress as JSON lines on standard error
     #[arg(long)]
     json: bool,
+}
+
+/// Whether the ranges are checked, and what draws the sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sampling {
+    /// By the time and the process.
+    Auto,
+    /// Not checked.
+    Off,
+    /// By this number.
+    Seed(u64),
+}
+
+impl FromStr for Sampling {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIntError> {
+        Ok(match text {
+            "auto" => Self::Auto,
+            "off" => Self::Off,
+            number => Self::Seed(number.parse()?),
+        })
+    }
+}
+
+/// What to do with sectors of the source that cannot be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Unread {
+    /// End with an error that names them
+    #[default]
+    Stop,
+    /// Leave the target's content of exactly these sectors, name each, go on, and end with status 2
+    Skip,
+}
+
+impl From<Unread> for Unreadable {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::Stop => Self::Stop,
+            Unread::Skip => Self::Skip,
+        }
+    }
 }
 
 /// Arguments of `disk diff` and `disk verify`.
@@ -153,7 +211,8 @@ impl Verify {
     }
 }
 
-/// Does what was asked. Status 0: equal or done; 1: different; 2: an error.
+/// Does what was asked. Status 0: equal or done; 1: different; 2: an error, or done but for what
+/// could not be read.
 #[must_use]
 pub fn run(command: DiskCommand) -> ExitCode {
     let done = match command {
@@ -190,8 +249,8 @@ fn diff(ends: &Ends, past_cache: bool) -> anyhow::Result<ExitCode> {
         ..task(ends, source, target)?
     };
     let begun = Instant::now();
-    let report = transfer(&task, &Controls::default(), ends.json)?;
-    let equal = report.counters.different == ByteCount::ZERO;
+    let report = transfer(&task, &controls(ends), ends.json)?;
+    let equal = report.counters.different == ByteCount::ZERO && report.unread.is_empty();
     Summary {
         command: if past_cache { "verify" } else { "diff" },
         verify: None,
@@ -201,11 +260,24 @@ fn diff(ends: &Ends, past_cache: bool) -> anyhow::Result<ExitCode> {
         seconds: begun.elapsed().as_secs_f64(),
     }
     .print(ends.json);
-    Ok(if equal {
+    Ok(status(equal, &report))
+}
+
+/// What the command ends with.
+fn status(equal: bool, report: &Report) -> ExitCode {
+    if !report.unread.is_empty() {
+        ExitCode::from(FAILED)
+    } else if equal {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(DIFFERENT)
-    })
+    }
+}
+
+fn controls(ends: &Ends) -> Controls {
+    let controls = Controls::default();
+    controls.set_queue(ends.queue);
+    controls
 }
 
 fn sync(args: &SyncArgs) -> anyhow::Result<ExitCode> {
@@ -224,14 +296,15 @@ fn sync(args: &SyncArgs) -> anyhow::Result<ExitCode> {
         },
         ..task(ends, source, target)?
     };
-    let controls = Controls::default();
+    let controls = controls(ends);
     controls.set_limit(args.limit.map(|mib| BytesPerSecond(mib << 20)));
     let begun = Instant::now();
     let report = transfer(&task, &controls, ends.json)?;
     if args.flush {
         task.target.flush().context("make the target durable")?;
     }
-    if let Some(journal) = &args.journal {
+    let equal = report.unread.is_empty();
+    if let Some(journal) = args.journal.as_ref().filter(|_| equal) {
         // It says what an unfinished run proved; of a finished one, there is nothing to go on with.
         let removed = std::fs::remove_file(journal);
         removed.with_context(|| format!("remove the journal {}", journal.display()))?;
@@ -239,13 +312,13 @@ fn sync(args: &SyncArgs) -> anyhow::Result<ExitCode> {
     Summary {
         command: "sync",
         verify: Some(args.verify.word()),
-        equal: true,
+        equal,
         report: &report,
         wire: None,
         seconds: begun.elapsed().as_secs_f64(),
     }
     .print(ends.json);
-    Ok(ExitCode::SUCCESS)
+    Ok(status(equal, &report))
 }
 
 /// A target that is not there is made, empty and of the source's size.
@@ -293,6 +366,8 @@ fn task(ends: &Ends, source: Arc<dyn Disk>, target: Arc<dyn Disk>) -> anyhow::Re
         apply: true,
         proof: Proof::Cache,
         digests: both_digests(ends)?,
+        sample: sample(ends)?,
+        unreadable: ends.unreadable.into(),
     })
 }
 
@@ -321,6 +396,22 @@ fn identity(name: &str, content: bool) -> String {
         return file;
     }
     format!("{file} as of {}.{:09}", about.mtime(), about.mtime_nsec())
+}
+
+fn sample(ends: &Ends) -> anyhow::Result<Option<Sample>> {
+    Ok(match ends.sample {
+        Sampling::Off => None,
+        Sampling::Seed(seed) => Some(Sample {
+            seed,
+            wanted: Wanted::default(),
+        }),
+        Sampling::Auto => {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH);
+            let now = now.context("the clock is before 1970")?.as_nanos();
+            let name = format!("{now} {}", std::process::id());
+            Some(Sample::named(&name))
+        }
+    })
 }
 
 fn block(ends: &Ends) -> anyhow::Result<BlockSize> {

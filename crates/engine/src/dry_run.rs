@@ -9,7 +9,7 @@ use model::{
     ByteCount, DiskInfo, DraftId, PointName, PowerState, ReplicaId, VmInfo,
     view::{DryRunView, DryRunVm},
 };
-use mover::{BothDigests, Controls, Meter, Proof, Report, Scope, Task};
+use mover::{BothDigests, Controls, Meter, Proof, Report, Scope, Task, Unreadable};
 use store::{DraftRow, ReplicaRow};
 
 use crate::{clock, config::Config, digests, failure::EffectError, live::LiveWork};
@@ -194,6 +194,8 @@ impl Subject {
                 source: None,
                 target: Some(digests),
             },
+            sample: None,
+            unreadable: Unreadable::Stop,
         };
         let meter = Meter::default();
         live.begin_dry_run(draft, meter.clone());

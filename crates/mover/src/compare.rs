@@ -64,6 +64,12 @@ pub(crate) fn slice(bytes: &[u8], outer: ByteRange, inner: ByteRange) -> &[u8] {
     &bytes[from..from + length(inner.len)]
 }
 
+/// As [`slice`], to be filled.
+pub(crate) fn slice_mut(bytes: &mut [u8], outer: ByteRange, inner: ByteRange) -> &mut [u8] {
+    let from = length(inner.start - outer.start);
+    &mut bytes[from..from + length(inner.len)]
+}
+
 /// Whether there is nothing but zeroes: the first is one, and each equals the next.
 pub(crate) fn is_zero(bytes: &[u8]) -> bool {
     match bytes.split_first() {

@@ -1,6 +1,7 @@
 //! What an operator may do to a running task.
 
 use std::{
+    num::NonZeroUsize,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -27,6 +28,9 @@ struct State {
     cancelled: bool,
     limit: Option<BytesPerSecond>,
     debt: Debt,
+    queue: Option<NonZeroUsize>,
+    /// Requests on their way.
+    on_way: usize,
 }
 
 /// Bytes sent that the limit has not yet paid for.
@@ -87,6 +91,41 @@ impl Controls {
         self.lock().limit
     }
 
+    /// Limits the reads and writes that they have on their way at the disks together; none leaves that to
+    /// the number of their workers. Takes effect with the next request.
+    pub fn set_queue(&self, queue: Option<NonZeroUsize>) {
+        self.change(|state| state.queue = queue);
+    }
+
+    /// The limit of requests on their way.
+    #[must_use]
+    pub fn queue(&self) -> Option<NonZeroUsize> {
+        self.lock().queue
+    }
+
+    /// Waits up to `patience` for a place in the queue; the place is free again when it is dropped.
+    pub(crate) fn place(&self, patience: Duration) -> Option<Place<'_>> {
+        let has_room = |state: &State| state.queue.is_none_or(|most| state.on_way < most.get());
+        let mut state = self.lock();
+        if !has_room(&state) && !state.cancelled {
+            let waited = self.0.changed.wait_timeout(state, patience);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if !has_room(&state) {
+            return None;
+        }
+        state.on_way += 1;
+        Some(Place(self))
+    }
+
+    /// Waits so long, or until something changes.
+    pub(crate) fn rest(&self, time: Duration) {
+        let state = self.lock();
+        if !state.cancelled {
+            self.sleep(state, time);
+        }
+    }
+
     /// Waits up to `patience` while `bytes` may not be sent yet; true once they were granted.
     pub(crate) fn grant(&self, bytes: u64, patience: Duration) -> bool {
         let mut state = self.lock();
@@ -118,6 +157,20 @@ impl Controls {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One request's place in the queue.
+#[derive(Debug)]
+pub(crate) struct Place<'a>(&'a Controls);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.on_way -= 1;
+        if state.queue.is_some() {
+            self.0.0.changed.notify_all();
+        }
     }
 }
 

@@ -102,6 +102,14 @@ pub enum MoverError {
         /// Why.
         source: DiskError,
     },
+    /// The source has sectors that cannot be read, also on a further try.
+    #[error("{} of the source cannot be read", list(ranges))]
+    Unreadable {
+        /// The sectors of the request that failed, in order.
+        ranges: Vec<ByteRange>,
+        /// Why.
+        source: DiskError,
+    },
     /// A range could not be read for the comparison.
     #[error("read {range} of the {side}")]
     Read {
@@ -174,6 +182,7 @@ impl MoverError {
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Cancelled
+            | Self::Unreadable { .. }
             | Self::SizeDiffers { .. }
             | Self::Mismatch { .. }
             | Self::SourceChanged { .. }
@@ -198,4 +207,15 @@ pub(crate) fn is_passing(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::Interrupted | io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock
     )
+}
+
+/// Ranges in words; of many, the first and how many more.
+fn list(ranges: &[ByteRange]) -> String {
+    const NAMED: usize = 16;
+    let mut words: Vec<String> = ranges.iter().take(NAMED).map(ToString::to_string).collect();
+    if ranges.len() > NAMED {
+        let more = ranges.len() - NAMED;
+        words.push(format!("and {more} further ranges"));
+    }
+    words.join(", ")
 }

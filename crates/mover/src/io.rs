@@ -1,15 +1,16 @@
 //! Reads and writes of a task, each with the error that names what failed and where.
 
-use blockmap::BlockSize;
+use blockmap::{BlockSize, RangeSet};
 use disk::{Disk, DiskError};
 use model::{ByteCount, ByteRange};
 
 use crate::{
-    MoverError, Task,
+    MoverError, Task, Unreadable,
     buffer::Buffer,
     compare::{is_zero, length, slice},
     digests::Sides,
     error::Side,
+    read::Reader,
     watch::Watch,
 };
 
@@ -22,28 +23,66 @@ pub(crate) struct Io<'a> {
 }
 
 impl Io<'_> {
-    /// Fills the buffer for the comparison.
+    /// Fills the buffer with the source's content, except for the sectors that are returned: where
+    /// the operator wants to go on without what cannot be read.
     ///
     /// # Errors
-    /// [`MoverError::Read`] with the block, [`MoverError::Cancelled`].
+    /// [`MoverError::Unreadable`] with the sectors, [`MoverError::Read`] with the block,
+    /// [`MoverError::Cancelled`].
+    pub(crate) fn read_source(
+        &self,
+        range: ByteRange,
+        buffer: &mut [u8],
+    ) -> Result<RangeSet, MoverError> {
+        match self.reader(Side::Source).fill(range, buffer)? {
+            None => Ok(RangeSet::new()),
+            Some(bad) => match self.task.unreadable {
+                Unreadable::Stop => Err(bad.stop()),
+                Unreadable::Skip if self.sides.is_empty() => Ok(bad.sectors),
+                // A block that was read in part has no digest.
+                Unreadable::Skip => Err(bad.stop()),
+            },
+        }
+    }
+
+    /// Fills the whole buffer.
+    ///
+    /// # Errors
+    /// [`MoverError::Unreadable`] with the sectors of the source, [`MoverError::Read`] with the
+    /// block of the target, [`MoverError::Cancelled`].
     pub(crate) fn read(
         &self,
         side: Side,
         range: ByteRange,
         buffer: &mut [u8],
     ) -> Result<(), MoverError> {
-        self.watch.checkpoint()?;
+        let Some(bad) = self.reader(side).fill(range, buffer)? else {
+            return Ok(());
+        };
+        match side {
+            Side::Source => Err(bad.stop()),
+            Side::Target => {
+                let first = bad.sectors.iter().next().unwrap_or(range);
+                Err(MoverError::Read {
+                    side,
+                    range: self.task.block.align_out(first, self.task.target.size()),
+                    source: bad.source,
+                })
+            }
+        }
+    }
+
+    fn reader(&self, side: Side) -> Reader<'_> {
         let disk = match side {
             Side::Source => &*self.task.source,
             Side::Target => &*self.task.target,
         };
-        fill_by_block(disk, self.task.block, range, buffer, |range, source| {
-            MoverError::Read {
-                side,
-                range,
-                source,
-            }
-        })
+        Reader {
+            disk,
+            side,
+            block: self.task.block,
+            watch: self.watch,
+        }
     }
 
     /// Sends a range of the piece that is in `buffer`, as fast as the limit allows.
@@ -59,11 +98,13 @@ impl Io<'_> {
         for part in pieces([range].into_iter(), self.request(range.len)) {
             self.watch.pay(part.len)?;
             let data = slice(buffer, piece, part);
+            let place = self.watch.place()?;
             let written = self.task.target.write_at(part.start, data);
             written.map_err(|source| MoverError::Write {
                 range: part,
                 source,
             })?;
+            drop(place);
             self.watch.meter.update(|counters| {
                 counters.sent += ByteCount(part.len);
                 counters.written += ByteCount(part.len);
@@ -87,8 +128,9 @@ impl Io<'_> {
     /// # Errors
     /// [`MoverError::Zero`], [`MoverError::Cancelled`].
     pub(crate) fn zero(&self, range: ByteRange) -> Result<(), MoverError> {
-        self.watch.checkpoint()?;
+        let place = self.watch.place()?;
         self.write_zeroes(range)?;
+        drop(place);
         self.watch.meter.update(|counters| {
             counters.zeroed += ByteCount(range.len);
             counters.written += ByteCount(range.len);
@@ -119,7 +161,7 @@ impl Io<'_> {
         range: ByteRange,
         buffer: &mut Buffer,
     ) -> Result<(), MoverError> {
-        self.watch.checkpoint()?;
+        let _place = self.watch.place()?;
         buffer.resize(length(range.len));
         let (disk, block) = (&*self.task.target, self.task.block);
         fill_by_block(disk, block, range, buffer, |range, source| {
@@ -143,12 +185,13 @@ impl Io<'_> {
         range: ByteRange,
         buffer: &mut Buffer,
     ) -> Result<(), MoverError> {
-        self.watch.checkpoint()?;
+        let place = self.watch.place()?;
         buffer.resize(length(range.len));
         if self.task.target.read_device(range.start, buffer).is_ok() {
             self.reread(range);
             return Ok(());
         }
+        drop(place);
         // Block by block, so that the error names the block.
         self.task.target.forget_cached(range);
         self.read_back(range, buffer)

@@ -31,6 +31,8 @@ pub(crate) enum Mark {
     Copied,
     /// Made zero and proved.
     Zeroed,
+    /// Differs though change tracking does not name it: the transfer is of the whole disk.
+    Untold,
 }
 
 impl Mark {
@@ -39,11 +41,12 @@ impl Mark {
             Self::Equal => 2,
             Self::Copied => 3,
             Self::Zeroed => 4,
+            Self::Untold => 5,
         }
     }
 
     fn from_code(code: u8) -> Option<Self> {
-        [Self::Equal, Self::Copied, Self::Zeroed]
+        [Self::Equal, Self::Copied, Self::Zeroed, Self::Untold]
             .into_iter()
             .find(|mark| mark.code() == code)
     }
@@ -63,6 +66,8 @@ pub(crate) struct Known {
     pub(crate) equal: RangeSet,
     pub(crate) copied: RangeSet,
     pub(crate) zeroed: RangeSet,
+    /// A block that the sampled check found different.
+    pub(crate) untold: Option<ByteRange>,
     pub(crate) discarded: Option<Discarded>,
     /// An earlier try of the same transfer began it.
     pub(crate) continues: bool,
@@ -198,6 +203,7 @@ fn known(ranges: &[(Mark, ByteRange)]) -> Known {
         equal: of(Mark::Equal),
         copied: of(Mark::Copied),
         zeroed: of(Mark::Zeroed),
+        untold: of(Mark::Untold).iter().next(),
         discarded: None,
         continues: true,
     }

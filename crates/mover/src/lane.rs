@@ -14,6 +14,7 @@ use crate::{
     error::Side,
     io::{Io, pieces},
     judge::{Seen, judge},
+    read::{readable, to_front},
     work::{Stretch, Work},
 };
 
@@ -31,6 +32,8 @@ pub(crate) struct Outcome {
     pub(crate) zeroed: Vec<ByteRange>,
     /// Bytes that would be sent; also in a dry run.
     pub(crate) to_send: ByteCount,
+    /// Could not be read at the source, and is left as it was.
+    pub(crate) unread: Vec<ByteRange>,
     /// What was repaired on the way.
     pub(crate) notes: Vec<Note>,
 }
@@ -111,11 +114,51 @@ impl Lane<'_> {
         read: Read,
         outcome: &mut Outcome,
     ) -> Result<(), MoverError> {
-        let (plan, report) = if self.io.sides.is_empty() {
-            self.compare(piece, read)?
-        } else {
-            self.judge(piece, read)?
-        };
+        if !self.io.sides.is_empty() {
+            let found = self.judge(piece, read)?;
+            return self.settle(piece, read, found, outcome);
+        }
+        if read == Read::TargetOnly {
+            return self.beside_target(piece, read, outcome);
+        }
+        self.source.resize(length(piece.len));
+        let bad = self.io.read_source(piece, &mut self.source)?;
+        if bad.is_empty() {
+            return self.beside_target(piece, read, outcome);
+        }
+        outcome.unread.extend(bad.iter());
+        self.io.watch.meter.update(|counters| {
+            counters.scanned += bad.total();
+            counters.unread += bad.total();
+        });
+        for run in readable(piece, &bad).iter() {
+            self.source.resize(length(piece.len));
+            to_front(&mut self.source, piece, run);
+            self.source.resize(length(run.len));
+            self.beside_target(run, read, outcome)?;
+        }
+        Ok(())
+    }
+
+    /// Works on a piece whose source is in its buffer.
+    fn beside_target(
+        &mut self,
+        piece: ByteRange,
+        read: Read,
+        outcome: &mut Outcome,
+    ) -> Result<(), MoverError> {
+        let found = self.compare(piece, read)?;
+        self.settle(piece, read, found, outcome)
+    }
+
+    /// Counts what was found, and makes the target equal.
+    fn settle(
+        &mut self,
+        piece: ByteRange,
+        read: Read,
+        (plan, report): (DiffPlan, DiffReport),
+        outcome: &mut Outcome,
+    ) -> Result<(), MoverError> {
         let knows = |side| self.io.sides.believed(side).is_some();
         self.io.watch.meter.update(|counters| {
             let all = ByteCount(piece.len);
@@ -151,20 +194,13 @@ impl Lane<'_> {
         piece: ByteRange,
         read: Read,
     ) -> Result<(DiffPlan, DiffReport), MoverError> {
+        if read != Read::SourceOnly {
+            self.read(Side::Target, piece)?;
+        }
         let (source, target) = match read {
-            Read::Both => {
-                self.read(Side::Source, piece)?;
-                self.read(Side::Target, piece)?;
-                (Content::Bytes(&self.source), Content::Bytes(&self.target))
-            }
-            Read::SourceOnly => {
-                self.read(Side::Source, piece)?;
-                (Content::Bytes(&self.source), Content::Zero)
-            }
-            Read::TargetOnly => {
-                self.read(Side::Target, piece)?;
-                (Content::Zero, Content::Bytes(&self.target))
-            }
+            Read::Both => (Content::Bytes(&self.source), Content::Bytes(&self.target)),
+            Read::SourceOnly => (Content::Bytes(&self.source), Content::Zero),
+            Read::TargetOnly => (Content::Zero, Content::Bytes(&self.target)),
         };
         Ok(compare(piece, self.io.task.block, source, target))
     }

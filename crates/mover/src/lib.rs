@@ -23,9 +23,11 @@ mod journal;
 mod judge;
 mod lane;
 mod meter;
+mod read;
 pub mod remote;
 mod report;
 mod run;
+mod sample;
 mod settle;
 mod watch;
 mod work;
@@ -38,4 +40,5 @@ pub use digests::{BothDigests, Digests, Disbelieved, FileStamp, Stamp, StoreErro
 pub use error::{JournalStep, MoverError, Side};
 pub use meter::Meter;
 pub use report::{Discarded, NotKept, Note, Report};
-pub use run::{Proof, Scope, Task, run};
+pub use run::{Proof, Scope, Task, Unreadable, run};
+pub use sample::{Sample, Sampled};

@@ -2,17 +2,23 @@
 
 use std::fmt;
 
+use blockmap::RangeSet;
 use model::{ByteCount, ByteRange, DiskCounters};
 
-use crate::{Disbelieved, Side};
+use crate::{Disbelieved, Sampled, Side};
 
 /// The result of a task that ran to its end.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     /// The final counters.
     pub counters: DiskCounters,
     /// Payload of what differs: what is, or in a dry run would be, sent by this try.
     pub to_send: ByteCount,
+    /// The sampled check of the ranges, where there was one.
+    pub sampled: Option<Sampled>,
+    /// What could not be read at the source: the target was left there as it was, and the disks are
+    /// not known to be equal. Empty unless the task goes on past it.
+    pub unread: RangeSet,
     /// What an operator should know, in the order in which it happened.
     pub notes: Vec<Note>,
 }
@@ -44,6 +50,12 @@ pub enum Note {
         side: Side,
         /// Why.
         why: NotKept,
+    },
+    /// A block outside the ranges differs: they are not all that changed, and the whole disk was
+    /// compared.
+    Widened {
+        /// The block.
+        block: ByteRange,
     },
     /// A range read back other than it was sent; it was written again from the source and is right.
     Repaired {
@@ -92,6 +104,11 @@ impl fmt::Display for Note {
             Self::DigestsNotMade { side, why } => {
                 write!(f, "No digests of the {side} were kept: {why}.")
             }
+            Self::Widened { block } => write!(
+                f,
+                "Change tracking does not name {block}, which could not be read or is different: \
+                 the whole disk was compared."
+            ),
             Self::Repaired { range } => write!(
                 f,
                 "The target returned other content than was written to {range}; \

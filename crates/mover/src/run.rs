@@ -10,16 +10,18 @@ use std::{
     time::Duration,
 };
 
-use blockmap::{BlockSize, RangeSet, TreeShape};
+use blockmap::{BlockSize, RangeSet, TreeShape, population};
 use disk::Disk;
-use model::{ByteRange, DiskCounters, DiskPhase};
+use model::{ByteCount, ByteRange, DiskCounters, DiskPhase};
 
 use crate::{
-    BothDigests, Controls, Meter, MoverError, NotKept, Note, Report, Side, StoreError,
+    BothDigests, Controls, Meter, MoverError, NotKept, Note, Report, Sample, Sampled, Side,
+    StoreError,
     digests::{Kept, Sides},
     io::Io,
-    journal::{Header, Journal, Known},
+    journal::{Header, Journal, Known, Mark},
     lane::{self, Outcome},
+    sample,
     settle::Settler,
     watch::Watch,
     work::Work,
@@ -69,6 +71,18 @@ pub enum Proof {
     Device,
 }
 
+/// What becomes of a task whose source has sectors that cannot be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It stops with [`MoverError::Unreadable`].
+    #[default]
+    Stop,
+    /// It leaves the target's content of exactly these sectors as it is, goes on, and names them in
+    /// [`Report::unread`]: they are neither equal nor verified. Where digests are kept it stops all
+    /// the same, for nobody could say the digest of a block that was read in part.
+    Skip,
+}
+
 /// Which part of a disk is compared.
 #[derive(Clone, Debug)]
 pub enum Scope {
@@ -101,6 +115,11 @@ pub struct Task {
     /// Where digests of the disks are kept. A disk whose digests are valid is read only where it
     /// differs; where none are valid, a run over the whole disk makes them.
     pub digests: BothDigests,
+    /// How ranges are checked, where the scope is ranges: by a sample of the rest, and by nothing
+    /// without one.
+    pub sample: Option<Sample>,
+    /// What to do where the source cannot be read.
+    pub unreadable: Unreadable,
 }
 
 /// Makes the target equal to the source within the scope and proves it.
@@ -145,11 +164,13 @@ fn attempt(
     sizes: Sizes,
     distrusted: Option<Side>,
 ) -> Result<Report, MoverError> {
+    let (mut journal, known) = open_journal(task)?;
     let scope = scope(task);
-    let (journal, known) = open_journal(task)?;
-    let (proved, mut counters) = resume(&known, &scope);
-    counters.outside = task.source.size().saturating_sub(scope.total());
-    meter.begin(counters);
+    meter.begin(DiskCounters {
+        phase: DiskPhase::Moving,
+        to_scan: scope.total(),
+        ..DiskCounters::default()
+    });
     let mut notes = Vec::new();
     let discarded = known.discarded.map(|why| Note::JournalDiscarded { why });
     notes.extend(discarded);
@@ -171,16 +192,29 @@ fn attempt(
         let whole = ByteRange::new(0, task.target.size().0);
         task.target.forget_cached(whole);
     }
+    let sampled = check(io, &scope, &known, journal.as_mut(), sizes)?;
+    let untold = sampled.and_then(|it| it.widened);
+    notes.extend(untold.map(|block| Note::Widened { block }));
+    let size = task.source.size();
+    let scope = untold.map_or(scope, |_| whole(size));
+    let (proved, counters) = resume(&known, &scope);
+    meter.begin(DiskCounters {
+        outside: size.saturating_sub(scope.total()),
+        sampled: meter.counters().sampled,
+        ..counters
+    });
     let mut settler = Settler::new(io, journal, sizes.settled);
     settler.notes = notes;
     let work = Work::new(task, &sides, &scope.subtract(&proved), sizes);
     work_through(io, work, sizes, &mut settler)?;
-    let (to_send, mut notes) = (settler.to_send, settler.notes);
+    let (to_send, unread, mut notes) = (settler.to_send, settler.unread, settler.notes);
     seal(task, &mut sides, &mut notes)?;
     meter.set_phase(DiskPhase::Done);
     Ok(Report {
         counters: meter.counters(),
         to_send,
+        sampled,
+        unread,
         notes,
     })
 }
@@ -224,8 +258,7 @@ fn work_through(
     let work = Mutex::new(work);
     let (sender, outcomes) = sync_channel(QUEUE);
     thread::scope(|scope| {
-        let requests = io.task.source.requests().max(io.task.target.requests());
-        for _ in 0..sizes.lanes.max(requests) {
+        for _ in 0..lanes(io, sizes) {
             let (sender, work) = (sender.clone(), &work);
             scope.spawn(move || lane::run(io, work, &sender));
         }
@@ -263,9 +296,47 @@ fn settle_all(
 fn scope(task: &Task) -> RangeSet {
     let size = task.source.size();
     match &task.scope {
-        Scope::Whole => RangeSet::from_ranges([ByteRange::new(0, size.0)]),
+        Scope::Whole => whole(size),
         Scope::Ranges(ranges) => ranges.aligned_out(task.block, size),
     }
+}
+
+fn whole(size: ByteCount) -> RangeSet {
+    RangeSet::from_ranges([ByteRange::new(0, size.0)])
+}
+
+/// Checks ranges by a sample of the rest. What an earlier try found is not forgotten: it may have
+/// made that very block equal before it ended.
+fn check(
+    io: Io<'_>,
+    scope: &RangeSet,
+    known: &Known,
+    journal: Option<&mut Journal>,
+    sizes: Sizes,
+) -> Result<Option<Sampled>, MoverError> {
+    let (Scope::Ranges(_), Some(how)) = (&io.task.scope, io.task.sample) else {
+        return Ok(None);
+    };
+    let outside = whole(io.task.source.size()).subtract(scope);
+    if known.untold.is_some() {
+        return Ok(Some(Sampled {
+            sample: how,
+            population: population(&outside, io.task.block),
+            compared: 0,
+            widened: known.untold,
+        }));
+    }
+    let sampled = sample::check(io, how, &outside, lanes(io, sizes))?;
+    if let (Some(block), Some(journal)) = (sampled.widened, journal) {
+        journal.append(Mark::Untold, &[block])?;
+        journal.sync()?;
+    }
+    Ok(Some(sampled))
+}
+
+fn lanes(io: Io<'_>, sizes: Sizes) -> usize {
+    let requests = io.task.source.requests().max(io.task.target.requests());
+    sizes.lanes.max(requests)
 }
 
 /// A dry run has no journal: it must not say that anything is proved, nor believe it.

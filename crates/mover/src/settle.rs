@@ -29,6 +29,8 @@ pub(crate) struct Settler<'a> {
     buffer: Buffer,
     pub(crate) notes: Vec<Note>,
     pub(crate) to_send: ByteCount,
+    /// Could not be read at the source.
+    pub(crate) unread: RangeSet,
 }
 
 impl<'a> Settler<'a> {
@@ -43,6 +45,7 @@ impl<'a> Settler<'a> {
             buffer: Buffer::default(),
             notes: Vec::new(),
             to_send: ByteCount::ZERO,
+            unread: RangeSet::new(),
         }
     }
 
@@ -56,6 +59,11 @@ impl<'a> Settler<'a> {
         self.written += copied + zeroed;
         self.notes.extend(outcome.notes);
         self.to_send += outcome.to_send;
+        for range in outcome.unread {
+            tracing::warn!(%range, "the source cannot be read here; the target is left as it is");
+            self.unread.insert(range);
+            self.pending.unread.push(range);
+        }
         self.pending.equal.extend(outcome.equal);
         self.pending.copied.extend(outcome.copied);
         self.pending.zeroed.extend(outcome.zeroed);
@@ -141,11 +149,15 @@ impl<'a> Settler<'a> {
         let Some(journal) = &mut self.journal else {
             return Ok(());
         };
+        let (block, size) = (self.io.task.block, self.io.task.source.size());
+        // A block that was not read as a whole is looked at again by a later try.
+        let partly = RangeSet::from_ranges(done.unread.iter().copied()).aligned_out(block, size);
+        let joined = |ranges| joined(ranges, &partly);
         let copied = done.copied.iter().map(|sent| sent.block);
         let marks = [
-            (Mark::Equal, joined(done.equal.iter().copied())),
-            (Mark::Copied, joined(copied)),
-            (Mark::Zeroed, joined(done.zeroed.iter().copied())),
+            (Mark::Equal, joined(&mut done.equal.iter().copied())),
+            (Mark::Copied, joined(&mut { copied })),
+            (Mark::Zeroed, joined(&mut done.zeroed.iter().copied())),
         ];
         if marks.iter().all(|(_, ranges)| ranges.is_empty()) {
             return Ok(());
@@ -157,9 +169,10 @@ impl<'a> Settler<'a> {
     }
 }
 
-/// The same bytes in as few ranges as can be.
-fn joined(ranges: impl Iterator<Item = ByteRange>) -> Vec<ByteRange> {
-    RangeSet::from_ranges(ranges).iter().collect()
+/// The same bytes in as few ranges as can be, without those in `except`.
+fn joined(ranges: &mut dyn Iterator<Item = ByteRange>, except: &RangeSet) -> Vec<ByteRange> {
+    let all = RangeSet::from_ranges(ranges);
+    all.subtract(except).iter().collect()
 }
 
 /// Blocks that follow each other, as far as one request reaches.

@@ -8,7 +8,9 @@ mod journal;
 mod oracle;
 mod remote;
 mod resume;
+mod sample;
 mod storm;
+mod unreadable;
 mod wire;
 
 use std::{path::Path, sync::Arc};
@@ -19,7 +21,7 @@ use model::{ByteCount, DiskCounters, DiskPhase};
 use testkit::{MemDisk, random_image, scatter_changes};
 
 use crate::{
-    BothDigests, Controls, Meter, MoverError, Proof, Report, Scope, Task,
+    BothDigests, Controls, Meter, MoverError, Proof, Report, Scope, Task, Unreadable,
     run::{Sizes, run_in},
 };
 
@@ -44,6 +46,8 @@ fn task(source: Arc<dyn Disk>, target: Arc<dyn Disk>) -> Task {
         apply: true,
         proof: Proof::Device,
         digests: BothDigests::default(),
+        sample: None,
+        unreadable: Unreadable::Stop,
     }
 }
 

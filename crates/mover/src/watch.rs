@@ -2,12 +2,12 @@
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use model::DiskPhase;
 
-use crate::{Controls, Meter, MoverError};
+use crate::{Controls, Meter, MoverError, controls::Place};
 
 /// No wait lasts longer without a look at the controls.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -51,6 +51,35 @@ impl<'a> Watch<'a> {
         }
         self.meter.set_phase(DiskPhase::Moving);
         Ok(())
+    }
+
+    /// Waits while the task is held, and for a place in the queue of requests.
+    ///
+    /// # Errors
+    /// As [`Watch::checkpoint`].
+    pub(crate) fn place(&self) -> Result<Place<'a>, MoverError> {
+        loop {
+            self.checkpoint()?;
+            if let Some(place) = self.controls.place(PATIENCE) {
+                return Ok(place);
+            }
+        }
+    }
+
+    /// Lets some time pass.
+    ///
+    /// # Errors
+    /// As [`Watch::checkpoint`].
+    pub(crate) fn rest(&self, time: Duration) -> Result<(), MoverError> {
+        let end = Instant::now() + time;
+        loop {
+            self.alive()?;
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            self.controls.rest(left.min(PATIENCE));
+        }
     }
 
     /// Waits until `bytes` of payload may be sent.

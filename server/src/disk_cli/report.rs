@@ -2,8 +2,8 @@
 
 use std::io::Write as _;
 
-use model::{ByteCount, DiskCounters};
-use mover::Report;
+use model::{ByteCount, ByteRange, DiskCounters};
+use mover::{Report, Sampled};
 use serde::Serialize;
 
 /// The result of `diff`, `sync` or `verify`.
@@ -29,7 +29,36 @@ struct Json<'a> {
     wire: Option<ByteCount>,
     to_send: ByteCount,
     counters: &'a DiskCounters,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sample: Option<JsonSample>,
+    /// What could not be read at the source.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unread: Vec<ByteRange>,
     notes: Vec<String>,
+}
+
+/// The sampled check of change tracking.
+#[derive(Serialize)]
+struct JsonSample {
+    seed: u64,
+    confidence: f64,
+    tolerated: f64,
+    population: u64,
+    compared: u64,
+    widened: Option<ByteRange>,
+}
+
+impl From<&Sampled> for JsonSample {
+    fn from(sampled: &Sampled) -> Self {
+        Self {
+            seed: sampled.sample.seed,
+            confidence: sampled.sample.wanted.confidence,
+            tolerated: sampled.sample.wanted.tolerated,
+            population: sampled.population,
+            compared: sampled.compared,
+            widened: sampled.widened,
+        }
+    }
 }
 
 impl Summary<'_> {
@@ -48,6 +77,8 @@ impl Summary<'_> {
             wire: self.wire,
             to_send: self.report.to_send,
             counters: &self.report.counters,
+            sample: self.report.sampled.as_ref().map(JsonSample::from),
+            unread: self.report.unread.iter().collect(),
             notes: self.report.notes.iter().map(ToString::to_string).collect(),
         };
         serde_json::to_string(&object).unwrap_or_default()
@@ -65,15 +96,48 @@ impl Summary<'_> {
                 counters.different, counters.sent, counters.zeroed, counters.verified
             ),
             None if self.equal => "The disks are equal.".to_owned(),
+            None if counters.different == ByteCount::ZERO => "No difference was found.".to_owned(),
             None => format!(
                 "The disks differ in {}; {} would be sent.",
                 counters.different, self.report.to_send
             ),
         };
         let mut lines = vec![compared, outcome];
+        lines.extend(self.report.sampled.as_ref().map(sample));
         lines.extend(self.report.notes.iter().map(ToString::to_string));
+        lines.extend(self.unread());
         lines.extend(self.wire.map(|wire| format!("{wire} over the link")));
         lines.push(format!("{:.2} s", self.seconds));
         lines.join("\n")
+    }
+
+    /// What could not be read, range by range: too important to be cut short.
+    fn unread(&self) -> Vec<String> {
+        let unread = &self.report.unread;
+        if unread.is_empty() {
+            return Vec::new();
+        }
+        let each = unread
+            .iter()
+            .map(|range| format!("The source cannot be read at {range}; left as it was."));
+        let all = unread.total().0;
+        let sum = format!("NOT EQUAL: {all} bytes could not be read.");
+        each.chain([sum]).collect()
+    }
+}
+
+fn sample(sampled: &Sampled) -> String {
+    let wanted = sampled.sample.wanted;
+    let size = format!(
+        "{} of {} blocks outside the ranges were compared as a sample (seed {})",
+        sampled.compared, sampled.population, sampled.sample.seed
+    );
+    match sampled.widened {
+        Some(_) => format!("{size}; the ranges are not all that changed."),
+        None => format!(
+            "{size}: {} % sure that no more than {} % of them differ.",
+            wanted.confidence * 100.0,
+            wanted.tolerated * 100.0
+        ),
     }
 }

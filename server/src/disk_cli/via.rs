@@ -12,13 +12,13 @@ use clap::Args;
 use disk::{Access, Locator};
 use model::{ByteCount, BytesPerSecond, DiskFormat};
 use mover::{
-    Controls, Meter, Proof,
+    Meter, Proof,
     remote::{self, Remote},
 };
 
 use super::{
-    DIFFERENT, Ends, Format, SyncArgs, Verify, block, kept, open, progress::Progress,
-    report::Summary,
+    Ends, Format, SyncArgs, Unread, Verify, block, controls, kept, open, progress::Progress,
+    report::Summary, status,
 };
 
 /// Arguments of `disk serve`.
@@ -78,7 +78,11 @@ pub(super) fn run(ends: &Ends, command: &str, sync: Option<&SyncArgs>) -> anyhow
         "a journal is not kept over a link: leave --journal out"
     );
     let digests = kept::wanted(&ends.source, ends.source_digests.as_ref())?;
-    let controls = Controls::default();
+    ensure!(
+        ends.unreadable == Unread::Stop,
+        "over a link, what cannot be read stops: leave --unreadable out"
+    );
+    let controls = controls(ends);
     let limit = sync.and_then(|args| args.limit);
     controls.set_limit(limit.map(|mib| BytesPerSecond(mib << 20)));
     let begun = Instant::now();
@@ -95,9 +99,9 @@ pub(super) fn run(ends: &Ends, command: &str, sync: Option<&SyncArgs>) -> anyhow
     let digests = digests.as_ref();
     let result = remote::sync_with_digests(&task, digests, input, output, &controls, &meter);
     shown.end();
-    let status = far.wait().context("wait for the far end")?;
+    let ended = far.wait().context("wait for the far end")?;
     let (report, wire) = result?;
-    ensure!(status.success(), "the far end ended with {status}");
+    ensure!(ended.success(), "the far end ended with {ended}");
     let equal = sync.is_some() || report.counters.different == ByteCount::ZERO;
     Summary {
         command: if sync.is_some() { "sync" } else { "diff" },
@@ -108,9 +112,5 @@ pub(super) fn run(ends: &Ends, command: &str, sync: Option<&SyncArgs>) -> anyhow
         seconds: begun.elapsed().as_secs_f64(),
     }
     .print(ends.json);
-    Ok(if equal {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(DIFFERENT)
-    })
+    Ok(status(equal, &report))
 }

@@ -418,3 +418,107 @@ fn digests_are_not_kept_where_nothing_tells_of_writes() {
     let out = pair.disk(&["verify", "source", "target", "--digests", "kept"]);
     assert_eq!(out.status.code(), Some(2));
 }
+
+/// An `nbdkit` whose one sector at 1000 * 512 cannot be read; it ends with its test.
+struct BadSector(std::process::Child);
+
+impl BadSector {
+    fn of(pair: &Pair) -> Self {
+        let (size, source) = (format!("get_size=echo {SIZE}"), pair.at("source"));
+        let read = format!(
+            "pread=if [ $4 -lt 512512 ] && [ $(( $4 + $3 )) -gt 512000 ]; \
+             then echo EIO bad sector >&2; exit 1; fi; \
+             dd if={} iflag=skip_bytes,count_bytes skip=$4 count=$3 bs=65536 2>/dev/null",
+            source.display()
+        );
+        let child = Command::new("nbdkit")
+            .args(["--foreground", "--exit-with-parent", "-U"])
+            .arg(pair.at("socket"))
+            .args(["eval", &size, &read])
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("nbdkit is there");
+        let begun = std::time::Instant::now();
+        while !pair.at("socket").exists() {
+            assert!(begun.elapsed().as_secs() < 10, "no socket");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        Self(child)
+    }
+}
+
+impl Drop for BadSector {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+#[test]
+fn a_bad_sector_stops_or_is_skipped_loudly_and_is_never_success() {
+    let pair = Pair::new();
+    let _server = BadSector::of(&pair);
+    let uri = format!("nbd+unix:///?socket={}", pair.at("socket").display());
+    fs::write(
+        pair.at("target"),
+        vec![9; usize::try_from(SIZE).expect("small")],
+    )
+    .expect("written");
+
+    let out = pair.disk(&["sync", &uri, "target"]);
+    assert_eq!(out.status.code(), Some(2));
+    assert!(
+        said(&out).contains("bytes 512000 to 512512"),
+        "{}",
+        said(&out)
+    );
+
+    let skip = ["--unreadable", "skip", "--queue", "3"];
+    let out = pair.disk(&[&["sync", &uri, "target"], &skip[..]].concat());
+    assert_eq!(out.status.code(), Some(2));
+    let lines = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(lines.contains("bytes 512000 to 512512"), "{lines}");
+    assert!(
+        lines.contains("NOT EQUAL: 512 bytes could not be read"),
+        "{lines}"
+    );
+    let mut wanted = fs::read(pair.at("source")).expect("read");
+    wanted[512_000..512_512].fill(9);
+    assert!(fs::read(pair.at("target")).expect("read") == wanted);
+
+    // Nothing differs of what can be read, and yet nobody says that the disks are equal.
+    let (status, diff) = pair.json(&[&["diff", &uri, "target"], &skip[..]].concat());
+    assert_eq!((status, &diff["equal"]), (Some(2), &Value::Bool(false)));
+    assert_eq!(number(&diff, "different"), 0);
+    assert_eq!(number(&diff, "unread"), 512);
+    assert_eq!(diff["unread"][0]["start"], 512_000);
+}
+
+#[test]
+fn ranges_are_checked_by_a_sample_unless_that_is_off() {
+    let pair = Pair::new();
+    fs::write(pair.at("ranges"), "0 512\n").expect("written");
+    // All of so small a disk is looked at, and the ranges name none of the three changes.
+    let named = ["--ranges", "ranges"];
+    let (status, off) =
+        pair.json(&[&["diff", "source", "target", "--sample", "off"], &named[..]].concat());
+    assert_eq!((status, &off["sample"]), (Some(0), &Value::Null));
+    assert_eq!(number(&off, "sampled"), 0);
+    for seed in ["auto", "7"] {
+        let sample = ["--sample", seed];
+        let (status, diff) =
+            pair.json(&[&["diff", "source", "target"], &named[..], &sample].concat());
+        assert_eq!(status, Some(1));
+        assert!(diff["sample"]["widened"]["start"].is_u64(), "{diff}");
+        assert_eq!(diff["sample"]["confidence"], 0.99);
+        assert_eq!(number(&diff, "scanned"), SIZE);
+    }
+    let out = pair.disk(&[&["sync", "source", "target"], &named[..]].concat());
+    assert!(out.status.success(), "{}", said(&out));
+    let lines = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(
+        lines.contains("the ranges are not all that changed"),
+        "{lines}"
+    );
+    assert!(pair.equal("target", "raw"));
+}

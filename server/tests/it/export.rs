@@ -123,7 +123,7 @@ fn a_bitmap_of_the_source_says_where_to_look() {
     let target = disk(&dir, "target", 1);
     fs::write(dir.path().join("ranges"), "1048576 65536\n3145728 4096\n").expect("written");
     write(&source, 1 << 20, &[2; 65_536]);
-    // Not in the bitmap, and so not looked at.
+    // Not in the bitmap, and so not looked at without a sample.
     write(&source, 7 << 20, &[3; 4096]);
     let marked = ["source", "--socket", "s.sock", "--read-only"];
     let bitmap = ["--bitmap", "cp=ranges"];
@@ -135,16 +135,20 @@ fn a_bitmap_of_the_source_says_where_to_look() {
         .lines()
         .map(|row| row.split_whitespace().collect::<Vec<_>>().join(" "))
         .collect();
+    let named = ["--bitmap", "cp", "--sample", "off"];
     assert_eq!(rows, ["1048576 65536 dirty", "3145728 4096 dirty"]);
 
-    let sync = landfall(&["sync", uri, plain(&target), "--bitmap", "cp", "--json"]);
+    let sync = [&["sync", uri, plain(&target), "--json"][..], &named].concat();
+    let sync = landfall(&sync);
     assert_eq!(sync.status.code(), Some(0), "{}", said(&sync));
     let summary: Value = serde_json::from_slice(&sync.stdout).expect("JSON");
     assert_eq!(summary["counters"]["written"], 65_536, "{summary}");
     let bytes = fs::read(&target).expect("read");
     assert_eq!((bytes[1 << 20], bytes[7 << 20]), (2, 1));
     let diff = |more: &[&str]| landfall(&[&["diff", uri, plain(&target)], more].concat());
-    assert_eq!(diff(&["--bitmap", "cp"]).status.code(), Some(0));
+    assert_eq!(diff(&named).status.code(), Some(0));
+    // All of so small a disk is in the sample.
+    assert_eq!(diff(&["--bitmap", "cp"]).status.code(), Some(1));
     assert_eq!(diff(&[]).status.code(), Some(1));
 }
 

@@ -7,7 +7,9 @@ use disk::{Access, Disk};
 use failback::{Done, Scope};
 use hypervisor::{DiskAt, Ranges};
 use model::{ByteCount, DiskCounters, PointName};
-use mover::{BothDigests, Controls, Digests, Meter, MoverError, Proof, Report, Task};
+use mover::{
+    BothDigests, Controls, Digests, Meter, MoverError, Proof, Report, Sample, Task, Unreadable,
+};
 use sched::Request;
 use store::{DiskPassRow, SessionDisk};
 use tokio::task::JoinSet;
@@ -234,19 +236,22 @@ fn prepare(
             }
         }
     };
+    let task_key = format!("{}/{}/{pass}", stage.session, disk.key);
     let task = Task {
+        sample: Some(Sample::named(&task_key)),
         source,
         target,
         scope,
         block: BlockSize::default(),
         journal: Some(journal),
-        task_key: format!("{}/{}/{pass}", stage.session, disk.key),
+        task_key,
         apply: true,
         proof: Proof::Device,
         digests: BothDigests {
             source: None,
             target: Some(newest_digests(stage, disk)?),
         },
+        unreadable: Unreadable::Stop,
     };
     Ok(Prepared {
         task,

@@ -12,7 +12,7 @@ use std::{
 };
 
 use blake3::Hash;
-use blockmap::{BlockSize, Node, RowAt};
+use blockmap::{BlockSize, Node, RangeSet, RowAt};
 use disk::{Disk, DiskError};
 use model::{ByteCount, ByteRange, DiskCounters, DiskPhase};
 
@@ -132,6 +132,8 @@ pub fn sync_with_digests(
     let report = Report {
         counters: meter.counters(),
         to_send,
+        sampled: None,
+        unread: RangeSet::new(),
         notes,
     };
     Ok((report, ByteCount(wire)))

@@ -2,13 +2,18 @@
 
 use std::{
     io::ErrorKind,
-    sync::Arc,
+    num::NonZeroUsize,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
-use model::{ByteCount, BytesPerSecond, DiskPhase};
-use testkit::{Call, Counting, FailAt, MemDisk, Slow, When};
+use disk::DiskError;
+use model::{ByteCount, ByteRange, BytesPerSecond, DiskPhase};
+use testkit::{Call, Counting, FailAt, Hook, Layer, MemDisk, Slow, When};
 
 use super::{SIZES, assert_adds_up, assert_done, task};
 use crate::{Controls, Meter, MoverError, Report, Task, run::run_in};
@@ -132,6 +137,74 @@ fn a_paused_task_stands_still_and_goes_on() {
     let report = running.thread.join().unwrap().unwrap();
     assert_done(&report.counters);
     assert!(source.bytes() == target.bytes());
+}
+
+fn queue(most: usize) -> Option<NonZeroUsize> {
+    NonZeroUsize::new(most)
+}
+
+/// The most reads and writes that a disk had at once.
+#[derive(Clone, Debug, Default)]
+struct Depth(Arc<[AtomicUsize; 2]>);
+
+impl Hook for Depth {
+    fn before(&self, call: Call, _: ByteRange) -> Result<(), DiskError> {
+        if matches!(call, Call::Extents | Call::Flush) {
+            return Ok(());
+        }
+        let [now, most] = &*self.0;
+        let depth = now.fetch_add(1, Ordering::SeqCst) + 1;
+        most.fetch_max(depth, Ordering::SeqCst);
+        thread::sleep(Duration::from_millis(2));
+        now.fetch_sub(1, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+impl Depth {
+    fn most(&self) -> usize {
+        self.0[1].swap(0, Ordering::SeqCst)
+    }
+}
+
+#[test]
+fn no_more_requests_are_on_their_way_than_the_queue_allows_also_when_that_changes() {
+    let (source, target) = different(32);
+    let depth = Depth::default();
+    let both = |disk: Arc<MemDisk>| Arc::new(Layer::around(disk, depth.clone()));
+    let controls = Controls::default();
+    controls.set_queue(queue(1));
+    let running = start(task(both(source.clone()), both(target.clone())), controls);
+    running.wait_for(|meter| meter.counters().sent > ByteCount(256 << 10));
+    assert_eq!(depth.most(), 1);
+    running.controls.set_queue(queue(2));
+    thread::sleep(Duration::from_millis(60));
+    assert_eq!(depth.most(), 2);
+    running.controls.set_queue(None);
+    thread::sleep(Duration::from_millis(60));
+    assert!(depth.most() > 2);
+    assert!(!running.thread.is_finished(), "nothing was measured");
+    let report = running.thread.join().unwrap().unwrap();
+    assert_done(&report.counters);
+    assert!(source.bytes() == target.bytes());
+}
+
+#[test]
+fn cancel_ends_a_task_whose_workers_wait_for_the_one_request_that_may_be_on_its_way() {
+    for paused in [false, true] {
+        let (source, target) = different(4);
+        let slow = Arc::new(Slow::new(source, Call::Read, Duration::from_millis(40)));
+        let controls = limited(64 << 20);
+        controls.set_queue(queue(1));
+        let running = start(task(slow, target), controls);
+        thread::sleep(Duration::from_millis(130));
+        if paused {
+            running.controls.pause();
+            running.wait_for(|meter| meter.counters().phase == DiskPhase::Paused);
+        }
+        let took = running.cancel();
+        assert!(took < Duration::from_millis(100), "{took:?}");
+    }
 }
 
 #[test]

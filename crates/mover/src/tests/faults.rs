@@ -30,15 +30,15 @@ fn a_read_error_names_the_side_and_the_block() {
     let block = ByteRange::new(300_100 / BLOCK * BLOCK, BLOCK);
     let (source, target) = full_pair();
     let failing = broken(
-        source.clone(),
+        target.clone(),
         Call::Read,
         When::Touching(bad),
         ErrorKind::Other,
     );
-    let error = go(&task(failing, target.clone())).unwrap_err();
+    let error = go(&task(source.clone(), failing)).unwrap_err();
     assert!(!error.is_temporary());
     assert!(
-        matches!(error, MoverError::Read { side: Side::Source, range, .. } if range == block),
+        matches!(error, MoverError::Read { side: Side::Target, range, .. } if range == block),
         "{error:?}"
     );
 

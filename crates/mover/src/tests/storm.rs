@@ -117,6 +117,11 @@ impl Storm {
         )]
         match error {
             MoverError::Read { side, range, .. } => *side == self.side && *range == block,
+            MoverError::Unreadable { ranges, .. } => {
+                let start = struck.place / 512 * 512;
+                let sector = ByteRange::new(start, 512.min(SIZE - start));
+                self.side == Side::Source && *ranges == [sector]
+            }
             MoverError::ReadBack { range, .. } | MoverError::Mismatch { range } => *range == block,
             MoverError::Map { side, range, .. } => {
                 *side == self.side && struck.call == Call::Extents && *range == struck.range

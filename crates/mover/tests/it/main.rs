@@ -1,6 +1,7 @@
 //! Real images moved by the mover, judged by `qemu-img compare`.
 
 mod nbdkit;
+mod unreadable;
 
 use std::{
     path::{Path, PathBuf},
@@ -11,7 +12,7 @@ use std::{
 use blockmap::{BlockSize, RangeSet};
 use disk::{Access, Disk, Locator, create_overlay, create_qcow2, create_raw, open};
 use model::{ByteCount, ByteRange, DiskFormat};
-use mover::{BothDigests, Controls, Meter, Proof, Report, Scope, Task, run};
+use mover::{BothDigests, Controls, Meter, Proof, Report, Scope, Task, Unreadable, run};
 use tempfile::TempDir;
 use testkit::{random_image, scatter_changes};
 
@@ -93,6 +94,8 @@ fn transfer(source: &Image, target: &Image, scope: Scope, journal: Option<PathBu
         apply: true,
         proof: Proof::Device,
         digests: BothDigests::default(),
+        sample: None,
+        unreadable: Unreadable::Stop,
     };
     run(&task, &Controls::default(), &Meter::default()).expect("moved")
 }

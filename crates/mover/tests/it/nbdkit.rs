@@ -12,7 +12,9 @@ use std::{
 use blockmap::BlockSize;
 use disk::{Access, Disk, Locator, create_raw, open};
 use model::{ByteCount, ByteRange, DiskFormat};
-use mover::{BothDigests, Controls, Meter, MoverError, Proof, Report, Scope, Side, Task, run};
+use mover::{
+    BothDigests, Controls, Meter, MoverError, Proof, Report, Scope, Side, Task, Unreadable, run,
+};
 use tempfile::TempDir;
 use testkit::{random_image, scatter_changes};
 
@@ -114,6 +116,8 @@ impl Pair {
             apply: true,
             proof,
             digests: BothDigests::default(),
+            sample: None,
+            unreadable: Unreadable::Stop,
         }
     }
 }
@@ -140,6 +144,9 @@ fn place(error: &MoverError) -> Option<(Side, ByteRange)> {
     match error {
         MoverError::Read { side, range, .. } | MoverError::Map { side, range, .. } => {
             Some((*side, *range))
+        }
+        MoverError::Unreadable { ranges, .. } => {
+            Some((Side::Source, *ranges.first().expect("some")))
         }
         MoverError::Write { range, .. }
         | MoverError::Zero { range, .. }

@@ -50,6 +50,7 @@ fn discarded(report: &Report) -> Vec<(Side, Disbelieved)> {
         Note::DigestsBelieved { .. }
         | Note::DigestsNotMade { .. }
         | Note::JournalDiscarded { .. }
+        | Note::Widened { .. }
         | Note::Repaired { .. } => None,
     });
     discarded.collect()
