@@ -6,11 +6,11 @@ use blockmap::BlockSize;
 use disk::Access;
 use hypervisor::{DiskAt, Platform};
 use model::{
-    ByteCount, DiskInfo, DraftId, PointName, PowerState, ReplicaId, VmInfo,
+    ByteCount, Destination, DiskInfo, DraftId, PointName, PowerState, ReplicaId, VmInfo, VmRef,
     view::{DryRunView, DryRunVm},
 };
 use mover::{BothDigests, Controls, Meter, Proof, Report, Scope, Task, Unreadable};
-use store::{DraftRow, ReplicaRow};
+use store::{DraftBody, DraftRow, ReplicaRow};
 
 use crate::{clock, config::Config, digests, failure::EffectError, live::LiveWork};
 
@@ -54,7 +54,7 @@ async fn measure_all(
 ) -> Vec<DryRunVm> {
     let mut vms = Vec::new();
     for replica in &draft.body.chosen {
-        let measured = match subject(config, replica).await {
+        let measured = match subject(config, &draft.body, replica).await {
             Ok(subject) => {
                 let (live, id, controls) = (live.clone(), draft.id.clone(), controls.clone());
                 tokio::task::spawn_blocking(move || subject.measure(&live, &id, &controls))
@@ -81,12 +81,19 @@ fn failed(name: String, error: String) -> DryRunVm {
 /// A replica and the VM that it would return to.
 struct Subject {
     record: ReplicaRow,
+    target: VmRef,
+    /// Which disks pair is not recorded, so they are paired by how they are attached.
+    by_slot: bool,
     dr: Arc<dyn Platform>,
     production: Arc<dyn Platform>,
     data_dir: PathBuf,
 }
 
-async fn subject(config: &Config, replica: &ReplicaId) -> Result<Subject, DryRunVm> {
+async fn subject(
+    config: &Config,
+    body: &DraftBody,
+    replica: &ReplicaId,
+) -> Result<Subject, DryRunVm> {
     let no = |text: &str| failed(replica.to_string(), text.to_owned());
     let sites = config
         .store
@@ -108,8 +115,23 @@ async fn subject(config: &Config, replica: &ReplicaId) -> Result<Subject, DryRun
             .platform(site)
             .ok_or_else(|| no("Its site is not reachable."))
     };
-    let (dr, production) = (platform(&record.vm.site)?, platform(&record.original.site)?);
+    let target = match body.destination {
+        None | Some(Destination::OriginalVm) => record.original.clone(),
+        Some(Destination::RecoveredVm) => {
+            let target = body.targets.get(replica).cloned();
+            target.ok_or_else(|| no("No VM to return to is chosen. Choose one at Target VM."))?
+        }
+        Some(Destination::SpecifiedLocation) => {
+            return Err(no(
+                "A VM that is made anew has nothing to compare with: all of the replica's data \
+                 is sent, without holes and zeroes.",
+            ));
+        }
+    };
+    let (dr, production) = (platform(&record.vm.site)?, platform(&target.site)?);
     Ok(Subject {
+        by_slot: body.destination == Some(Destination::RecoveredVm),
+        target,
         record,
         dr,
         production,
@@ -140,7 +162,7 @@ impl Subject {
         owner: &str,
         controls: &Controls,
     ) -> Result<DryRunVm, EffectError> {
-        let production = self.production.vm(&self.record.original)?;
+        let production = self.production.vm(&self.target)?;
         let replica = self.dr.vm(&self.record.vm)?;
         if production.power != PowerState::Off {
             let text = format!(
@@ -155,8 +177,8 @@ impl Subject {
             error: None,
             ..failed(replica.name.clone(), String::new())
         };
-        for (from, _) in pairs(&replica, &production) {
-            let report = self.one_disk(live, draft, point, from, controls)?;
+        for (from, to) in self.pairs(&replica, &production) {
+            let report = self.one_disk(live, draft, point, (from, to), controls)?;
             vm.scanned = vm.scanned.saturating_add(report.counters.scanned);
             vm.different = vm.different.saturating_add(report.counters.different);
             vm.to_send = vm.to_send.saturating_add(report.to_send);
@@ -169,17 +191,16 @@ impl Subject {
         live: &LiveWork,
         draft: &DraftId,
         point: &PointName,
-        disk: &DiskInfo,
+        (disk, to): (&DiskInfo, &DiskInfo),
         controls: &Controls,
     ) -> Result<Report, EffectError> {
         let at = DiskAt::Point(point.clone());
         let source = self.dr.open_disk(&self.record.vm, &disk.key, &at, None)?;
-        let original = &self.record.original;
         let target = self
             .production
-            .open_disk(original, &disk.key, &DiskAt::Active, None)?;
+            .open_disk(&self.target, &to.key, &DiskAt::Active, None)?;
         // Phase 1 does not read again what production holds, as long as nobody writes to it.
-        let digests = digests::of_newest(&self.data_dir, &self.production, original, &disk.key)
+        let digests = digests::of_newest(&self.data_dir, &self.production, &self.target, &to.key)
             .map_err(|source| EffectError::Digests { source })?;
         let task = Task {
             source: disk::open(&source, Access::Read)?,
@@ -204,15 +225,28 @@ impl Subject {
             source,
         })
     }
-}
 
-/// Disks that both VMs have, of the same size: the only ones that can be compared.
-fn pairs<'a>(
-    replica: &'a VmInfo,
-    production: &'a VmInfo,
-) -> impl Iterator<Item = (&'a DiskInfo, &'a DiskInfo)> {
-    replica.disks.iter().filter_map(|from| {
-        let to = production.disks.iter().find(|to| to.key == from.key)?;
-        (to.size == from.size).then_some((from, to))
-    })
+    /// Disks that both VMs have, of the same size: the only ones that can be compared.
+    fn pairs<'a>(
+        &self,
+        replica: &'a VmInfo,
+        production: &'a VmInfo,
+    ) -> Vec<(&'a DiskInfo, &'a DiskInfo)> {
+        let pairs = replica.disks.iter().filter_map(|from| {
+            let to = self.pair_of(from, production)?;
+            (to.size == from.size).then_some((from, to))
+        });
+        pairs.collect()
+    }
+
+    fn pair_of<'a>(&self, from: &DiskInfo, production: &'a VmInfo) -> Option<&'a DiskInfo> {
+        let recorded = &self.record.disk_pairs;
+        let pair = recorded.iter().find(|pair| pair.replica == from.key);
+        let key = pair.map_or(&from.key, |pair| &pair.production);
+        let mut disks = production.disks.iter();
+        disks.find(|to| to.key == *key).or_else(|| {
+            let mut alike = production.disks.iter();
+            alike.find(|to| self.by_slot && from.slot.is_some() && to.slot == from.slot)
+        })
+    }
 }

@@ -101,6 +101,10 @@ pub struct VmInfo {
     pub vm: VmRef,
     /// What operators call it.
     pub name: String,
+    /// What its firmware tells the guest that it is, where the platform says so. A copy and a
+    /// restored VM keep it.
+    #[serde(default)]
+    pub identity: Option<String>,
     /// Whether it runs.
     pub power: PowerState,
     /// Number of virtual CPUs.

@@ -69,6 +69,11 @@ impl Estate {
         self.vms.get(vm)
     }
 
+    /// All VMs of all sites.
+    pub(crate) fn vms(&self) -> impl Iterator<Item = &VmInfo> {
+        self.vms.values()
+    }
+
     /// A VM's name; its platform's id for it when it cannot be found.
     pub(crate) fn vm_name(&self, vm: &VmRef) -> String {
         self.vm(vm)

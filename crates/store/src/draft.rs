@@ -1,6 +1,10 @@
 //! What was chosen in a wizard so far, in the store so that another browser goes on.
 
-use model::{Actor, Destination, DraftId, FailbackMode, ReplicaId, Timestamp, view::ModeInput};
+use std::collections::BTreeMap;
+
+use model::{
+    Actor, Destination, DraftId, FailbackMode, ReplicaId, Timestamp, VmRef, view::ModeInput,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -30,6 +34,9 @@ pub struct DraftBody {
     pub reason: String,
     /// Drift that was seen, as `replica id/item`.
     pub drift_seen: Vec<String>,
+    /// Which existing VM each replica returns to; kept while another destination is chosen.
+    #[serde(default)]
+    pub targets: BTreeMap<ReplicaId, VmRef>,
 }
 
 /// A draft and its version.

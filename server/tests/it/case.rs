@@ -18,6 +18,15 @@ use crate::console::{Console, empty_site, location, until};
 /// How long anything may take.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
+/// Where a case's replica returns to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// To its original.
+    Original,
+    /// To the VM that the original was restored as.
+    Recovered,
+}
+
 /// A data directory, and the consoles that come and go over it.
 pub(crate) struct Case {
     dir: TempDir,
@@ -25,12 +34,21 @@ pub(crate) struct Case {
     /// Which VM of the lab, by name.
     pub(crate) vm: &'static str,
     scale: &'static str,
+    way: Way,
 }
 
 impl Case {
     /// A VM of the tiny lab.
     pub(crate) fn new(vm: &'static str) -> Self {
         Self::of(vm, "tiny")
+    }
+
+    /// A VM of the tiny lab that returns elsewhere.
+    pub(crate) fn by(way: Way, vm: &'static str) -> Self {
+        Self {
+            way,
+            ..Self::of(vm, "tiny")
+        }
     }
 
     /// A VM of the sample estate.
@@ -46,6 +64,7 @@ impl Case {
             site,
             vm,
             scale,
+            way: Way::Original,
         }
     }
 
@@ -63,7 +82,7 @@ impl Case {
         let view = console.start_view()?;
         view.replicas
             .into_iter()
-            .find(|replica| replica.production_name == self.vm)
+            .find(|replica| replica.name == format!("{}-replica", self.vm))
     }
 
     /// Goes through the wizard and presses Finish; the session's id.
@@ -78,14 +97,29 @@ impl Case {
         let path = location(&created);
         let draft = path.split('/').nth(2).unwrap_or_default().to_owned();
         assert!(!draft.is_empty(), "no draft: {created:?}");
-        for (step, form) in [
-            (
+        let target = format!("production/{}", self.production());
+        let mut steps = vec![match self.way {
+            Way::Original => (
                 "destination",
                 vec![("destination", "original_vm"), ("press", "next")],
             ),
-            ("mode", vec![("mode", mode), ("press", "next")]),
-            ("summary", vec![("reason", "a test"), ("press", "finish")]),
-        ] {
+            Way::Recovered => (
+                "destination",
+                vec![("destination", "recovered_vm"), ("press", "next")],
+            ),
+        }];
+        if self.way == Way::Recovered {
+            let line = vec![
+                ("replicas[0]", replica.id.as_str()),
+                ("targets[0]", target.as_str()),
+                ("others[0]", ""),
+                ("press", "next"),
+            ];
+            steps.push(("target", line));
+        }
+        steps.push(("mode", vec![("mode", mode), ("press", "next")]));
+        steps.push(("summary", vec![("reason", "a test"), ("press", "finish")]));
+        for (step, form) in steps {
             let mut fields = vec![("id", draft.as_str())];
             fields.extend(form);
             let answer = console.post(&format!("/api/console/draft/{step}"), &fields);
@@ -152,9 +186,40 @@ impl Case {
         assert!(status.success() && err.is_empty(), "{status}: {out}{err}");
     }
 
+    /// The platform's id of the VM that it returns to.
+    pub(crate) fn production(&self) -> String {
+        match self.way {
+            Way::Original => self.vm.to_owned(),
+            Way::Recovered => format!("{}-restored", self.vm),
+        }
+    }
+
     /// What the production VM's disks hold, read by `qemu-img`.
     pub(crate) fn production_content(&self) -> Vec<Vec<u8>> {
+        self.content_of("production", &self.production(), 0)
+    }
+
+    /// What the original VM's disks hold.
+    pub(crate) fn original_content(&self) -> Vec<Vec<u8>> {
         self.content_of("production", self.vm, 0)
+    }
+
+    /// The VMs that each job names, as the lab's description has them.
+    pub(crate) fn jobs(&self) -> Vec<Vec<String>> {
+        let path = self.data().join("lab/estate.json");
+        let text = fs::read_to_string(path).expect("described");
+        let estate: serde_json::Value = serde_json::from_str(&text).expect("json");
+        let name = |vm: &serde_json::Value| vm["platform_id"].as_str().expect("an id").to_owned();
+        let jobs = estate["jobs"].as_array().expect("jobs").iter();
+        jobs.map(|job| {
+            job["vms"]
+                .as_array()
+                .expect("VMs")
+                .iter()
+                .map(name)
+                .collect()
+        })
+        .collect()
     }
 
     /// What the replica's disks hold without their newest `above` layers.

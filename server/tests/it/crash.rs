@@ -3,18 +3,38 @@
 use model::{Outcome, PowerState, VisibleState};
 
 use crate::{
-    case::{Case, LIMIT, is_failback},
+    case::{Case, LIMIT, Way, is_failback},
     console::{Console, until},
 };
 
-/// Effects from Finish to Failback without a power-on: nine of phase 1, ten of the switchover.
-const TO_FAILBACK: u32 = 19;
-const OF_UNDO: u32 = 8;
-const OF_COMMIT: u32 = 3;
+/// Effects from Finish to Failback without a power-on: nine of phase 1, ten of the switchover, and
+/// the pointer where another VM takes the original's place.
+const fn to_failback(way: Way) -> u32 {
+    match way {
+        Way::Original => 19,
+        Way::Recovered => 20,
+    }
+}
+
+/// Effects of undo after the switchover; the last but few records the original again.
+const fn of_undo(way: Way) -> u32 {
+    match way {
+        Way::Original => 8,
+        Way::Recovered => 9,
+    }
+}
+
+/// Effects of commit; one repoints jobs.
+const fn of_commit(way: Way) -> u32 {
+    match way {
+        Way::Original => 3,
+        Way::Recovered => 4,
+    }
+}
 
 /// Kills the program at one effect on the way to Failback, and lets another finish the work.
-fn killed_on_the_way(vm: &'static str, kill_at: &str) {
-    let case = Case::new(vm);
+fn killed_on_the_way(way: Way, vm: &'static str, kill_at: &str) {
+    let case = Case::by(way, vm);
     let console = case.start(Some(kill_at));
     case.finish(&console, "auto");
     Case::until_killed(console);
@@ -29,43 +49,67 @@ fn killed_on_the_way(vm: &'static str, kill_at: &str) {
         .collect();
     assert_eq!(
         steps.len(),
-        TO_FAILBACK as usize,
+        to_failback(way) as usize,
         "a step was done twice: {steps:?}"
     );
 }
 
 #[test]
 fn killed_before_any_effect_on_the_way_it_ends_equal() {
-    for number in 1..=TO_FAILBACK {
-        killed_on_the_way("tiny-a", &format!("begun:{number}"));
+    for number in 1..=to_failback(Way::Original) {
+        killed_on_the_way(Way::Original, "tiny-a", &format!("begun:{number}"));
     }
 }
 
 #[test]
 fn killed_after_any_effect_on_the_way_it_ends_equal() {
-    for number in 1..=TO_FAILBACK {
-        killed_on_the_way("tiny-b", &format!("performed:{number}"));
+    for number in 1..=to_failback(Way::Original) {
+        killed_on_the_way(Way::Original, "tiny-b", &format!("performed:{number}"));
+    }
+}
+
+#[test]
+fn killed_before_any_effect_on_the_way_to_a_recovered_vm_it_ends_equal() {
+    for number in 1..=to_failback(Way::Recovered) {
+        killed_on_the_way(Way::Recovered, "tiny-b", &format!("begun:{number}"));
+    }
+}
+
+#[test]
+fn killed_after_any_effect_on_the_way_to_a_recovered_vm_it_ends_equal() {
+    for number in 1..=to_failback(Way::Recovered) {
+        killed_on_the_way(Way::Recovered, "tiny-a", &format!("performed:{number}"));
     }
 }
 
 /// Both sides' content, disk by disk.
 struct Before {
     production: Vec<Vec<u8>>,
+    original: Vec<Vec<u8>>,
+    jobs: Vec<Vec<String>>,
     /// As it was at the switchover.
     replica: Vec<Vec<u8>>,
 }
 
 /// Reaches Failback, and then is killed at one effect of what ends the session.
-fn killed_at_the_end(vm: &'static str, operation: &str, kill_at: &str) -> (Case, Console, Before) {
-    let case = Case::new(vm);
+fn killed_at_the_end(
+    way: Way,
+    vm: &'static str,
+    operation: &str,
+    kill_at: &str,
+) -> (Case, Console, Before) {
+    let case = Case::by(way, vm);
     let console = case.start(None);
     until("the estate", LIMIT, || case.replica(&console));
     let production = case.production_content();
+    let (original, jobs) = (case.original_content(), case.jobs());
     case.finish(&console, "auto");
     case.session(&console, "Failback", is_failback);
     console.kill();
     let before = Before {
         production,
+        original,
+        jobs,
         replica: case.replica_content(1),
     };
     let console = case.start(Some(kill_at));
@@ -78,10 +122,19 @@ fn killed_at_the_end(vm: &'static str, operation: &str, kill_at: &str) -> (Case,
 
 #[test]
 fn killed_at_any_effect_of_undo_both_sides_are_as_before() {
-    for number in 1..=OF_UNDO {
+    undone_whatever_happens(Way::Original, "tiny-a");
+}
+
+#[test]
+fn killed_at_any_effect_of_undo_the_recovered_vm_and_the_original_are_as_before() {
+    undone_whatever_happens(Way::Recovered, "tiny-a");
+}
+
+fn undone_whatever_happens(way: Way, vm: &'static str) {
+    for number in 1..=of_undo(way) {
         for moment in ["begun", "performed"] {
             let kill_at = format!("{moment}:{number}");
-            let (case, console, before) = killed_at_the_end("tiny-a", "undo", &kill_at);
+            let (case, console, before) = killed_at_the_end(way, vm, "undo", &kill_at);
             case.session(&console, "the end", |session| {
                 session.summary.outcome == Some(Outcome::Undone)
             });
@@ -89,12 +142,18 @@ fn killed_at_any_effect_of_undo_both_sides_are_as_before() {
                 case.production_content() == before.production,
                 "production differs after {kill_at}"
             );
+            assert!(
+                case.original_content() == before.original,
+                "the original differs after {kill_at}"
+            );
+            assert_eq!(case.jobs(), before.jobs);
             let replica = until("the replica", LIMIT, || {
                 case.replica(&console)
                     .filter(|replica| replica.power == PowerState::On)
             });
             assert_eq!(replica.state, VisibleState::Failover);
             assert_eq!(replica.production_power, Some(PowerState::Off));
+            assert_eq!(replica.production_name, vm, "after {kill_at}");
             console.kill();
             let changed = changed_blocks(&before.replica, &case.replica_content(0));
             assert!(changed <= GUEST_WROTE, "{changed} blocks after {kill_at}");
@@ -118,18 +177,41 @@ fn changed_blocks(before: &[Vec<u8>], after: &[Vec<u8>]) -> usize {
 
 #[test]
 fn killed_at_any_effect_of_commit_production_keeps_what_was_proved() {
-    for number in 1..=OF_COMMIT {
+    committed_whatever_happens(Way::Original, "tiny-b");
+}
+
+#[test]
+fn killed_at_any_effect_of_commit_the_recovered_vm_has_the_originals_place_and_jobs() {
+    committed_whatever_happens(Way::Recovered, "tiny-b");
+}
+
+fn committed_whatever_happens(way: Way, vm: &'static str) {
+    for number in 1..=of_commit(way) {
         for moment in ["begun", "performed"] {
             let kill_at = format!("{moment}:{number}");
-            let (case, console, _) = killed_at_the_end("tiny-b", "commit", &kill_at);
+            let (case, console, before) = killed_at_the_end(way, vm, "commit", &kill_at);
             case.session(&console, "the end", |session| {
                 session.summary.outcome == Some(Outcome::Committed)
             });
             case.verify();
-            until("Ready", LIMIT, || {
+            let replica = until("Ready", LIMIT, || {
                 case.replica(&console)
                     .filter(|replica| replica.state == VisibleState::Ready)
             });
+            assert_eq!(replica.production_name, case.production());
+            let follows = |name: &String| {
+                if name == vm {
+                    case.production()
+                } else {
+                    name.clone()
+                }
+            };
+            let expected: Vec<Vec<String>> = before
+                .jobs
+                .iter()
+                .map(|names| names.iter().map(follows).collect())
+                .collect();
+            assert_eq!(case.jobs(), expected, "after {kill_at}");
         }
     }
 }

@@ -68,6 +68,21 @@ pub async fn save_destination(
     on_server::leave(&id, model::view::WizardStep::Destination, press, saved).await
 }
 
+/// Step Target VM: one replica, list choice and name by hand per line, in the same order.
+#[server(endpoint = "console/draft/target", output = Json)]
+pub async fn save_targets(
+    id: DraftId,
+    #[server(default)] replicas: Vec<ReplicaId>,
+    #[server(default)] targets: Vec<String>,
+    #[server(default)] others: Vec<String>,
+    #[server(default)] press: Press,
+) -> Answer<()> {
+    let (service, actor) = crate::api::caller();
+    let inputs = on_server::target_lines(replicas, targets, others);
+    let saved = service.draft_set_targets(&actor, &id, inputs).await;
+    on_server::leave(&id, model::view::WizardStep::TargetVm, press, saved).await
+}
+
 /// Step Failback mode. The fields are those of [`model::view::ModeInput`].
 #[server(endpoint = "console/draft/mode", output = Json)]
 pub async fn save_mode(
@@ -110,7 +125,10 @@ pub async fn save_summary(
 /// Where the presses lead.
 #[cfg(feature = "ssr")]
 mod on_server {
-    use model::{ApiError, DraftId, ReplicaId, view::WizardStep};
+    use model::{
+        ApiError, DraftId, ReplicaId,
+        view::{TargetInput, WizardStep},
+    };
 
     use super::Press;
     use crate::{
@@ -147,6 +165,23 @@ mod on_server {
         leave(&id, WizardStep::Replica, press, saved).await
     }
 
+    /// The lines of the Target VM step.
+    pub(super) fn target_lines(
+        replicas: Vec<ReplicaId>,
+        targets: Vec<String>,
+        others: Vec<String>,
+    ) -> Vec<TargetInput> {
+        let (mut targets, mut others) = (targets.into_iter(), others.into_iter());
+        replicas
+            .into_iter()
+            .map(|replica| TargetInput {
+                replica,
+                target: targets.next().unwrap_or_default(),
+                other: others.next().unwrap_or_default(),
+            })
+            .collect()
+    }
+
     /// Goes where the press leads. What a step lacks matters only on the way forward.
     pub(super) async fn leave(
         id: &DraftId,
@@ -158,9 +193,13 @@ mod on_server {
         let target = match press {
             Press::Next => {
                 answer(saved)?;
-                view_model::step_href(id, view_model::step_after(step))
+                let destination = answer(service.draft_destination(id).await)?;
+                view_model::step_href(id, view_model::step_after(destination, step))
             }
-            Press::Back => view_model::step_href(id, view_model::step_before(step)),
+            Press::Back => {
+                let destination = answer(service.draft_destination(id).await)?;
+                view_model::step_href(id, view_model::step_before(destination, step))
+            }
             Press::Cancel => {
                 answer(service.draft_discard(&actor, id).await)?;
                 "/".to_owned()

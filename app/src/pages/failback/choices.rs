@@ -1,7 +1,10 @@
 //! What was chosen so far, beside the step; and what is shown once the draft was finished.
 
 use leptos::prelude::*;
-use model::view::{DraftView, FinishReply, WizardStep};
+use model::{
+    Destination,
+    view::{DraftView, FinishReply, WizardStep},
+};
 
 use super::view_model;
 use crate::words;
@@ -23,6 +26,8 @@ pub(super) fn Choices(draft: DraftView, step: WizardStep) -> impl IntoView {
         .destination
         .map_or("not chosen yet", words::destination_title);
     let open = draft.finished.is_none();
+    let targets = (draft.destination == Some(Destination::RecoveredVm))
+        .then(|| view_model::targets_words(&draft));
     let DraftView {
         id,
         mode,
@@ -49,6 +54,10 @@ pub(super) fn Choices(draft: DraftView, step: WizardStep) -> impl IntoView {
                 <dd>{replicas} {change(WizardStep::Replica)}</dd>
                 <dt>"Destination"</dt>
                 <dd>{destination} {change(WizardStep::Destination)}</dd>
+                {targets.map(|words| view! {
+                    <dt>"Target VM"</dt>
+                    <dd>{words} {change(WizardStep::TargetVm)}</dd>
+                })}
                 <dt>"Failback mode"</dt>
                 <dd>{mode} {change(WizardStep::FailbackMode)}</dd>
             </dl>

@@ -4,10 +4,12 @@ pub mod api;
 mod choices;
 mod destination;
 mod dry_run;
+mod findings;
 mod mode;
 mod new;
 mod replica;
 mod summary;
+mod target;
 pub mod view_model;
 
 use crate::erase::Erase as _;
@@ -34,6 +36,7 @@ use destination::DestinationStep;
 use mode::ModeStep;
 use replica::ReplicaStep;
 use summary::SummaryStep;
+use target::TargetStep;
 
 pub use new::NewFailback;
 
@@ -75,6 +78,13 @@ fn Wizard(draft: DraftView, step: WizardStep) -> impl IntoView {
         None => match step {
             WizardStep::Replica => view! { <ReplicaStep draft/> }.erase(),
             WizardStep::Destination => view! { <DestinationStep draft/> }.erase(),
+            WizardStep::TargetVm => view! { <TargetStep draft/> }.erase(),
+            // Nothing leads to them yet: their destination cannot be chosen.
+            WizardStep::Host
+            | WizardStep::ResourcePool
+            | WizardStep::Datastore
+            | WizardStep::Folder
+            | WizardStep::Network => view! { <NotFound/> }.erase(),
             WizardStep::FailbackMode => view! { <ModeStep draft/> }.erase(),
             WizardStep::Summary => view! { <SummaryStep draft/> }.erase(),
         },
@@ -116,9 +126,15 @@ fn StepButtons(step: WizardStep, sending: Sending) -> impl IntoView {
     });
     let (value, words) = match step {
         WizardStep::Summary => ("finish", "Finish"),
-        WizardStep::Replica | WizardStep::Destination | WizardStep::FailbackMode => {
-            ("next", "Next")
-        }
+        WizardStep::Replica
+        | WizardStep::Destination
+        | WizardStep::Host
+        | WizardStep::ResourcePool
+        | WizardStep::Datastore
+        | WizardStep::Folder
+        | WizardStep::Network
+        | WizardStep::TargetVm
+        | WizardStep::FailbackMode => ("next", "Next"),
     };
     view! {
         // Enter in a field presses the first of them.

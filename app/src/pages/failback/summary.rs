@@ -2,11 +2,13 @@
 
 use leptos::prelude::*;
 use model::{
-    Drift, LayoutFinding, LayoutKind,
+    Drift,
     view::{DraftView, SummaryVm, WizardStep},
 };
 
-use super::{Question, StepButtons, api::SaveSummary, dry_run::DryRun, view_model};
+use super::{
+    Question, StepButtons, api::SaveSummary, dry_run::DryRun, findings::Findings, view_model,
+};
 use crate::components::{
     error_summary::{ErrorSummary, field_id},
     field::{Field, FieldNote, note_id},
@@ -90,7 +92,6 @@ fn blocked(reasons: Vec<(String, String)>) -> Option<impl IntoView> {
 fn Vm(vm: SummaryVm, drift_seen: Vec<String>) -> impl IntoView {
     let (undo_space, short) = view_model::undo_space(&vm);
     let drift = (!vm.drift.is_empty()).then(|| drift(&vm, &drift_seen));
-    let layout = vm.layout.into_iter().map(finding).collect_view();
     let warnings = vm
         .warnings
         .into_iter()
@@ -108,23 +109,9 @@ fn Vm(vm: SummaryVm, drift_seen: Vec<String>) -> impl IntoView {
                 <dd class:short=short>{undo_space}</dd>
             </dl>
             <h4>"Disk layout"</h4>
-            <ul class="findings">{layout}</ul>
+            <Findings findings=vm.layout/>
             {drift}
         </article>
-    }
-}
-
-fn finding(finding: LayoutFinding) -> impl IntoView {
-    let (symbol, class) = match finding.kind {
-        LayoutKind::Fits => ("done", ""),
-        LayoutKind::Unpaired => ("waiting", "unpaired"),
-        LayoutKind::Blocks => ("attention", "blocks"),
-    };
-    view! {
-        <li class=class>
-            <Icon name=symbol/>
-            <span><strong>{finding.disk}</strong> ": " {finding.what}</span>
-        </li>
     }
 }
 

@@ -1,8 +1,11 @@
 //! From a draft to what the wizard's steps show, and where they lead.
 
 use model::{
-    ByteCount, DraftId, Operation, ReplicaId,
-    view::{DraftView, DryRunView, FinishReply, ReplicaView, SummaryVm, WizardStep},
+    ByteCount, Destination, DraftId, Operation, ReplicaId, VmRef,
+    view::{
+        DraftView, DryRunView, FinishReply, ReplicaView, SummaryVm, TargetCandidate, TargetRow,
+        WizardStep,
+    },
 };
 
 use crate::{
@@ -11,23 +14,18 @@ use crate::{
     words,
 };
 
-/// The steps of every destination that exists so far, in order.
-const ORDER: [WizardStep; 4] = [
-    WizardStep::Replica,
-    WizardStep::Destination,
-    WizardStep::FailbackMode,
-    WizardStep::Summary,
-];
-
-/// The step after one; the last one stays.
-pub fn step_after(step: WizardStep) -> WizardStep {
-    let next = ORDER.iter().skip_while(|here| **here != step).nth(1);
+/// The step after one, of those that apply to a destination; the last one stays. A step that does
+/// not apply leads to the next one that does.
+pub fn step_after(destination: Option<Destination>, step: WizardStep) -> WizardStep {
+    let mut steps = WizardStep::of(destination).iter();
+    let next = steps.find(|here| **here > step);
     next.copied().unwrap_or(WizardStep::Summary)
 }
 
-/// The step before one; the first one stays.
-pub fn step_before(step: WizardStep) -> WizardStep {
-    let before = ORDER.iter().take_while(|here| **here != step).last();
+/// The step before one, of those that apply to a destination; the first one stays.
+pub fn step_before(destination: Option<Destination>, step: WizardStep) -> WizardStep {
+    let mut steps = WizardStep::of(destination).iter().rev();
+    let before = steps.find(|here| **here < step);
     before.copied().unwrap_or(WizardStep::Replica)
 }
 
@@ -70,6 +68,12 @@ pub const fn question(step: WizardStep) -> &'static str {
     match step {
         WizardStep::Replica => "Which replicas return to production?",
         WizardStep::Destination => "Where do they return to?",
+        WizardStep::Host => "What are the new VMs called, and where do they run?",
+        WizardStep::ResourcePool => "Which pool or vApp are they in?",
+        WizardStep::Datastore => "Where do their files lie?",
+        WizardStep::Folder => "Which folder are they in?",
+        WizardStep::Network => "Which networks are they attached to?",
+        WizardStep::TargetVm => "Which VM does each replica return to?",
         WizardStep::FailbackMode => "When does the switchover follow?",
         WizardStep::Summary => "Is everything as you want it?",
     }
@@ -98,6 +102,46 @@ pub fn rail(draft: &DraftView, here: WizardStep) -> Vec<RailStep> {
             }
         })
         .collect()
+}
+
+/// The VM that a row's list shows as picked: the chosen one, else the proposed one.
+pub fn picked(row: &TargetRow) -> Option<&VmRef> {
+    row.chosen.as_ref().or(row.suggested.as_ref())
+}
+
+/// A VM in a row's list, with what speaks for it or against it.
+pub fn candidate_words(row: &TargetRow, candidate: &TargetCandidate) -> String {
+    let TargetCandidate {
+        label,
+        matched,
+        why_not,
+        ..
+    } = candidate;
+    if why_not.is_some() {
+        return format!("{label}, not possible");
+    }
+    let proposed = if row.suggested.as_ref() == Some(&candidate.vm) {
+        ", proposed"
+    } else {
+        ""
+    };
+    if matched.is_empty() {
+        format!("{label}{proposed}")
+    } else {
+        format!("{label}{proposed}: same {matched}")
+    }
+}
+
+/// The VMs of a row that match by identity or name and still cannot be chosen, with why not.
+pub fn refused_candidates(row: &TargetRow) -> Vec<String> {
+    let alike = row.candidates.iter().filter(|it| !it.layout.is_empty());
+    alike.filter_map(|it| it.why_not.clone()).collect()
+}
+
+/// How far the Target VM step is: `2 of 3 chosen`.
+pub fn targets_words(draft: &DraftView) -> String {
+    let chosen = draft.targets.iter().filter(|row| row.chosen.is_some());
+    format!("{} of {} chosen", chosen.count(), draft.targets.len())
 }
 
 /// The names of the chosen replicas, in the order of the table.

@@ -74,6 +74,9 @@ pub(crate) struct VmFile {
     pub(crate) version: u32,
     pub(crate) vm: VmRef,
     pub(crate) name: String,
+    /// See [`model::VmInfo::identity`].
+    #[serde(default)]
+    pub(crate) identity: Option<String>,
     pub(crate) cpus: u32,
     pub(crate) memory: ByteCount,
     pub(crate) firmware: Firmware,

@@ -106,6 +106,7 @@ impl VmCell {
         Ok(VmInfo {
             vm: file.vm.clone(),
             name: file.name.clone(),
+            identity: file.identity.clone(),
             power: state.power(),
             cpus: file.cpus,
             memory: file.memory,

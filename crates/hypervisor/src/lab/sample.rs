@@ -3,6 +3,7 @@
 mod files;
 mod make;
 mod plan;
+mod recovered;
 
 use std::{fs, io, path::Path, str::FromStr, sync::Arc};
 
@@ -86,7 +87,11 @@ fn make_pairs(data_dir: &Path, plan: &Plan) -> Result<Vec<ReplicaFile>, Platform
     let every_second = |first: usize| -> Result<Vec<(usize, ReplicaFile)>, PlatformError> {
         let pairs = plan.pairs.iter().enumerate().skip(first).step_by(2);
         pairs
-            .map(|(index, pair)| Ok((index, make::pair(data_dir, pair, now)?)))
+            .map(|(index, pair)| {
+                let replica = make::pair(data_dir, pair, now)?;
+                recovered::make(data_dir, pair)?;
+                Ok((index, replica))
+            })
             .collect()
     };
     let mut made = std::thread::scope(|scope| {

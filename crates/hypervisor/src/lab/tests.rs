@@ -98,6 +98,7 @@ fn vm_file() -> VmFile {
         version: 1,
         vm: vm(),
         name: "vm".to_owned(),
+        identity: None,
         cpus: 1,
         memory: ByteCount(1),
         firmware: Firmware::Bios,

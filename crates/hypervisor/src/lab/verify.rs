@@ -53,12 +53,12 @@ fn verify_replica(
         report.without_point.push(there.name);
         return Ok(());
     };
-    let production = meta::load_vm(data_dir, &replica.original)?;
+    let production = production_of(data_dir, replica, point)?;
     for disk in &production.disks {
         if let Some(paired) = there
             .disks
             .iter()
-            .find(|paired| *replica.paired_key(&paired.key) == disk.key)
+            .find(|paired| is_pair(replica, paired, disk, &production))
         {
             let sides = Sides {
                 data_dir,
@@ -88,6 +88,35 @@ fn verify_replica(
     }
     report.records.extend(records(data_dir, &production));
     Ok(())
+}
+
+/// The VM that the session of a point writes to: the one that carries the session's layers or that
+/// it made, else the original.
+fn production_of(
+    data_dir: &Path,
+    replica: &ReplicaFile,
+    point: &PointFile,
+) -> Result<VmFile, PlatformError> {
+    let session = point.owner.as_str();
+    let estate = meta::load_estate(data_dir)?;
+    for vm in super::vms_of(data_dir, &estate)? {
+        let file = meta::load_vm(data_dir, &vm)?;
+        let mut layers = file.disks.iter().flat_map(|disk| &disk.layers);
+        let works = layers.any(|layer| layer.name.is_some() && layer.owner == session);
+        if vm != replica.vm && (works || file.created_by.as_deref() == Some(session)) {
+            return Ok(file);
+        }
+    }
+    meta::load_vm(data_dir, &replica.original)
+}
+
+/// Whether two disks are a pair: as recorded, or attached alike where keys have nothing in common.
+fn is_pair(replica: &ReplicaFile, paired: &DiskFile, disk: &DiskFile, production: &VmFile) -> bool {
+    let wanted = replica.paired_key(&paired.key);
+    if production.disks.iter().any(|disk| disk.key == *wanted) {
+        return *wanted == disk.key;
+    }
+    paired.slot.is_some() && paired.slot == disk.slot
 }
 
 /// A production VM and its replica at a point.

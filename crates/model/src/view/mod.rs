@@ -10,5 +10,5 @@ pub use session::{
 pub use start::{LabView, ReplicaView, SiteView, StartView};
 pub use wizard::{
     DestinationOption, DraftView, DryRunView, DryRunVm, FinishReply, ModeInput, SummaryVm,
-    WizardStep,
+    TargetCandidate, TargetInput, TargetRow, WizardStep,
 };

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::ReplicaView;
 use crate::{
     BatchId, ByteCount, Destination, DraftId, Drift, FailbackMode, LayoutFinding, ReplicaId,
-    SessionId, Timestamp,
+    SessionId, Timestamp, VmRef,
 };
 
 /// A step of the wizard. Which ones apply is computed from the destination.
@@ -16,6 +16,18 @@ pub enum WizardStep {
     Replica,
     /// Where they return to.
     Destination,
+    /// Which name, host or cluster each new VM gets.
+    Host,
+    /// Which pool or vApp.
+    ResourcePool,
+    /// Which datastore its files lie on, and how its disks take space.
+    Datastore,
+    /// Which VM folder, and whether tags come along.
+    Folder,
+    /// Which network each adapter is attached to.
+    Network,
+    /// Which existing VM each replica returns to.
+    TargetVm,
     /// When the switchover follows.
     FailbackMode,
     /// Everything chosen, with the checks and the estimate.
@@ -23,12 +35,63 @@ pub enum WizardStep {
 }
 
 impl WizardStep {
-    /// The step in the address: `replica`, `destination`, `mode`, `summary`.
+    /// Every step, in the order in which those that apply follow each other.
+    pub const ALL: [Self; 10] = [
+        Self::Replica,
+        Self::Destination,
+        Self::Host,
+        Self::ResourcePool,
+        Self::Datastore,
+        Self::Folder,
+        Self::Network,
+        Self::TargetVm,
+        Self::FailbackMode,
+        Self::Summary,
+    ];
+
+    /// The steps that apply to a destination, in order.
+    #[must_use]
+    pub const fn of(destination: Option<Destination>) -> &'static [Self] {
+        match destination {
+            None | Some(Destination::OriginalVm) => &[
+                Self::Replica,
+                Self::Destination,
+                Self::FailbackMode,
+                Self::Summary,
+            ],
+            Some(Destination::RecoveredVm) => &[
+                Self::Replica,
+                Self::Destination,
+                Self::TargetVm,
+                Self::FailbackMode,
+                Self::Summary,
+            ],
+            Some(Destination::SpecifiedLocation) => &[
+                Self::Replica,
+                Self::Destination,
+                Self::Host,
+                Self::ResourcePool,
+                Self::Datastore,
+                Self::Folder,
+                Self::Network,
+                Self::FailbackMode,
+                Self::Summary,
+            ],
+        }
+    }
+
+    /// The step in the address: `replica`, `destination`, `target`, `mode`.
     #[must_use]
     pub const fn slug(self) -> &'static str {
         match self {
             Self::Replica => "replica",
             Self::Destination => "destination",
+            Self::Host => "host",
+            Self::ResourcePool => "pool",
+            Self::Datastore => "datastore",
+            Self::Folder => "folder",
+            Self::Network => "network",
+            Self::TargetVm => "target",
             Self::FailbackMode => "mode",
             Self::Summary => "summary",
         }
@@ -37,14 +100,7 @@ impl WizardStep {
     /// The step of an address.
     #[must_use]
     pub fn from_slug(slug: &str) -> Option<Self> {
-        [
-            Self::Replica,
-            Self::Destination,
-            Self::FailbackMode,
-            Self::Summary,
-        ]
-        .into_iter()
-        .find(|step| step.slug() == slug)
+        Self::ALL.into_iter().find(|step| step.slug() == slug)
     }
 
     /// The step's title on the rail.
@@ -53,6 +109,12 @@ impl WizardStep {
         match self {
             Self::Replica => "Replica",
             Self::Destination => "Destination",
+            Self::Host => "Host",
+            Self::ResourcePool => "Resource pool",
+            Self::Datastore => "Datastore",
+            Self::Folder => "Folder",
+            Self::Network => "Network",
+            Self::TargetVm => "Target VM",
             Self::FailbackMode => "Failback mode",
             Self::Summary => "Summary",
         }
@@ -72,6 +134,50 @@ pub struct DestinationOption {
     pub needs: String,
     /// Why it cannot be chosen; none when it can.
     pub why_not: Option<String>,
+}
+
+/// A VM that a replica could return to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetCandidate {
+    /// The VM.
+    pub vm: VmRef,
+    /// Its name and site, in words.
+    pub label: String,
+    /// What matches the replica's original: "identity, name and disk layout"; empty for nothing.
+    pub matched: String,
+    /// Why it cannot be chosen; none when it can.
+    pub why_not: Option<String>,
+    /// Its disks against the replica's, disk by disk; for VMs that match by more than their disks,
+    /// and for the chosen one.
+    pub layout: Vec<LayoutFinding>,
+}
+
+/// One replica on the Target VM step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetRow {
+    /// The replica.
+    pub replica: ReplicaId,
+    /// Its name.
+    pub name: String,
+    /// The VM that was chosen; none before the first choice.
+    pub chosen: Option<VmRef>,
+    /// What is proposed: the VM that matches best and can be chosen.
+    pub suggested: Option<VmRef>,
+    /// The chosen VM, and those that match the replica's original, the best first.
+    pub candidates: Vec<TargetCandidate>,
+    /// Why the chosen VM cannot be returned to as it is now, with the next step.
+    pub blocked: Vec<String>,
+}
+
+/// One line of the Target VM step's form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetInput {
+    /// The replica.
+    pub replica: ReplicaId,
+    /// The VM picked from the list, as `site/platform id`; empty for none.
+    pub target: String,
+    /// The name of a VM that is not in the list; goes before the list when it is not empty.
+    pub other: String,
 }
 
 /// One VM on Summary: what was chosen and what the checks say.
@@ -171,6 +277,9 @@ pub struct DraftView {
     pub drift_seen: Vec<String>,
     /// Reason for the audit log.
     pub reason: String,
+    /// Per VM, for Target VM; empty for other destinations.
+    #[serde(default)]
+    pub targets: Vec<TargetRow>,
     /// Per VM, for Summary.
     pub summary: Vec<SummaryVm>,
     /// The newest dry run.

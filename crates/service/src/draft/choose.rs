@@ -45,10 +45,22 @@ impl Service {
     ) -> Result<(), ApiError> {
         authorise(actor)?;
         if let Some(why_not) = destination.and_then(destinations::why_not) {
-            return Err(invalid("destination", why_not, "Choose the original VM."));
+            return Err(invalid(
+                "destination",
+                why_not,
+                "Choose another destination.",
+            ));
         }
         self.edit(id, |body| body.destination = destination).await?;
         destination_chosen(destination).map(|_| ())
+    }
+
+    /// The chosen destination of a draft, which decides its steps.
+    ///
+    /// # Errors
+    /// When there is no such draft.
+    pub async fn draft_destination(&self, id: &DraftId) -> Result<Option<Destination>, ApiError> {
+        Ok(self.draft(id).await?.body.destination)
     }
 
     /// Step Failback mode.

@@ -1,6 +1,6 @@
 //! The three destinations: what travels, what each needs, and why one cannot be chosen.
 
-use model::{Destination, view::DestinationOption, view::WizardStep};
+use model::{Destination, view::DestinationOption};
 
 const ALL: [Destination; 3] = [
     Destination::OriginalVm,
@@ -27,26 +27,8 @@ pub(super) fn options() -> Vec<DestinationOption> {
 /// Why a destination cannot be chosen; none when it can.
 pub(super) const fn why_not(destination: Destination) -> Option<&'static str> {
     match destination {
-        Destination::OriginalVm => None,
-        Destination::RecoveredVm | Destination::SpecifiedLocation => {
-            Some("Not built yet in this version.")
-        }
-    }
-}
-
-/// The steps that apply to a destination, in order.
-pub(super) const fn steps(destination: Option<Destination>) -> &'static [WizardStep] {
-    match destination {
-        // The steps that only the others have come with them.
-        None
-        | Some(
-            Destination::OriginalVm | Destination::RecoveredVm | Destination::SpecifiedLocation,
-        ) => &[
-            WizardStep::Replica,
-            WizardStep::Destination,
-            WizardStep::FailbackMode,
-            WizardStep::Summary,
-        ],
+        Destination::OriginalVm | Destination::RecoveredVm => None,
+        Destination::SpecifiedLocation => Some("Not built yet in this version."),
     }
 }
 
@@ -62,7 +44,8 @@ const fn texts(destination: Destination) -> (&'static str, &'static str, &'stati
             "Recovered VM",
             "Only the blocks that differ from the recovered VM's disks. Changes of virtual \
              hardware made on the replica do not travel.",
-            "The original VM was already restored somewhere else by other means.",
+            "The original VM was already restored somewhere else by other means, with disks of \
+             the same sizes, and is off.",
         ),
         Destination::SpecifiedLocation => (
             "Specified location",

@@ -41,7 +41,7 @@ impl Service {
         let draft = self.draft(id).await?;
         let (destination, mode) = self.complete(&draft.body)?;
         let estate = self.estate().await?;
-        let checked = preflight::check(&estate, &draft.body.chosen);
+        let checked = preflight::check(&estate, &draft.body);
         nothing_blocks(&checked)?;
         all_drift_seen(&checked, &draft.body)?;
         let plan = Plan {

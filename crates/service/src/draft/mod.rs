@@ -4,6 +4,7 @@ mod choose;
 mod destinations;
 mod dry_run;
 mod finish;
+mod targets;
 mod view;
 
 use model::{Actor, ApiError, DraftId, ReplicaId};
@@ -86,8 +87,9 @@ impl Service {
             if body == row.body {
                 return Ok(());
             }
-            let measured_other_disks =
-                body.chosen != row.body.chosen || body.destination != row.body.destination;
+            let measured_other_disks = body.chosen != row.body.chosen
+                || body.destination != row.body.destination
+                || body.targets != row.body.targets;
             let saved = self
                 .store()
                 .draft_save(id, &body, row.version, self.now())

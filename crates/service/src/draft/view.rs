@@ -2,11 +2,11 @@
 
 use model::{
     ApiError, DraftId,
-    view::{DraftView, FinishReply, WizardStep},
+    view::{DraftView, FinishReply, TargetRow, WizardStep},
 };
 use store::DraftBody;
 
-use super::{destinations, finish::unseen};
+use super::{destinations, finish::unseen, targets};
 use crate::{
     Service, mode,
     preflight::{self, Checked},
@@ -23,11 +23,13 @@ impl Service {
         let batch = self.store().batch_for_draft(id).await.map_err(failed)?;
         let finished: Option<FinishReply> = batch.map(FinishReply::from);
         let estate = self.estate().await?;
-        let checked = preflight::check(&estate, &body.chosen);
+        let checked = preflight::check(&estate, &body);
+        let targets = targets::rows(&estate, &body);
         Ok(DraftView {
             id: id.clone(),
             now: self.now(),
-            steps: self.steps(&body, &checked),
+            steps: self.steps(&body, &checked, &targets),
+            targets,
             replicas: estate.replica_views(),
             destinations: destinations::options(),
             destination: body.destination,
@@ -46,7 +48,12 @@ impl Service {
     }
 
     /// The steps that apply, each with whether its choice is complete.
-    fn steps(&self, body: &DraftBody, checked: &[Checked]) -> Vec<(WizardStep, bool)> {
+    fn steps(
+        &self,
+        body: &DraftBody,
+        checked: &[Checked],
+        targets: &[TargetRow],
+    ) -> Vec<(WizardStep, bool)> {
         let replicas = !body.chosen.is_empty();
         let destination = body.destination.is_some();
         let mode = body
@@ -56,12 +63,21 @@ impl Service {
         let checks = checked
             .iter()
             .all(|it| it.view.blocked.is_empty() && unseen(it, body).next().is_none());
-        destinations::steps(body.destination)
+        let targets = replicas && targets::are_complete(targets);
+        let steps = WizardStep::of(body.destination);
+        steps
             .iter()
             .map(|&step| {
                 let complete = match step {
                     WizardStep::Replica => replicas,
                     WizardStep::Destination => destination,
+                    WizardStep::TargetVm => targets,
+                    // Nothing leads to them yet: their destination cannot be chosen.
+                    WizardStep::Host
+                    | WizardStep::ResourcePool
+                    | WizardStep::Datastore
+                    | WizardStep::Folder
+                    | WizardStep::Network => false,
                     WizardStep::FailbackMode => mode,
                     WizardStep::Summary => replicas && destination && mode && checks,
                 };

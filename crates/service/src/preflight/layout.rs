@@ -1,6 +1,6 @@
 //! Whether the two sides' disks fit. Disks pair by the key recorded at replication.
 
-use model::{ByteCount, DiskInfo, DiskKey, DiskPair, LayoutFinding, LayoutKind, VmInfo};
+use model::{ByteCount, DiskInfo, LayoutFinding, LayoutKind, VmInfo};
 use store::SessionDisk;
 
 /// What the layout check found.
@@ -17,10 +17,9 @@ pub(super) struct Layout {
     pub(super) undo_space: ByteCount,
 }
 
-/// Compares the disks of the replica with those of production.
-///
-/// Disks of `recorded` pair though their keys differ.
-pub(super) fn check(replica: &VmInfo, production: &VmInfo, recorded: &[DiskPair]) -> Layout {
+/// Compares the disks of the replica with those of production, each with the one at its index in
+/// `pairs`.
+pub(super) fn check(replica: &VmInfo, production: &VmInfo, pairs: &[Option<usize>]) -> Layout {
     let mut layout = Layout {
         findings: Vec::new(),
         pairs: Vec::new(),
@@ -28,28 +27,19 @@ pub(super) fn check(replica: &VmInfo, production: &VmInfo, recorded: &[DiskPair]
         to_read: ByteCount::ZERO,
         undo_space: ByteCount::ZERO,
     };
-    let key_at_production = |disk: &DiskInfo| {
-        let pair = recorded.iter().find(|pair| pair.replica == disk.key);
-        pair.map_or_else(|| disk.key.clone(), |pair| pair.production.clone())
-    };
-    let keys: Vec<DiskKey> = replica.disks.iter().map(key_at_production).collect();
-    for (disk, key) in replica.disks.iter().zip(&keys) {
-        let counterpart = production.disks.iter().find(|other| other.key == *key);
-        layout.take(disk, counterpart);
+    for (disk, pair) in replica.disks.iter().zip(pairs) {
+        layout.take(disk, pair.and_then(|index| production.disks.get(index)));
     }
-    let only_on_production = production
-        .disks
-        .iter()
-        .filter(|disk| !keys.contains(&disk.key));
-    for disk in only_on_production {
-        layout.find(
-            disk,
-            LayoutKind::Unpaired,
-            format!(
-                "{}, on {} only; it stays untouched.",
-                disk.size, production.name
-            ),
-        );
+    for (index, disk) in production.disks.iter().enumerate() {
+        if !pairs.contains(&Some(index)) {
+            let what = format!(
+                "{}{}, on {} only; it stays untouched.",
+                disk.size,
+                at(disk),
+                production.name
+            );
+            layout.find(disk, LayoutKind::Unpaired, what);
+        }
     }
     layout
 }
@@ -57,7 +47,11 @@ pub(super) fn check(replica: &VmInfo, production: &VmInfo, recorded: &[DiskPair]
 impl Layout {
     fn take(&mut self, disk: &DiskInfo, counterpart: Option<&DiskInfo>) {
         let Some(other) = counterpart else {
-            let what = format!("{}, on the replica only; it is not sent.", disk.size);
+            let what = format!(
+                "{}{}, on the replica only; it is not sent.",
+                disk.size,
+                at(disk)
+            );
             self.find(disk, LayoutKind::Unpaired, what);
             self.only_on_replica.push(disk.clone());
             return;
@@ -69,7 +63,7 @@ impl Layout {
         self.find(
             disk,
             LayoutKind::Fits,
-            format!("{} on both sides.", disk.size),
+            format!("{} on both sides{}.", disk.size, attached(disk, other)),
         );
         self.pairs.push(SessionDisk {
             key: disk.key.clone(),
@@ -109,6 +103,27 @@ fn mismatch(replica: &DiskInfo, production: &DiskInfo) -> Option<String> {
             replica.sector, production.sector
         )
     })
+}
+
+/// Where a disk is attached, after its size; nothing where the platform does not say.
+fn at(disk: &DiskInfo) -> String {
+    let slot = disk.slot.as_ref();
+    slot.map_or_else(String::new, |slot| {
+        format!(" at {}:{}", slot.controller, slot.unit)
+    })
+}
+
+/// Where the disks of a pair are attached, where that differs.
+fn attached(disk: &DiskInfo, other: &DiskInfo) -> String {
+    match (&disk.slot, &other.slot) {
+        (Some(ours), Some(theirs)) if ours != theirs => format!(
+            ",{} on the replica and{} on production",
+            at(disk),
+            at(other)
+        ),
+        (Some(_), Some(_)) => format!(",{}", at(disk)),
+        (None, _) | (_, None) => String::new(),
+    }
 }
 
 /// Two sizes in units, or in bytes where they would read the same.

@@ -4,13 +4,16 @@
 
 mod drift;
 mod layout;
+pub(crate) mod pairing;
+pub(crate) mod target;
 
 use std::collections::BTreeMap;
 
 use model::{
-    ByteCount, DiskPair, LayoutKind, PowerState, ReplicaId, SiteId, VmInfo, VmRef, view::SummaryVm,
+    ByteCount, Destination, LayoutKind, PowerState, ReplicaId, SiteId, VmInfo, VmRef,
+    view::SummaryVm,
 };
-use store::{ReplicaRow, SessionDisk};
+use store::{DraftBody, ReplicaRow, SessionDisk};
 
 use crate::estate::Estate;
 
@@ -32,21 +35,30 @@ pub(crate) struct Target {
 }
 
 /// Checks the chosen VMs, each by itself and then together.
-pub(crate) fn check(estate: &Estate, chosen: &[ReplicaId]) -> Vec<Checked> {
-    let mut all: Vec<Checked> = chosen.iter().map(|id| check_one(estate, id)).collect();
+pub(crate) fn check(estate: &Estate, body: &DraftBody) -> Vec<Checked> {
+    let chosen = body.chosen.iter();
+    let mut all: Vec<Checked> = chosen.map(|id| check_one(estate, body, id)).collect();
     check_space(estate, &mut all);
     check_shared_targets(&mut all);
     all
 }
 
-fn check_one(estate: &Estate, id: &ReplicaId) -> Checked {
+fn check_one(estate: &Estate, body: &DraftBody, id: &ReplicaId) -> Checked {
     let Some(replica) = estate.replica(id) else {
         return Checked {
             view: gone(id),
             target: None,
         };
     };
-    let production = estate.production_of(replica);
+    let production = match body.destination {
+        None | Some(Destination::OriginalVm | Destination::SpecifiedLocation) => {
+            estate.production_of(replica)
+        }
+        Some(Destination::RecoveredVm) => match body.targets.get(id) {
+            Some(vm) => vm,
+            None => return without_target(estate, replica),
+        },
+    };
     let mut view = SummaryVm {
         name: estate.vm_name(&replica.vm),
         route: estate.route(&replica.vm, production),
@@ -59,7 +71,17 @@ fn check_one(estate: &Estate, id: &ReplicaId) -> Checked {
     };
     let mut pairs = Vec::new();
     match (estate.vm(&replica.vm), estate.vm(production)) {
-        (Some(from), Some(to)) => pairs = compare(&mut view, from, to, &replica.disk_pairs),
+        (Some(from), Some(to)) if body.destination == Some(Destination::RecoveredVm) => {
+            pairs = compare(&mut view, from, to, &pairing::by_layout(from, to));
+            let why_not = target::why_not(estate, replica, to);
+            // The comparison says who holds it, too.
+            let new = why_not.filter(|why| !view.blocked.contains(why));
+            view.blocked.extend(new);
+        }
+        (Some(from), Some(to)) => {
+            let found = pairing::recorded(from, to, &replica.disk_pairs);
+            pairs = compare(&mut view, from, to, &found);
+        }
         (None, _) => view.blocked.push(format!(
             "The replica VM {} cannot be found at {}. Check it at its platform.",
             replica.vm.platform_id,
@@ -67,7 +89,7 @@ fn check_one(estate: &Estate, id: &ReplicaId) -> Checked {
         )),
         (Some(_), None) => view.blocked.push(format!(
             "The production VM {} cannot be found at {}. Restore it by other means first.",
-            estate.production_name(replica),
+            name_of(estate, replica, production),
             estate.site_name(&production.site)
         )),
     }
@@ -81,6 +103,16 @@ fn check_one(estate: &Estate, id: &ReplicaId) -> Checked {
         view,
         target: Some(target),
     }
+}
+
+/// A replica for which no VM to return to was chosen yet.
+fn without_target(estate: &Estate, replica: &ReplicaRow) -> Checked {
+    let view = SummaryVm {
+        name: estate.vm_name(&replica.vm),
+        blocked: vec!["No VM to return to is chosen. Choose one at Target VM.".to_owned()],
+        ..gone(&replica.id)
+    };
+    Checked { view, target: None }
 }
 
 /// What is shown of a replica that is no longer there.
@@ -97,6 +129,14 @@ fn gone(id: &ReplicaId) -> SummaryVm {
         warnings: Vec::new(),
         blocked: vec!["This replica is no longer there. Choose others.".to_owned()],
     }
+}
+
+/// The name of a VM that is returned to, also when it cannot be found.
+fn name_of(estate: &Estate, replica: &ReplicaRow, vm: &VmRef) -> String {
+    if vm == estate.production_of(replica) {
+        return estate.production_name(replica);
+    }
+    estate.vm_name(vm)
 }
 
 /// Why the replica's state does not allow a failback.
@@ -125,9 +165,9 @@ fn compare(
     view: &mut SummaryVm,
     from: &VmInfo,
     to: &VmInfo,
-    recorded: &[DiskPair],
+    pairs: &[Option<usize>],
 ) -> Vec<SessionDisk> {
-    let layout = layout::check(from, to, recorded);
+    let layout = layout::check(from, to, pairs);
     view.drift = drift::between(from, to, &layout.only_on_replica);
     view.to_read = layout.to_read;
     view.undo_space = layout.undo_space;

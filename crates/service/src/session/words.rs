@@ -2,7 +2,7 @@
 //! what each operation will do to which VM.
 
 use failback::State;
-use model::{CancelKind, Operation, Outcome, PowerState};
+use model::{CancelKind, Destination, Operation, Outcome, PowerState};
 
 use super::Work;
 use crate::estate::{Estate, production_is_authoritative};
@@ -133,10 +133,7 @@ impl Names {
                 "Changes when {replica} is shut down and {production} takes over. Nothing else \
                  changes."
             ),
-            Operation::Commit => format!(
-                "{production} is accepted for good: its content from before the failback goes, \
-                 and undo is no longer possible. {replica} stays off and is kept up to date again."
-            ),
+            Operation::Commit => self.commit(work),
             Operation::Undo => self.undo(work),
             Operation::Cancel => self.cancel(work),
             Operation::Retry => match &work.session.attention {
@@ -148,6 +145,26 @@ impl Names {
             },
             Operation::SetLimit => format!(
                 "Transfers to {production} use at most this many MiB per second; 0 is unlimited."
+            ),
+        }
+    }
+
+    fn commit(&self, work: &Work) -> String {
+        let (replica, production) = (&self.replica, &self.production);
+        let end = format!("{replica} stays off and is kept up to date again.");
+        let jobs = format!("Every job that named the original VM names {production} from then on.");
+        match work.row.destination {
+            Destination::OriginalVm => format!(
+                "{production} is accepted for good: its content from before the failback goes, \
+                 and undo is no longer possible. {end}"
+            ),
+            Destination::RecoveredVm => format!(
+                "{production} is accepted for good in place of the original VM: its content from \
+                 before the failback goes, and undo is no longer possible. {jobs} {end}"
+            ),
+            Destination::SpecifiedLocation => format!(
+                "{production} is accepted for good in place of the original VM, and undo is no \
+                 longer possible. {jobs} {end}"
             ),
         }
     }
@@ -175,6 +192,9 @@ impl Names {
 
     fn undo(&self, work: &Work) -> String {
         let (replica, production) = (&self.replica, &self.production);
+        if work.row.destination == Destination::SpecifiedLocation {
+            return self.undo_of_created(work);
+        }
         if matches!(work.session.state, State::Failback { .. }) {
             return format!(
                 "{production} will be powered off and gets its content from before the failback \
@@ -194,12 +214,39 @@ impl Names {
         )
     }
 
+    /// The VM was made by the session, so undo takes it away.
+    fn undo_of_created(&self, work: &Work) -> String {
+        let (replica, production) = (&self.replica, &self.production);
+        match work.session.state {
+            State::Failback { .. } | State::Switching { .. } => format!(
+                "{production}, which this session made, is powered off and removed; everything \
+                 written to it since the switchover is lost. {replica} returns to the moment of \
+                 the switchover and is powered on."
+            ),
+            State::Synchronizing { .. }
+            | State::ReadyToSwitch { .. }
+            | State::Committing { .. }
+            | State::Undoing { .. }
+            | State::Cancelling { .. }
+            | State::Ended { .. } => format!(
+                "{replica} keeps running untouched. {production}, which this session made, is \
+                 removed."
+            ),
+        }
+    }
+
     fn cancel(&self, work: &Work) -> String {
         let (replica, production) = (&self.replica, &self.production);
         if matches!(work.session.state, State::Switching { .. }) {
             return format!(
                 "The switchover is taken back: what it wrote to {production} is dropped, \
                  {replica} is powered on again, and the session waits for your command."
+            );
+        }
+        if work.row.destination == Destination::SpecifiedLocation {
+            return format!(
+                "Transfers stop at once. {production}, which this session made, is removed. \
+                 {replica} keeps running."
             );
         }
         let although = if work.session.production_was_on == Some(true) {

@@ -194,7 +194,7 @@ pub(super) fn scheduled(at: &str, zone: &str) -> ModeInput {
     }
 }
 
-pub(super) fn disk(key: &str, gib: u64) -> DiskInfo {
+pub(crate) fn disk(key: &str, gib: u64) -> DiskInfo {
     DiskInfo {
         key: DiskKey::new(key),
         name: key.to_owned(),
@@ -207,13 +207,25 @@ pub(super) fn disk(key: &str, gib: u64) -> DiskInfo {
     }
 }
 
-fn vm(site: &str, id: &str, name: &str, power: PowerState, disks: Vec<DiskInfo>) -> VmInfo {
+/// A VM of which only the disks matter.
+pub(crate) fn vm_with(disks: Vec<DiskInfo>) -> VmInfo {
+    vm("site", "vm", "vm", PowerState::Off, disks)
+}
+
+pub(super) fn vm(
+    site: &str,
+    id: &str,
+    name: &str,
+    power: PowerState,
+    disks: Vec<DiskInfo>,
+) -> VmInfo {
     VmInfo {
         vm: VmRef {
             site: SiteId::new(site),
             platform_id: id.to_owned(),
         },
         name: name.to_owned(),
+        identity: None,
         power,
         cpus: 2,
         memory: ByteCount(4 * GIB),

@@ -10,3 +10,6 @@ mod preflight;
 mod session_act;
 mod session_view;
 mod start;
+mod targets;
+
+pub(crate) use fixture::{disk, vm_with};

@@ -1,7 +1,8 @@
 //! The wizard's ways and words as tables.
 
 use model::{
-    Allowed, BatchId, Destination, PowerState, SessionId, Timestamp, VisibleState,
+    Allowed, BatchId, LayoutFinding, LayoutKind, PowerState, SessionId, SiteId, Timestamp,
+    VisibleState,
     view::{DryRunVm, ModeInput},
 };
 
@@ -45,7 +46,8 @@ fn draft(complete: [bool; 4]) -> DraftView {
     DraftView {
         id: DraftId::new("d-1"),
         now: Timestamp(0),
-        steps: ORDER.into_iter().zip(complete).collect(),
+        steps: WizardStep::of(None).iter().copied().zip(complete).collect(),
+        targets: Vec::new(),
         replicas: replicas(),
         chosen: vec![ReplicaId::new("r-web-02"), ReplicaId::new("r-web-01")],
         destinations: Vec::new(),
@@ -84,30 +86,100 @@ fn measured(to_send: u64, error: Option<&str>) -> DryRunVm {
 
 #[test]
 fn steps_lead_forward_and_back_and_stay_at_the_ends() {
-    for (step, before, after) in [
-        (
-            WizardStep::Replica,
-            WizardStep::Replica,
-            WizardStep::Destination,
-        ),
-        (
-            WizardStep::Destination,
-            WizardStep::Replica,
-            WizardStep::FailbackMode,
-        ),
-        (
-            WizardStep::FailbackMode,
-            WizardStep::Destination,
-            WizardStep::Summary,
-        ),
-        (
-            WizardStep::Summary,
-            WizardStep::FailbackMode,
-            WizardStep::Summary,
-        ),
+    for destination in [
+        None,
+        Some(Destination::OriginalVm),
+        Some(Destination::RecoveredVm),
+        Some(Destination::SpecifiedLocation),
     ] {
-        assert_eq!((step_before(step), step_after(step)), (before, after));
+        let steps = WizardStep::of(destination);
+        assert_eq!(step_before(destination, steps[0]), steps[0]);
+        for pair in steps.windows(2) {
+            assert_eq!(step_after(destination, pair[0]), pair[1]);
+            assert_eq!(step_before(destination, pair[1]), pair[0]);
+        }
+        let last = steps[steps.len() - 1];
+        assert_eq!(step_after(destination, last), last);
     }
+}
+
+#[test]
+fn a_step_that_no_longer_applies_leads_to_one_that_does() {
+    let original = Some(Destination::OriginalVm);
+    let step = WizardStep::TargetVm;
+    assert_eq!(step_after(original, step), WizardStep::FailbackMode);
+    assert_eq!(step_before(original, step), WizardStep::Destination);
+}
+
+#[test]
+fn every_step_has_an_address_of_its_own() {
+    for step in WizardStep::ALL {
+        assert_eq!(WizardStep::from_slug(step.slug()), Some(step));
+        assert!(question(step).ends_with('?'));
+    }
+}
+
+fn candidate(id: &str, matched: &str, why_not: Option<&str>) -> TargetCandidate {
+    TargetCandidate {
+        vm: vm(id),
+        label: format!("{id} at Hamburg"),
+        matched: matched.to_owned(),
+        why_not: why_not.map(str::to_owned),
+        layout: vec![LayoutFinding {
+            disk: "system".to_owned(),
+            kind: LayoutKind::Fits,
+            what: "2 GiB on both sides.".to_owned(),
+        }],
+    }
+}
+
+fn vm(id: &str) -> VmRef {
+    VmRef {
+        site: SiteId::new("production"),
+        platform_id: id.to_owned(),
+    }
+}
+
+#[test]
+fn a_row_of_target_vms_shows_the_proposal_until_one_is_chosen() {
+    let mut row = TargetRow {
+        replica: ReplicaId::new("r-web-01"),
+        name: "web-01-replica".to_owned(),
+        chosen: None,
+        suggested: Some(vm("restored")),
+        candidates: vec![
+            candidate("restored", "identity, name and disk layout", None),
+            candidate("drill", "name", Some("drill runs.")),
+            candidate("other", "", None),
+        ],
+        blocked: Vec::new(),
+    };
+    let words: Vec<_> = row
+        .candidates
+        .iter()
+        .map(|it| candidate_words(&row, it))
+        .collect();
+    assert_eq!(
+        words,
+        [
+            "restored at Hamburg, proposed: same identity, name and disk layout",
+            "drill at Hamburg, not possible",
+            "other at Hamburg",
+        ]
+    );
+    assert_eq!(refused_candidates(&row), ["drill runs."]);
+    assert_eq!(picked(&row), Some(&vm("restored")));
+    row.chosen = Some(vm("other"));
+    assert_eq!(picked(&row), Some(&vm("other")));
+    let mut draft = draft([true; 4]);
+    draft.targets = vec![
+        row.clone(),
+        TargetRow {
+            chosen: None,
+            ..row
+        },
+    ];
+    assert_eq!(targets_words(&draft), "1 of 2 chosen");
 }
 
 #[test]

@@ -77,7 +77,7 @@ fn times(now_micros: i64) -> Times {
     }
 }
 
-fn original_ref(pair: &Pair) -> VmRef {
+pub(super) fn original_ref(pair: &Pair) -> VmRef {
     VmRef {
         site: SiteId::new(PRODUCTION),
         platform_id: pair.name.to_owned(),
@@ -107,7 +107,7 @@ fn point_name(times: &Times) -> PointName {
     )
 }
 
-fn base_name(plan: &DiskPlan) -> String {
+pub(super) fn base_name(plan: &DiskPlan) -> String {
     let end = match plan.format {
         DiskFormat::Raw => "raw",
         DiskFormat::Qcow2 => "qcow2",
@@ -120,7 +120,7 @@ fn layer_name(plan: &DiskPlan) -> String {
 }
 
 /// The seed of a disk's content at a stage.
-fn disk_seed(pair: &Pair, plan: &DiskPlan, stage: &str) -> u64 {
+pub(super) fn disk_seed(pair: &Pair, plan: &DiskPlan, stage: &str) -> u64 {
     seed(stage, &format!("{}/{}", pair.name, plan.name))
 }
 
@@ -157,7 +157,7 @@ fn original_disk(
     .map_err(|source| meta::io_error("put files on", &path, source))
 }
 
-fn create_base(
+pub(super) fn create_base(
     vm: &VmRef,
     path: &Path,
     format: DiskFormat,
@@ -174,7 +174,7 @@ fn create_base(
     })
 }
 
-fn open(
+pub(super) fn open(
     vm: &VmRef,
     path: &Path,
     format: DiskFormat,
@@ -269,7 +269,7 @@ fn layer(
     .map_err(|source| meta::io_error("put files on", &path, source))
 }
 
-fn sync_directory(dir: &Path) -> Result<(), PlatformError> {
+pub(super) fn sync_directory(dir: &Path) -> Result<(), PlatformError> {
     let sync = || -> io::Result<()> { fs::File::open(dir)?.sync_all() };
     sync().map_err(|source| meta::io_error("sync", dir, source))
 }
@@ -281,10 +281,11 @@ fn replica_size_mib(pair: &Pair, plan: &DiskPlan, index: usize) -> u64 {
     }
 }
 
-fn original_file(pair: &Pair, vm: VmRef) -> VmFile {
+pub(super) fn original_file(pair: &Pair, vm: VmRef) -> VmFile {
     VmFile {
         version: 1,
         name: vm.platform_id.clone(),
+        identity: Some(stable_id("VM", pair.name)),
         vm,
         cpus: pair.cpus,
         memory: ByteCount(pair.memory_mib * MIB),
@@ -373,7 +374,7 @@ fn replica_disk_files(pair: &Pair, owner: &str) -> Vec<DiskFile> {
         .collect()
 }
 
-fn disk_file(pair: &Pair, plan: &DiskPlan, size_mib: u64, unit: u32) -> DiskFile {
+pub(super) fn disk_file(pair: &Pair, plan: &DiskPlan, size_mib: u64, unit: u32) -> DiskFile {
     DiskFile {
         key: DiskKey::new(format!("{}-{}", pair.name, plan.name)),
         name: plan.name.to_owned(),

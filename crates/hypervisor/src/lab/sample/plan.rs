@@ -42,7 +42,33 @@ pub(super) struct Pair {
     /// The original was started again and writes.
     pub(super) production_on: bool,
     pub(super) replica: ReplicaPlan,
+    /// VMs that the original was restored as, at its own site.
+    pub(super) recovered: &'static [RecoveredPlan],
 }
+
+/// The original, restored by other means.
+#[derive(Clone)]
+pub(super) struct RecoveredPlan {
+    /// What its name adds to the original's.
+    pub(super) suffix: &'static str,
+    /// It runs.
+    pub(super) on: bool,
+    /// Its last disk has this size.
+    pub(super) other_size_mib: Option<u64>,
+}
+
+/// Restored with the same layout, and off.
+const RESTORED: RecoveredPlan = RecoveredPlan {
+    suffix: "restored",
+    on: false,
+    other_size_mib: None,
+};
+/// Restored for a drill, and running.
+const DRILL: RecoveredPlan = RecoveredPlan {
+    suffix: "drill",
+    on: true,
+    ..RESTORED
+};
 
 /// How a replica differs from a copy.
 #[derive(Clone)]
@@ -112,6 +138,7 @@ fn pair(name: &'static str, disks: Vec<DiskPlan>) -> Pair {
         disks,
         production_on: false,
         replica: FAILED_OVER,
+        recovered: &[],
     }
 }
 
@@ -125,6 +152,7 @@ pub(super) fn sample() -> Plan {
 fn web() -> Pair {
     Pair {
         tags: &["web", "tier 1"],
+        recovered: &[RESTORED],
         ..pair("web-01", vec![raw("system", 1_024, 49_152, 20_480)])
     }
 }
@@ -138,6 +166,7 @@ fn db() -> Pair {
         cpus: 8,
         memory_mib: 32_768,
         tags: &["database", "tier 1"],
+        recovered: &[RESTORED],
         ..pair("db-01", disks)
     }
 }
@@ -147,6 +176,7 @@ fn mail() -> Pair {
         cpus: 4,
         memory_mib: 16_384,
         tags: &["mail", "tier 2"],
+        recovered: &[DRILL],
         production_on: true,
         ..pair("mail-01", vec![raw("system", 512, 40_960, 36_864)])
     }
@@ -175,6 +205,11 @@ fn app() -> Pair {
         cpus: 4,
         memory_mib: 8_192,
         tags: &["application", "tier 1"],
+        // Its data disk was restored to a larger one.
+        recovered: &[RecoveredPlan {
+            other_size_mib: Some(384),
+            ..RESTORED
+        }],
         replica: ReplicaPlan {
             reconfigured: Some(added),
             ..FAILED_OVER
@@ -226,9 +261,20 @@ pub(super) fn tiny() -> Plan {
     ];
     Plan {
         pairs: vec![
-            pair("tiny-a", vec![raw("system", 24, 3_072, 1_536)]),
-            pair("tiny-b", two),
             Pair {
+                recovered: &[RESTORED],
+                ..pair("tiny-a", vec![raw("system", 24, 3_072, 1_536)])
+            },
+            Pair {
+                recovered: &[RESTORED, DRILL],
+                ..pair("tiny-b", two)
+            },
+            Pair {
+                // Its disk was restored to a larger one.
+                recovered: &[RecoveredPlan {
+                    other_size_mib: Some(32),
+                    ..RESTORED
+                }],
                 production_on: true,
                 replica: deaf,
                 ..pair("tiny-c", vec![raw("system", 24, 3_072, 1_536)])
