@@ -12,6 +12,8 @@ const program = process.env.LANDFALL_BIN ?? resolve(import.meta.dirname, "../../
 export interface Choices {
   mode?: "Auto" | "Manual";
   powerOn?: boolean;
+  /** To the VM that the original was restored as, in place of the original. */
+  recovered?: boolean;
 }
 
 /** From the start page to the summary of one VM. */
@@ -19,7 +21,12 @@ export async function toSummary(page: Page, vm: string, choices: Choices = {}): 
   await page.getByRole("row", { name: vm }).getByRole("button", { name: "Fail back" }).click();
   await expect(page).toHaveURL(/\/failback\/.*\/replica/);
   await next(page, "destination");
-  await page.getByRole("radio", { name: /original VM/i }).first().check();
+  if (choices.recovered) {
+    await page.getByRole("radio", { name: /^Recovered VM/ }).check();
+    await next(page, "target");
+  } else {
+    await page.getByRole("radio", { name: /original VM/i }).first().check();
+  }
   await next(page, "mode");
   await page.getByRole("radio", { name: choices.mode ?? "Manual" }).check();
   await next(page, "summary");
@@ -35,7 +42,7 @@ export async function failBack(page: Page, vm: string, choices: Choices = {}): P
   return page.url().split("/").pop() ?? "";
 }
 
-async function next(page: Page, slug: string): Promise<void> {
+export async function next(page: Page, slug: string): Promise<void> {
   await page.getByRole("button", { name: "Next" }).click();
   await expect(page).toHaveURL(new RegExp(`/failback/.*/${slug}`));
 }

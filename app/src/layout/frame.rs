@@ -26,6 +26,7 @@ pub(super) fn Frame(children: Children) -> impl IntoView {
                 <nav aria-label="Places">
                     <ul>
                         <Place href="/" title="Failback"/>
+                        <Place href="/jobs" title="Jobs"/>
                         <Place href="/lab" title="Lab"/>
                     </ul>
                 </nav>
@@ -41,14 +42,17 @@ pub(super) fn Frame(children: Children) -> impl IntoView {
 #[component]
 fn Place(href: &'static str, title: &'static str) -> impl IntoView {
     let path = use_location().pathname;
-    // Wizard and sessions belong to the place Failback.
-    let here = move || {
-        let in_lab = path.with(|path| path.starts_with("/lab"));
-        (in_lab == (href == "/lab")).then_some("page")
-    };
+    let here = move || (path.with(|path| place_of(path)) == href).then_some("page");
     view! {
         <li><a href=href aria-current=here>{title}</a></li>
     }
+}
+
+/// The place that an address belongs to: wizard and sessions are part of Failback.
+fn place_of(path: &str) -> &'static str {
+    let places = ["/jobs", "/lab"];
+    let found = places.into_iter().find(|place| path.starts_with(place));
+    found.unwrap_or("/")
 }
 
 #[component]

@@ -21,6 +21,7 @@ use wasm_bindgen::JsCast as _;
 use crate::pages::{
     NotFound,
     failback::{FailbackWizard, NewFailback},
+    jobs::JobsPage,
     lab::LabPage,
     session::SessionPage,
     start::StartPage,
@@ -44,6 +45,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/failback/new") view=|| view! { <NewFailback/> }.erase() ssr=SsrMode::Async/>
                     <Route path=path!("/failback/:draft/:step") view=|| view! { <FailbackWizard/> }.erase() ssr=SsrMode::Async/>
                     <Route path=path!("/sessions/:id") view=|| view! { <SessionPage/> }.erase() ssr=SsrMode::Async/>
+                    <Route path=path!("/jobs") view=|| view! { <JobsPage/> }.erase() ssr=SsrMode::Async/>
                     <Route path=path!("/lab") view=|| view! { <LabPage/> }.erase() ssr=SsrMode::Async/>
                 </Routes>
             </Frame>

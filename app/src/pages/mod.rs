@@ -1,6 +1,7 @@
 //! One folder per feature, in the words of the product.
 
 pub mod failback;
+pub mod jobs;
 pub mod lab;
 mod not_found;
 pub mod session;

@@ -12,6 +12,7 @@ mod actor;
 mod draft;
 mod estate;
 mod intent;
+mod jobs;
 mod lab;
 mod live;
 mod mode;

@@ -7,7 +7,7 @@ mod wizard;
 pub use session::{
     ActionRequest, DiskView, EffectView, LogLine, ProgressView, SessionSummary, SessionView,
 };
-pub use start::{LabView, ReplicaView, SiteView, StartView};
+pub use start::{JobView, JobsView, LabView, ReplicaView, SiteView, StartView};
 pub use wizard::{
     DestinationOption, DraftView, DryRunView, DryRunVm, FinishReply, ModeInput, SummaryVm,
     TargetCandidate, TargetInput, TargetRow, WizardStep,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SessionSummary;
 use crate::{
-    Allowed, ByteCount, PowerState, ReplicaId, RestorePoint, SessionId, SiteId, SiteRole,
+    Allowed, ByteCount, JobId, PowerState, ReplicaId, RestorePoint, SessionId, SiteId, SiteRole,
     Timestamp, VisibleState,
 };
 
@@ -64,6 +64,26 @@ pub struct ReplicaView {
     pub needs_attention: bool,
     /// What may be done now, and why not.
     pub operations: Vec<Allowed>,
+}
+
+/// A job, and the VMs that it names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobView {
+    /// Its id.
+    pub id: JobId,
+    /// What operators call it.
+    pub name: String,
+    /// Whether it is held as a whole.
+    pub held: bool,
+    /// The VMs that it names, with their sites, in words.
+    pub vms: Vec<String>,
+}
+
+/// The jobs of all sites.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobsView {
+    /// Each once, by name.
+    pub jobs: Vec<JobView>,
 }
 
 /// The start page.

@@ -4,6 +4,7 @@ mod draft;
 mod dry_run;
 mod finish;
 mod fixture;
+mod jobs;
 mod lab;
 mod mode;
 mod preflight;
