@@ -4,7 +4,10 @@ use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand, ValueEnum};
-use hypervisor::lab::{Lab, LabSettings, Scale, Verdict, verify};
+use hypervisor::{
+    Platform as _,
+    lab::{Lab, LabSettings, Scale, Verdict, verify},
+};
 
 /// What to do with the lab.
 #[derive(Debug, Subcommand)]
@@ -68,12 +71,12 @@ pub fn run(command: LabCommand) -> anyhow::Result<ExitCode> {
 
 fn reset(args: &ResetArgs) -> anyhow::Result<()> {
     let database = args.data_dir.join("landfall.db");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("start the async runtime")?;
     if database.exists() {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .context("start the async runtime")?
-            .block_on(refuse_when_at_work(&database))?;
+        runtime.block_on(refuse_when_at_work(&database))?;
     }
     std::fs::create_dir_all(&args.data_dir)
         .with_context(|| format!("make {}", args.data_dir.display()))?;
@@ -83,6 +86,9 @@ fn reset(args: &ResetArgs) -> anyhow::Result<()> {
     };
     let lab = Lab::open(&args.data_dir, settings)?;
     lab.reset(args.scale.into())?;
+    if database.exists() {
+        runtime.block_on(forget_pointers(&database, &lab))?;
+    }
     lab.shutdown();
     say(&format!(
         "The lab in {} is as it was at the beginning.",
@@ -102,6 +108,26 @@ async fn refuse_when_at_work(database: &std::path::Path) -> anyhow::Result<()> {
             session.vm_name
         );
     }
+    Ok(())
+}
+
+/// What took the place of an original VM went with the old lab.
+async fn forget_pointers(database: &std::path::Path, lab: &Lab) -> anyhow::Result<()> {
+    let store = store::Store::open_path(database).await?;
+    for site in lab.sites() {
+        for replica in lab.inventory(&site)?.replicas {
+            if store
+                .protected_vm_fetch(&replica.protected)
+                .await?
+                .is_some()
+            {
+                store
+                    .protected_vm_set_production(&replica.protected, &replica.original)
+                    .await?;
+            }
+        }
+    }
+    store.close().await;
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Adapter, ByteCount, ClusterId, DatastoreId, DiskFormat, DiskKey, Firmware, FolderId, HostId,
-    NetworkId, PolicyId, PoolId, VmRef,
+    NetworkId, PolicyId, PoolId, SessionId, SiteId, VmRef,
 };
 
 /// The oldest virtual hardware whose disk types can be chosen.
@@ -225,7 +225,7 @@ pub struct NewAdapter {
 /// A VM to be made from a replica's configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewVm {
-    /// The VM to be made. Its platform id is made from the session's, so that a restart finds it.
+    /// The VM to be made, as [`NewVm::made_by`] names it.
     pub vm: VmRef,
     /// What operators will call it.
     pub name: String,
@@ -255,6 +255,17 @@ pub struct NewVm {
     pub hardware_version: Option<u32>,
     /// Record which ranges are written.
     pub change_tracking: bool,
+}
+
+impl NewVm {
+    /// The VM that a session makes at a site: named by the session, so that a restart finds it.
+    #[must_use]
+    pub fn made_by(session: &SessionId, site: SiteId) -> VmRef {
+        VmRef {
+            site,
+            platform_id: format!("landfall-{session}"),
+        }
+    }
 }
 
 /// What an operator chose for a session beyond what its machine knows; the effects need it.

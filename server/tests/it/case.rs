@@ -2,18 +2,22 @@
 
 use std::{
     fs,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
 };
 
 use model::{
-    VisibleState,
+    DiskType, VisibleState,
     view::{ReplicaView, SessionView},
 };
 use tempfile::TempDir;
 
-use crate::console::{Console, empty_site, location, until};
+use crate::{
+    console::{Console, empty_site, location, until},
+    created,
+};
 
 /// How long anything may take.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
@@ -25,6 +29,8 @@ pub(crate) enum Way {
     Original,
     /// To the VM that the original was restored as.
     Recovered,
+    /// To a VM that the session makes, with thin disks.
+    Specified,
 }
 
 /// A data directory, and the consoles that come and go over it.
@@ -38,12 +44,7 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// A VM of the tiny lab.
-    pub(crate) fn new(vm: &'static str) -> Self {
-        Self::of(vm, "tiny")
-    }
-
-    /// A VM of the tiny lab that returns elsewhere.
+    /// A VM of the tiny lab, and where it returns to.
     pub(crate) fn by(way: Way, vm: &'static str) -> Self {
         Self {
             way,
@@ -88,6 +89,10 @@ impl Case {
     /// Goes through the wizard and presses Finish; the session's id.
     pub(crate) fn finish(&self, console: &Console, mode: &str) -> String {
         let replica = until("the replica", LIMIT, || self.replica(console));
+        if self.way == Way::Specified {
+            created::record(&self.data(), self.vm, &replica.id, DiskType::AsSource);
+            return String::new();
+        }
         let created = console
             .post(
                 "/api/console/draft/create",
@@ -103,7 +108,7 @@ impl Case {
                 "destination",
                 vec![("destination", "original_vm"), ("press", "next")],
             ),
-            Way::Recovered => (
+            Way::Recovered | Way::Specified => (
                 "destination",
                 vec![("destination", "recovered_vm"), ("press", "next")],
             ),
@@ -186,11 +191,46 @@ impl Case {
         assert!(status.success() && err.is_empty(), "{status}: {out}{err}");
     }
 
+    /// Virtual bytes of the production VM's disks, and bytes that their images take.
+    pub(crate) fn production_space(&self) -> (u64, u64) {
+        let vm = self.data().join("lab/production").join(self.production());
+        let text = fs::read_to_string(vm.join("vm.json")).expect("described");
+        let described: serde_json::Value = serde_json::from_str(&text).expect("json");
+        let disks = described["disks"].as_array().expect("disks").iter();
+        disks.fold((0, 0), |(size, taken), disk| {
+            let base = vm.join(disk["base"].as_str().expect("an image"));
+            let blocks = fs::metadata(base).expect("there").blocks();
+            (
+                size + disk["size"].as_u64().expect("a size"),
+                taken + blocks * 512,
+            )
+        })
+    }
+
+    /// Makes the lab anew from the command line.
+    pub(crate) fn reset(&self) {
+        let out = Command::new(env!("CARGO_BIN_EXE_landfall"))
+            .args(["lab", "reset", "--scale", self.scale, "--data-dir"])
+            .arg(self.data())
+            .output()
+            .expect("it runs");
+        assert!(out.status.success(), "{out:?}");
+    }
+
     /// The platform's id of the VM that it returns to.
     pub(crate) fn production(&self) -> String {
         match self.way {
             Way::Original => self.vm.to_owned(),
             Way::Recovered => format!("{}-restored", self.vm),
+            Way::Specified => created::platform_id(),
+        }
+    }
+
+    /// What operators call it.
+    pub(crate) fn production_name(&self) -> String {
+        match self.way {
+            Way::Original | Way::Recovered => self.production(),
+            Way::Specified => created::name(self.vm),
         }
     }
 
@@ -230,6 +270,9 @@ impl Case {
     /// What disks hold without their newest `above` layers.
     fn content_of(&self, site: &str, vm: &str, above: usize) -> Vec<Vec<u8>> {
         let vm = self.data().join("lab").join(site).join(vm);
+        if !vm.exists() {
+            return Vec::new();
+        }
         let text = fs::read_to_string(vm.join("vm.json")).expect("described");
         let described: serde_json::Value = serde_json::from_str(&text).expect("json");
         let disks = described["disks"].as_array().expect("disks").clone();

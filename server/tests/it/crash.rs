@@ -12,14 +12,15 @@ use crate::{
 const fn to_failback(way: Way) -> u32 {
     match way {
         Way::Original => 19,
-        Way::Recovered => 20,
+        // Making the VM takes the place of the pre-failback snapshot.
+        Way::Recovered | Way::Specified => 20,
     }
 }
 
 /// Effects of undo after the switchover; the last but few records the original again.
 const fn of_undo(way: Way) -> u32 {
     match way {
-        Way::Original => 8,
+        Way::Original | Way::Specified => 8,
         Way::Recovered => 9,
     }
 }
@@ -27,7 +28,7 @@ const fn of_undo(way: Way) -> u32 {
 /// Effects of commit; one repoints jobs.
 const fn of_commit(way: Way) -> u32 {
     match way {
-        Way::Original => 3,
+        Way::Original | Way::Specified => 3,
         Way::Recovered => 4,
     }
 }
@@ -82,6 +83,20 @@ fn killed_after_any_effect_on_the_way_to_a_recovered_vm_it_ends_equal() {
     }
 }
 
+#[test]
+fn killed_before_any_effect_on_the_way_to_a_new_vm_it_ends_equal() {
+    for number in 1..=to_failback(Way::Specified) {
+        killed_on_the_way(Way::Specified, "tiny-a", &format!("begun:{number}"));
+    }
+}
+
+#[test]
+fn killed_after_any_effect_on_the_way_to_a_new_vm_it_ends_equal() {
+    for number in 1..=to_failback(Way::Specified) {
+        killed_on_the_way(Way::Specified, "tiny-b", &format!("performed:{number}"));
+    }
+}
+
 /// Both sides' content, disk by disk.
 struct Before {
     production: Vec<Vec<u8>>,
@@ -128,6 +143,11 @@ fn killed_at_any_effect_of_undo_both_sides_are_as_before() {
 #[test]
 fn killed_at_any_effect_of_undo_the_recovered_vm_and_the_original_are_as_before() {
     undone_whatever_happens(Way::Recovered, "tiny-a");
+}
+
+#[test]
+fn killed_at_any_effect_of_undo_the_new_vm_is_gone_and_the_original_as_before() {
+    undone_whatever_happens(Way::Specified, "tiny-b");
 }
 
 fn undone_whatever_happens(way: Way, vm: &'static str) {
@@ -185,6 +205,38 @@ fn killed_at_any_effect_of_commit_the_recovered_vm_has_the_originals_place_and_j
     committed_whatever_happens(Way::Recovered, "tiny-b");
 }
 
+#[test]
+fn killed_at_any_effect_of_commit_the_new_vm_has_the_originals_place_and_jobs() {
+    committed_whatever_happens(Way::Specified, "tiny-a");
+}
+
+#[test]
+fn a_lab_that_is_made_anew_forgets_what_took_an_originals_place() {
+    let case = Case::by(Way::Recovered, "tiny-a");
+    let console = case.start(None);
+    case.finish(&console, "auto");
+    let session = case.session(&console, "Failback", is_failback);
+    Case::act(&console, &session, "commit");
+    let named = |console: &Console, name: String| {
+        until("the name", LIMIT, || {
+            case.replica(console)
+                .filter(|replica| replica.production_name == name)
+        });
+    };
+    case.session(&console, "the end", |it| it.summary.outcome.is_some());
+    named(&console, case.production_name());
+    drop(console.post("/api/console/lab/reset", &[]));
+    named(&console, "tiny-a".to_owned());
+    // The same from the command line, without a console.
+    case.finish(&console, "auto");
+    let session = case.session(&console, "Failback", is_failback);
+    Case::act(&console, &session, "commit");
+    case.session(&console, "the end", |it| it.summary.outcome.is_some());
+    console.kill();
+    case.reset();
+    named(&case.start(None), "tiny-a".to_owned());
+}
+
 fn committed_whatever_happens(way: Way, vm: &'static str) {
     for number in 1..=of_commit(way) {
         for moment in ["begun", "performed"] {
@@ -198,7 +250,14 @@ fn committed_whatever_happens(way: Way, vm: &'static str) {
                 case.replica(&console)
                     .filter(|replica| replica.state == VisibleState::Ready)
             });
-            assert_eq!(replica.production_name, case.production());
+            assert_eq!(replica.production_name, case.production_name());
+            if way == Way::Specified {
+                let (size, taken) = case.production_space();
+                assert!(
+                    taken * 2 < size,
+                    "thin disks: {taken} of {size} bytes are taken"
+                );
+            }
             let follows = |name: &String| {
                 if name == vm {
                     case.production()

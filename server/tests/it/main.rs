@@ -4,6 +4,7 @@
 mod case;
 mod console;
 mod crash;
+mod created;
 mod digests;
 mod disk;
 mod export;

@@ -4,6 +4,7 @@
 //! overlays, its guests are threads; what a SIGKILL leaves is taken up at the next start.
 
 mod chain;
+mod create;
 mod guest;
 mod guestfs;
 mod jobs;
@@ -12,6 +13,7 @@ mod merge;
 mod meta;
 mod platform_impl;
 mod points;
+mod resources;
 mod runtime;
 mod sample;
 mod state;
@@ -76,7 +78,9 @@ struct Inner {
     data_dir: PathBuf,
     settings: LabSettings,
     estate: Mutex<EstateFile>,
-    vms: RwLock<BTreeMap<VmRef, Arc<VmCell>>>,
+    vms: RwLock<Vms>,
+    /// Held while a VM is made.
+    creation: Mutex<()>,
     _lock: LabLock,
 }
 
@@ -125,6 +129,7 @@ impl Lab {
                 settings,
                 estate: Mutex::new(estate),
                 vms: RwLock::new(vms),
+                creation: Mutex::default(),
                 _lock: lock,
             }),
         };
@@ -309,6 +314,12 @@ type Vms = BTreeMap<VmRef, Arc<VmCell>>;
 fn load(data_dir: &Path, settings: LabSettings) -> Result<(EstateFile, Vms), PlatformError> {
     let mut estate = meta::load_estate(data_dir)?;
     jobs::complete(&mut estate);
+    for site in &mut estate.sites {
+        create::remove_left_overs(&meta::lab_dir(data_dir).join(site.id.as_str()))?;
+        if site.resources == model::SiteResources::default() {
+            site.resources = resources::of(site.role);
+        }
+    }
     let mut vms = BTreeMap::new();
     for vm in vms_of(data_dir, &estate)? {
         let cell = VmCell::load(data_dir, &vm, settings)?;

@@ -2,14 +2,14 @@
 
 use disk::Locator;
 use model::{
-    ByteCount, DiskKey, DiskPair, EpochId, PointName, PowerState, ReplicaId, ReplicaState, SiteId,
-    TransportMode, VmInfo, VmRef,
+    ByteCount, DiskKey, DiskPair, EpochId, NewVm, PointName, PowerState, ReplicaId, ReplicaState,
+    SiteId, TransportMode, VmInfo, VmRef,
 };
 
 use super::{
     Lab, chain, guest, jobs,
     meta::{self, EstateFile, ReplicaFile, SiteFile, VmFile, io_error},
-    points, restore_point, state,
+    points, resources, restore_point, state,
 };
 use crate::{
     Capabilities, DiskAt, Frozen, Inventory, LayerName, Platform, PlatformError, Point, Ranges,
@@ -23,7 +23,7 @@ impl Platform for Lab {
             transport_modes: vec![TransportMode::DirectStorage],
             change_tracking: true,
             storage_policies: true,
-            creates_vms: false,
+            creates_vms: true,
             repoints_jobs: true,
             shutdown_timeout: self.inner.settings.shutdown_timeout,
         }
@@ -46,9 +46,11 @@ impl Platform for Lab {
             .iter()
             .map(|cell| cell.info())
             .filter(|info| is_at(info, site));
+        let (free, vms) = (free_space(self)?, here.collect::<Result<Vec<_>, _>>()?);
         Ok(Inventory {
-            free: free_space(self)?,
-            vms: here.collect::<Result<_, _>>()?,
+            resources: resources::measured(&found.resources, &vms, free),
+            free,
+            vms,
             ..records(&estate, found)
         })
     }
@@ -179,6 +181,18 @@ impl Platform for Lab {
             .map(|point| self.kept_point(&record, point))
             .transpose()?;
         self.update_replica(replica, |record| set_state(record, state, kept))
+    }
+
+    fn create_vm(&self, spec: &NewVm, owner: &str) -> Result<(), PlatformError> {
+        self.make_vm(spec, owner)
+    }
+
+    fn created_by(&self, vm: &VmRef) -> Result<Option<String>, PlatformError> {
+        self.maker(vm)
+    }
+
+    fn remove_vm(&self, vm: &VmRef, owner: &str) -> Result<(), PlatformError> {
+        self.unmake_vm(vm, owner)
     }
 
     fn repoint_jobs(

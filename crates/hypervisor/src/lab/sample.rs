@@ -113,7 +113,7 @@ fn estate(replicas: Vec<ReplicaFile>) -> EstateFile {
         id: SiteId::new(id),
         name: name.to_owned(),
         role,
-        resources: model::SiteResources::default(),
+        resources: super::resources::of(role),
     };
     let mut jobs: Vec<Job> = Keeper::ALL.into_iter().map(job).collect();
     jobs.push(backup(&replicas));

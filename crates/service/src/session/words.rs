@@ -76,7 +76,20 @@ impl Names {
     /// Until when undo is possible.
     pub(super) fn undo_until(&self, work: &Work) -> String {
         let production = &self.production;
+        let made = work.row.destination == Destination::SpecifiedLocation;
         match work.session.state {
+            State::Synchronizing { .. } if made => format!(
+                "Until the switchover begins, cancel removes {production}, which this session \
+                 made; after it, undo does, until you commit."
+            ),
+            State::Cancelling {
+                what: CancelKind::Synchronization,
+                ..
+            } if made => format!("Cancel is at work; {production} is removed."),
+            State::Ended {
+                outcome: Outcome::Undone | Outcome::Cancelled,
+                ..
+            } if made => format!("Nothing is left to undo: {production} was removed."),
             State::Synchronizing { .. } => format!(
                 "Until the switchover begins, cancel gives {production} its own content back; \
                  after it, undo does, until you commit."

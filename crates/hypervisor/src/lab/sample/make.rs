@@ -7,8 +7,9 @@ use std::{
 
 use disk::{Access, Locator};
 use model::{
-    Adapter, ByteCount, DiskFormat, DiskKey, EpochId, Placement, PointName, PowerState,
-    ProtectedVmId, ReplicaId, ReplicaState, RestorePoint, SiteId, Slot, Timestamp, VmRef,
+    Adapter, ByteCount, DatastoreId, DiskFormat, DiskKey, EpochId, Placement, PointName,
+    PowerState, ProtectedVmId, ReplicaId, ReplicaState, RestorePoint, SiteId, SiteRole, Slot,
+    Timestamp, VmRef,
 };
 
 use super::{
@@ -20,7 +21,10 @@ use super::{
 };
 use crate::{
     PlatformError,
-    lab::meta::{self, DiskFile, LayerFile, PointFile, ReplicaFile, VmFile},
+    lab::{
+        meta::{self, DiskFile, LayerFile, PointFile, ReplicaFile, VmFile},
+        resources,
+    },
 };
 
 /// The epoch that a failover opened on both sides.
@@ -311,10 +315,7 @@ pub(super) fn original_file(pair: &Pair, vm: VmRef) -> VmFile {
             .collect(),
         points: Vec::new(),
         created_by: None,
-        placement: Placement {
-            hardware_version: Some(HARDWARE_VERSION),
-            ..Placement::default()
-        },
+        placement: placement(pair, SiteRole::Production).0,
     }
 }
 
@@ -326,6 +327,7 @@ fn replica_file(pair: &Pair, vm: VmRef, times: &Times) -> VmFile {
             ReplicaState::Ready | ReplicaState::Processing => PowerState::Off,
         },
         deaf: pair.replica.deaf,
+        placement: placement(pair, site_role(pair)).0,
         disks: replica_disk_files(pair, &owner),
         points: vec![PointFile {
             name: point_name(times),
@@ -368,6 +370,7 @@ fn replica_disk_files(pair: &Pair, owner: &str) -> Vec<DiskFile> {
             };
             DiskFile {
                 layers: vec![layer],
+                datastore: Some(placement(pair, site_role(pair)).1),
                 ..disk_file(pair, plan, size_mib, unit)
             }
         })
@@ -386,9 +389,28 @@ pub(super) fn disk_file(pair: &Pair, plan: &DiskPlan, size_mib: u64, unit: u32) 
             controller: "scsi0".to_owned(),
             unit,
         }),
-        datastore: None,
+        datastore: Some(placement(pair, SiteRole::Production).1),
         layers: Vec::new(),
     }
+}
+
+/// The role of the site that a replica is at.
+const fn site_role(pair: &Pair) -> SiteRole {
+    if pair.replica.same_site {
+        SiteRole::Production
+    } else {
+        SiteRole::DisasterRecovery
+    }
+}
+
+/// Where a VM of a pair is, and the datastore of its disks.
+fn placement(pair: &Pair, role: SiteRole) -> (Placement, DatastoreId) {
+    let (placement, datastore) = resources::sample_placement(role, pair.policy);
+    let placement = Placement {
+        hardware_version: Some(HARDWARE_VERSION),
+        ..placement
+    };
+    (placement, datastore)
 }
 
 fn adapter(pair: &Pair, which: &str, network: &str) -> Adapter {

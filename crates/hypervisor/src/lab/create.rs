@@ -1,0 +1,271 @@
+//! VMs that the lab makes and removes on somebody's behalf.
+//!
+//! Images come first, the description last: what a crash leaves has no description, is no VM, and
+//! goes when it is asked for again or the lab is opened.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::Path,
+    sync::{PoisonError, RwLockWriteGuard},
+};
+
+use model::{
+    Adapter, ByteCount, DiskFormat, DiskType, EpochId, NewDisk, NewVm, PowerState, VmInfo, VmRef,
+};
+
+use super::{
+    Lab, Vms, guest,
+    meta::{self, DiskFile, VmFile, io_error},
+    resources::Place,
+    runtime::VmCell,
+    state, tracking,
+};
+use crate::PlatformError;
+
+/// The epoch that is open in a VM that was just made.
+const FIRST_EPOCH: EpochId = EpochId(1);
+/// Bytes that are zeroed at a time.
+const CHUNK: u64 = 1 << 20;
+
+impl Lab {
+    /// See [`crate::Platform::create_vm`].
+    pub(super) fn make_vm(&self, spec: &NewVm, owner: &str) -> Result<(), PlatformError> {
+        // One at a time: two of the same name must not pass the check together.
+        let creation = self.inner.creation.lock();
+        let _creation = creation.unwrap_or_else(PoisonError::into_inner);
+        if let Ok(cell) = self.cell(&spec.vm) {
+            let file = cell.file();
+            return if file.created_by.as_deref() == Some(owner) {
+                Ok(())
+            } else {
+                Err(state::unexpected(&file, "a VM of that id is there already"))
+            };
+        }
+        let cells = self.inner.cells().into_iter();
+        let here: Vec<VmInfo> = cells
+            .filter(|cell| cell.file().vm.site == spec.vm.site)
+            .map(|cell| cell.info())
+            .collect::<Result<_, _>>()?;
+        let place = {
+            let estate = self.estate();
+            let found = estate.sites.iter().find(|site| site.id == spec.vm.site);
+            let site = found.ok_or_else(|| PlatformError::NoSite(spec.vm.site.clone()))?;
+            Place::find(&site.resources, spec, &here)?
+        };
+        let directory = meta::vm_dir(self.data_dir(), &spec.vm);
+        remove_directory(&directory)?;
+        let made = self.write_vm(&directory, spec, owner, &place);
+        if made.is_err() {
+            // The cause is what is told; what stays goes at the next start.
+            drop(remove_directory(&directory));
+        }
+        made?;
+        let cell = VmCell::load(self.data_dir(), &spec.vm, self.settings())?;
+        self.vms_to_change().insert(spec.vm.clone(), cell);
+        Ok(())
+    }
+
+    fn vms_to_change(&self) -> RwLockWriteGuard<'_, Vms> {
+        self.inner
+            .vms
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_vm(
+        &self,
+        directory: &Path,
+        spec: &NewVm,
+        owner: &str,
+        place: &Place,
+    ) -> Result<(), PlatformError> {
+        fs::create_dir_all(directory).map_err(|e| io_error("create", directory, e))?;
+        let file = describe(spec, owner, place);
+        for (disk, made) in spec.disks.iter().zip(&file.disks) {
+            make_image(&spec.vm, &directory.join(&made.base), disk)?;
+            if file.change_tracking {
+                let header = tracking::Header {
+                    key: made.key.clone(),
+                    size: made.size,
+                    epoch: file.epoch,
+                    opened_at: guest::now(),
+                };
+                tracking::Bitmap::create(directory, &header)
+                    .map_err(|e| io_error("record changes in", directory, e))?;
+            }
+        }
+        meta::sync_parent(directory).map_err(|e| io_error("sync the parent of", directory, e))?;
+        meta::save_vm(self.data_dir(), &file)
+    }
+
+    /// See [`crate::Platform::created_by`].
+    pub(super) fn maker(&self, vm: &VmRef) -> Result<Option<String>, PlatformError> {
+        match self.cell(vm) {
+            Ok(cell) => Ok(cell.file().created_by),
+            Err(PlatformError::NoVm(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// See [`crate::Platform::remove_vm`].
+    pub(super) fn unmake_vm(&self, vm: &VmRef, owner: &str) -> Result<(), PlatformError> {
+        let cell = match self.cell(vm) {
+            Ok(cell) => cell,
+            Err(PlatformError::NoVm(_)) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let file = cell.file();
+        if file.created_by.as_deref() != Some(owner) {
+            return Err(state::unexpected(
+                &file,
+                "somebody else made it, so it is not removed",
+            ));
+        }
+        if file.power != PowerState::Off {
+            return Err(PlatformError::MustBeOff { vm: vm.clone() });
+        }
+        cell.retire();
+        self.vms_to_change().remove(vm);
+        remove_vm_files(&meta::vm_dir(self.data_dir(), vm))
+    }
+}
+
+/// Removes what creations and removals left that a crash ended.
+pub(super) fn remove_left_overs(site_directory: &Path) -> Result<(), PlatformError> {
+    let entries = fs::read_dir(site_directory).map_err(|e| io_error("list", site_directory, e))?;
+    for entry in entries {
+        let path = entry
+            .map_err(|e| io_error("list", site_directory, e))?
+            .path();
+        if path.is_dir() && !path.join("vm.json").exists() {
+            tracing::info!(path = %path.display(), "an unfinished VM is removed");
+            remove_directory(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// The description goes first: from then on there is no VM.
+fn remove_vm_files(directory: &Path) -> Result<(), PlatformError> {
+    let description = directory.join("vm.json");
+    match fs::remove_file(&description) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(io_error("remove", &description, error));
+        }
+        Ok(()) | Err(_) => {}
+    }
+    meta::sync_parent(&description).map_err(|e| io_error("sync", directory, e))?;
+    remove_directory(directory)
+}
+
+fn remove_directory(directory: &Path) -> Result<(), PlatformError> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(io_error("remove", directory, error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn describe(spec: &NewVm, owner: &str, place: &Place) -> VmFile {
+    let adapters = spec.adapters.iter().zip(&place.networks);
+    VmFile {
+        version: 1,
+        vm: spec.vm.clone(),
+        name: spec.name.clone(),
+        identity: None,
+        cpus: spec.cpus,
+        memory: spec.memory,
+        firmware: spec.firmware,
+        adapters: adapters
+            .map(|(adapter, network)| Adapter {
+                mac: adapter.source.mac.clone(),
+                network: network.clone(),
+                // The platform set it for the replica's network.
+                address: None,
+            })
+            .collect(),
+        tags: if spec.restore_tags {
+            spec.tags.clone()
+        } else {
+            Vec::new()
+        },
+        storage_policy: place.policy.clone(),
+        change_tracking: spec.change_tracking,
+        power: PowerState::Off,
+        held_by: None,
+        write_epoch: 1,
+        epoch: FIRST_EPOCH,
+        deaf: false,
+        disks: spec.disks.iter().map(describe_disk).collect(),
+        points: Vec::new(),
+        created_by: Some(owner.to_owned()),
+        placement: place.placement.clone(),
+    }
+}
+
+fn describe_disk(disk: &NewDisk) -> DiskFile {
+    let format = image_format(disk);
+    let end = match format {
+        DiskFormat::Raw => "raw",
+        DiskFormat::Qcow2 => "qcow2",
+    };
+    DiskFile {
+        key: disk.key.clone(),
+        name: disk.name.clone(),
+        size: disk.size,
+        sector: disk.sector,
+        base: format!("{}.{end}", tracking::stem(&disk.key)),
+        format,
+        slot: disk.slot.clone(),
+        datastore: Some(disk.datastore.clone()),
+        layers: Vec::new(),
+    }
+}
+
+/// Space can be taken in advance in raw images only.
+const fn image_format(disk: &NewDisk) -> DiskFormat {
+    match disk.disk_type {
+        DiskType::AsSource | DiskType::Thin => disk.format,
+        DiskType::ThickLazyZeroed | DiskType::ThickEagerZeroed => DiskFormat::Raw,
+    }
+}
+
+fn make_image(vm: &VmRef, path: &Path, disk: &NewDisk) -> Result<(), PlatformError> {
+    let made = match image_format(disk) {
+        DiskFormat::Raw => disk::create_raw(path, disk.size),
+        DiskFormat::Qcow2 => disk::create_qcow2(path, disk.size),
+    };
+    made.map_err(|source| PlatformError::Disk {
+        vm: vm.clone(),
+        source,
+    })?;
+    let taken = match disk.disk_type {
+        DiskType::AsSource | DiskType::Thin => Ok(()),
+        DiskType::ThickLazyZeroed => allocate(path, disk.size),
+        DiskType::ThickEagerZeroed => write_zeroes(path, disk.size),
+    };
+    taken.map_err(|source| io_error("take the space of", path, source))
+}
+
+fn allocate(path: &Path, size: ByteCount) -> io::Result<()> {
+    let file = File::options().write(true).open(path)?;
+    rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, size.0)?;
+    file.sync_all()
+}
+
+fn write_zeroes(path: &Path, size: ByteCount) -> io::Result<()> {
+    let mut file = File::options().write(true).open(path)?;
+    let zeroes = vec![0; usize::try_from(CHUNK).map_err(io::Error::other)?];
+    let mut left = size.0;
+    while left > 0 {
+        let part = usize::try_from(left.min(CHUNK)).map_err(io::Error::other)?;
+        file.write_all(&zeroes[..part])?;
+        left -= part as u64;
+    }
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests;
