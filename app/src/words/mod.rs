@@ -125,6 +125,8 @@ pub const fn operation_verb(operation: Operation) -> &'static str {
         Operation::Cancel => "Cancel this failback",
         Operation::SwitchNow => "Switch over now",
         Operation::ChangeMode => "Change the failback mode",
+        Operation::CatchUp => "Catch up now",
+        Operation::SetTimer => "Set the timer",
         Operation::Commit => "Commit",
         Operation::Undo => "Undo",
         Operation::Retry => "Try the step again",

@@ -461,6 +461,7 @@ fn event_of(action: ActionKind) -> Asked {
         ActionKind::Cancel => Event::Cancel,
         ActionKind::SwitchNow => Event::SwitchNow,
         ActionKind::ChangeMode { to } => Event::ChangeMode(to),
+        ActionKind::CatchUp => Event::CatchUp,
         ActionKind::Commit => Event::Commit,
         ActionKind::Undo => Event::Undo,
         ActionKind::Retry => Event::Retry,
@@ -470,12 +471,18 @@ fn event_of(action: ActionKind) -> Asked {
 
 const fn words_of(event: &Event) -> &'static str {
     match event {
-        Event::Done(_) | Event::Failed { .. } | Event::Restarted | Event::Woken => "Progress",
+        Event::Done(_)
+        | Event::Failed { .. }
+        | Event::Restarted
+        | Event::Woken
+        | Event::Gates { .. } => "Progress",
         Event::Pause => "Pause",
         Event::Resume => "Resume",
         Event::Cancel => "Cancel",
         Event::SwitchNow => "Switchover",
         Event::ChangeMode(_) => "Another failback mode",
+        Event::CatchUp => "A catch-up pass",
+        Event::SetTimer(_) => "Another timer",
         Event::Commit => "Commit",
         Event::Undo => "Undo",
         Event::Retry => "Retry",

@@ -23,6 +23,7 @@
 //! (Cancelled) (Undone)   Committing --> (Committed)
 //! ```
 //!
+//! Catch-up passes begin in Ready to switch and lead back to it; the replica serves on meanwhile.
 //! "Needs attention" lies on top of a state and never replaces it.
 
 #![forbid(unsafe_code)]
@@ -33,6 +34,7 @@ mod record;
 mod schedule;
 mod session;
 mod step;
+mod timer;
 
 pub use operations::replica_operations;
 pub use program::{Effect, Scope};

@@ -4,16 +4,18 @@ use model::{Allowed, CancelKind, Operation, ReplicaState};
 
 use crate::{Effect, Session, State};
 
-const ALL: [Operation; 9] = [
+const ALL: [Operation; 11] = [
     Operation::Pause,
     Operation::Resume,
     Operation::SwitchNow,
     Operation::ChangeMode,
+    Operation::CatchUp,
     Operation::Commit,
     Operation::Undo,
     Operation::Cancel,
     Operation::Retry,
     Operation::SetLimit,
+    Operation::SetTimer,
 ];
 
 impl Session {
@@ -45,14 +47,30 @@ impl Session {
             Operation::SwitchNow if matches!(self.state, State::Synchronizing { .. }) => {
                 Some("Phase 1 is not done yet.")
             }
-            Operation::SwitchNow => unless(
-                matches!(self.state, State::ReadyToSwitch { .. }),
-                "The switchover has begun already.",
+            Operation::SwitchNow => match self.state {
+                State::CatchingUp {
+                    then_switch: true, ..
+                } => Some("The switchover follows as soon as the catch-up pass is done."),
+                State::ReadyToSwitch { .. } | State::CatchingUp { .. } => None,
+                State::Synchronizing { .. }
+                | State::Switching { .. }
+                | State::Failback { .. }
+                | State::Committing { .. }
+                | State::Undoing { .. }
+                | State::Cancelling { .. }
+                | State::Ended { .. } => Some("The switchover has begun already."),
+            },
+            Operation::CatchUp => self.why_not_catch_up(),
+            Operation::SetTimer => unless(
+                !matches!(self.state, State::Committing { .. } | State::Undoing { .. }),
+                "Commit or undo has begun already.",
             ),
             Operation::ChangeMode => unless(
                 matches!(
                     self.state,
-                    State::Synchronizing { .. } | State::ReadyToSwitch { .. }
+                    State::Synchronizing { .. }
+                        | State::ReadyToSwitch { .. }
+                        | State::CatchingUp { .. }
                 ),
                 "The switchover has begun already.",
             ),
@@ -79,22 +97,38 @@ impl Session {
     }
 
     fn why_not_pause(&self) -> Option<&'static str> {
-        if matches!(self.state, State::Switching { .. }) {
-            return Some("The replica is off: a pause would only make the downtime longer.");
-        }
         match self.state {
+            State::Switching { .. } => {
+                Some("The replica is off: a pause would only make the downtime longer.")
+            }
+            State::CatchingUp { .. } => {
+                Some("A catch-up pass is short. Cancel it to stop the movers.")
+            }
             State::Synchronizing { paused: true, .. } => Some("The session is paused already."),
             State::Synchronizing { .. } => unless(
                 self.has_to_send(),
                 "Everything is sent. To hold the switchover, change the failback mode to Manual.",
             ),
             State::ReadyToSwitch { .. }
-            | State::Switching { .. }
             | State::Failback { .. }
             | State::Committing { .. }
             | State::Undoing { .. }
             | State::Cancelling { .. }
             | State::Ended { .. } => Some("Nothing is being transferred."),
+        }
+    }
+
+    fn why_not_catch_up(&self) -> Option<&'static str> {
+        match self.state {
+            State::ReadyToSwitch { .. } => None,
+            State::Synchronizing { .. } => Some("Phase 1 is not done yet."),
+            State::CatchingUp { .. } => Some("A catch-up pass is at work already."),
+            State::Switching { .. }
+            | State::Failback { .. }
+            | State::Committing { .. }
+            | State::Undoing { .. }
+            | State::Cancelling { .. }
+            | State::Ended { .. } => Some("The switchover has begun already."),
         }
     }
 
@@ -112,7 +146,14 @@ impl Session {
     fn why_not_cancel(&self) -> Option<&'static str> {
         match self.state {
             State::Synchronizing { .. } => None,
-            State::Switching { .. } if self.switch_can_be_taken_back() => None,
+            State::Switching { .. } | State::CatchingUp { .. }
+                if self.switch_can_be_taken_back() =>
+            {
+                None
+            }
+            State::CatchingUp { .. } => {
+                Some("The pass is nearly done. Undo takes back what was done.")
+            }
             State::Switching { .. } => Some(
                 "The last changes are on production already. Undo takes them back once the \
                  switchover has ended or needs attention.",
@@ -129,7 +170,7 @@ impl Session {
 
     fn why_not_undo(&self) -> Option<&'static str> {
         match self.state {
-            State::ReadyToSwitch { .. } | State::Failback { .. } => None,
+            State::ReadyToSwitch { .. } | State::CatchingUp { .. } | State::Failback { .. } => None,
             State::Synchronizing { .. } => Some("Phase 1 is at work. Cancel stops it."),
             State::Switching { .. } if self.switch_can_be_taken_back() => {
                 Some("The switchover is at work. Cancel takes it back.")
@@ -143,6 +184,10 @@ impl Session {
                 what: CancelKind::Synchronization,
                 ..
             } => Some("Cancel is at work already."),
+            State::Cancelling {
+                what: CancelKind::CatchUp,
+                ..
+            } => Some("Wait until the catch-up pass is taken back."),
             State::Cancelling { .. } => Some("Wait until the switchover is taken back."),
             State::Committing { .. } | State::Ended { .. } => {
                 Some("Commit has begun; production's old content is going.")

@@ -149,6 +149,7 @@ impl Effect {
 pub(crate) fn of(session: &Session, activity: Activity) -> Vec<Effect> {
     match activity {
         Activity::Synchronize { again } => synchronize(session, again),
+        Activity::CatchUp => catch_up(session),
         Activity::Switch => switch(session),
         Activity::Commit => commit(session),
         Activity::Undo { switched: true } => undo_after_switch(session),
@@ -158,6 +159,7 @@ pub(crate) fn of(session: &Session, activity: Activity) -> Vec<Effect> {
         Activity::Cancel(CancelKind::Switchover | CancelKind::Resynchronization) => {
             take_back_switch(session)
         }
+        Activity::Cancel(CancelKind::CatchUp) => take_back_pass(session.pass),
     }
 }
 
@@ -201,6 +203,25 @@ fn synchronize(session: &Session, again: bool) -> Vec<Effect> {
         },
         Effect::MergeWorkingLayer { pass },
     ]);
+    if let Some(old) = session.settled_pass {
+        effects.push(Effect::DropProtectivePoint { pass: old });
+    }
+    effects
+}
+
+/// As the switchover moves what changed, but the replica serves on.
+fn catch_up(session: &Session) -> Vec<Effect> {
+    let pass = session.pass;
+    let expected = session.write_epoch;
+    let scope = session.settled_epoch.map_or(Scope::Whole, Scope::Since);
+    let mut effects = vec![
+        Effect::CheckProductionUntouched { expected },
+        Effect::CreateWorkingLayer { pass },
+        Effect::FreezeReplica { pass },
+        Effect::Transfer { pass, scope },
+        Effect::CheckProductionUntouched { expected },
+        Effect::MergeWorkingLayer { pass },
+    ];
     if let Some(old) = session.settled_pass {
         effects.push(Effect::DropProtectivePoint { pass: old });
     }
@@ -301,10 +322,14 @@ fn restore_production(session: &Session) -> Vec<Effect> {
 }
 
 fn take_back_switch(session: &Session) -> Vec<Effect> {
-    let pass = session.pass;
+    let mut effects = take_back_pass(session.pass);
+    effects.push(Effect::PowerOnReplica);
+    effects
+}
+
+fn take_back_pass(pass: u32) -> Vec<Effect> {
     vec![
         Effect::DropWorkingLayer { pass },
         Effect::DropProtectivePoint { pass },
-        Effect::PowerOnReplica,
     ]
 }

@@ -2,6 +2,8 @@
 
 use model::{FailbackMode, Timestamp};
 
+use crate::Session;
+
 /// What the mode says at an instant, once phase 1 is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
@@ -23,6 +25,20 @@ pub(crate) fn due(mode: &FailbackMode, now: Timestamp) -> Due {
         FailbackMode::Scheduled { at, .. } if now < *at => Due::At(*at),
         FailbackMode::Scheduled { not_later_than, .. } if now <= *not_later_than => Due::Now,
         FailbackMode::Scheduled { .. } => Due::Missed,
+    }
+}
+
+/// When the next catch-up pass begins, in Ready to switch; none when they are off.
+pub(crate) fn next_catch_up(session: &Session) -> Option<Timestamp> {
+    let every = i64::from(session.catch_up?.every_seconds.max(1));
+    Some(session.caught_up_at?.plus_seconds(every))
+}
+
+/// The earlier of two instants that may be.
+pub(crate) fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 

@@ -1,8 +1,8 @@
 //! What a session is: its state and the facts gathered on the way.
 
 use model::{
-    Attention, CancelKind, Destination, EpochId, FailbackMode, Outcome, StepName, Timestamp,
-    VisibleState,
+    Attention, CancelKind, CatchUp, CommitTimer, Destination, EpochId, FailbackMode, Outcome,
+    StepName, Timestamp, VisibleState,
 };
 
 use crate::{Effect, program};
@@ -23,6 +23,13 @@ pub enum State {
     ReadyToSwitch {
         /// Since when.
         since: Timestamp,
+    },
+    /// Phase 1 is done, and what the replica wrote since is being sent; the replica serves.
+    CatchingUp {
+        /// The step at work.
+        at: usize,
+        /// The switchover was asked for meanwhile and follows at once.
+        then_switch: bool,
     },
     /// Phase 2.
     Switching {
@@ -70,6 +77,8 @@ pub enum Activity {
         /// Over layers that are kept.
         again: bool,
     },
+    /// A short pass in between.
+    CatchUp,
     /// Phase 2.
     Switch,
     /// Commit.
@@ -90,6 +99,7 @@ impl Activity {
         match self {
             Self::Synchronize { again: false } => "Phase 1",
             Self::Synchronize { again: true } => "Phase 1 again",
+            Self::CatchUp => "Catch-up pass",
             Self::Switch => "Switchover",
             Self::Commit => "Commit",
             Self::Undo { .. } => "Undo",
@@ -109,6 +119,10 @@ pub struct Terms {
     pub power_on: bool,
     /// Associate a storage policy at the switchover.
     pub storage_policy: bool,
+    /// Passes while ready to switch; none is off.
+    pub catch_up: Option<CatchUp>,
+    /// What follows the switchover by itself.
+    pub timer: CommitTimer,
 }
 
 impl Terms {
@@ -120,6 +134,8 @@ impl Terms {
             mode,
             power_on: true,
             storage_policy: false,
+            catch_up: None,
+            timer: CommitTimer::None,
         }
     }
 }
@@ -133,6 +149,14 @@ pub struct Session {
     pub destination: Destination,
     /// Associate a storage policy at the switchover.
     pub storage_policy: bool,
+    /// Passes while ready to switch; none is off.
+    pub catch_up: Option<CatchUp>,
+    /// When the newest pass ended.
+    pub caught_up_at: Option<Timestamp>,
+    /// What follows the switchover by itself.
+    pub timer: CommitTimer,
+    /// Since when a health gate fails without a break.
+    pub gates_failed_since: Option<Timestamp>,
     /// When the switchover follows phase 1.
     pub mode: FailbackMode,
     /// Power on the production VM after the switchover.
@@ -164,6 +188,8 @@ impl Session {
             mode,
             power_on,
             storage_policy,
+            catch_up,
+            timer,
         } = terms;
         Self {
             state: State::Synchronizing {
@@ -173,6 +199,10 @@ impl Session {
             },
             destination,
             storage_policy,
+            catch_up,
+            caught_up_at: None,
+            timer,
+            gates_failed_since: None,
             mode,
             power_on,
             attention: None,
@@ -192,7 +222,7 @@ impl Session {
     pub const fn visible(&self) -> VisibleState {
         match self.state {
             State::Synchronizing { .. } => VisibleState::Synchronizing,
-            State::ReadyToSwitch { .. } => VisibleState::ReadyToSwitch,
+            State::ReadyToSwitch { .. } | State::CatchingUp { .. } => VisibleState::ReadyToSwitch,
             State::Switching { .. } => VisibleState::Switching,
             State::Failback { .. } => VisibleState::Failback,
             State::Committing { .. } => VisibleState::Committing,
@@ -214,6 +244,7 @@ impl Session {
     pub const fn activity(&self) -> Option<(Activity, usize)> {
         match self.state {
             State::Synchronizing { at, again, .. } => Some((Activity::Synchronize { again }, at)),
+            State::CatchingUp { at, .. } => Some((Activity::CatchUp, at)),
             State::Switching { at } => Some((Activity::Switch, at)),
             State::Committing { at } => Some((Activity::Commit, at)),
             State::Undoing { at, switched } => Some((Activity::Undo { switched }, at)),
@@ -246,7 +277,7 @@ impl Session {
         };
         if matches!(
             self.state,
-            State::Synchronizing { .. } | State::ReadyToSwitch { .. }
+            State::Synchronizing { .. } | State::ReadyToSwitch { .. } | State::CatchingUp { .. }
         ) {
             steps.extend(named(Activity::Switch, 0));
         }

@@ -1,14 +1,14 @@
 //! One event in, the next session and what to do out.
 
 use model::{
-    Attention, CancelKind, EpochId, FailbackMode, LogLevel, Operation, Outcome, Timestamp,
-    VisibleState,
+    Attention, CancelKind, CommitTimer, EpochId, FailbackMode, LogLevel, Operation, Outcome,
+    Timestamp, VisibleState,
 };
 
 use crate::{
     Activity, Effect, Session, State,
     program::of as program_of,
-    schedule::{Due, due, passed_while_down},
+    schedule::{Due, due, earlier, next_catch_up, passed_while_down},
 };
 
 /// Passing failures of one step after which a person is asked.
@@ -40,6 +40,15 @@ pub enum Event {
     SwitchNow,
     /// Change when phase 2 begins.
     ChangeMode(FailbackMode),
+    /// Send what the replica wrote since the last pass.
+    CatchUp,
+    /// Change what follows the switchover by itself.
+    SetTimer(CommitTimer),
+    /// The health gates were tried.
+    Gates {
+        /// The first that fails, as a sentence; none when all are green.
+        failing: Option<String>,
+    },
     /// Accept production.
     Commit,
     /// Return both sides to what they were.
@@ -142,11 +151,14 @@ pub fn step(session: &Session, event: Event, now: Timestamp) -> Result<Step, Rej
         Event::Done(done) => step.done(done, now)?,
         Event::Failed { cause, temporary } => step.failed(cause, temporary, now)?,
         Event::Restarted => step.restarted(now),
-        Event::Woken => step.look_at_schedule(now),
+        Event::Woken => step.woken(now),
         Event::Pause => step.set_paused(true),
         Event::Resume => step.set_paused(false),
         Event::Cancel => step.cancel(),
-        Event::SwitchNow => step.enter(Activity::Switch),
+        Event::SwitchNow => step.switch_now(),
+        Event::CatchUp => step.enter(Activity::CatchUp),
+        Event::SetTimer(timer) => step.set_timer(timer, now),
+        Event::Gates { failing } => step.gates(failing, now),
         Event::ChangeMode(mode) => step.change_mode(mode, now),
         Event::Commit => step.enter(Activity::Commit),
         Event::Undo => {
@@ -154,6 +166,9 @@ pub fn step(session: &Session, event: Event, now: Timestamp) -> Result<Step, Rej
                 step.next.state,
                 State::Failback { .. } | State::Switching { .. }
             );
+            if matches!(step.next.state, State::CatchingUp { .. }) {
+                step.directives.push(Directive::Stop);
+            }
             step.enter(Activity::Undo { switched });
         }
         Event::Retry => {
@@ -167,12 +182,18 @@ pub fn step(session: &Session, event: Event, now: Timestamp) -> Result<Step, Rej
 
 const fn operation_of(event: &Event) -> Option<Operation> {
     match event {
-        Event::Done(_) | Event::Failed { .. } | Event::Restarted | Event::Woken => None,
+        Event::Done(_)
+        | Event::Failed { .. }
+        | Event::Restarted
+        | Event::Woken
+        | Event::Gates { .. } => None,
         Event::Pause => Some(Operation::Pause),
         Event::Resume => Some(Operation::Resume),
         Event::Cancel => Some(Operation::Cancel),
         Event::SwitchNow => Some(Operation::SwitchNow),
         Event::ChangeMode(_) => Some(Operation::ChangeMode),
+        Event::CatchUp => Some(Operation::CatchUp),
+        Event::SetTimer(_) => Some(Operation::SetTimer),
         Event::Commit => Some(Operation::Commit),
         Event::Undo => Some(Operation::Undo),
         Event::Retry => Some(Operation::Retry),
@@ -189,7 +210,7 @@ impl Step {
         }
     }
 
-    fn note(&mut self, level: LogLevel, text: impl Into<String>) {
+    pub(crate) fn note(&mut self, level: LogLevel, text: impl Into<String>) {
         self.notes.push(Note {
             level,
             text: text.into(),
@@ -206,7 +227,7 @@ impl Step {
     }
 
     /// Begins an activity at its first effect.
-    fn enter(&mut self, activity: Activity) {
+    pub(crate) fn enter(&mut self, activity: Activity) {
         self.next.attention = None;
         self.next.attempts = 0;
         self.next.state = match activity {
@@ -216,6 +237,13 @@ impl Step {
                     at: 0,
                     again,
                     paused: false,
+                }
+            }
+            Activity::CatchUp => {
+                self.next.pass += 1;
+                State::CatchingUp {
+                    at: 0,
+                    then_switch: false,
                 }
             }
             Activity::Switch => {
@@ -247,8 +275,8 @@ impl Step {
         {
             self.note(
                 LogLevel::Warning,
-                "Somebody else may have written to the production VM since phase 1. The \
-                 switchover is taken back and phase 1 runs again.",
+                "Somebody else may have written to the production VM since phase 1. What is at \
+                 work is taken back and phase 1 runs again.",
             );
             self.enter(Activity::Cancel(CancelKind::Resynchronization));
             return Ok(());
@@ -283,6 +311,7 @@ impl Step {
     fn advance_to(&mut self, to: usize) {
         match &mut self.next.state {
             State::Synchronizing { at, .. }
+            | State::CatchingUp { at, .. }
             | State::Switching { at }
             | State::Committing { at }
             | State::Undoing { at, .. }
@@ -295,13 +324,30 @@ impl Step {
     fn leave(&mut self, activity: Activity, now: Timestamp) {
         match activity {
             Activity::Synchronize { .. } => {
-                self.settle();
+                self.settle(now);
                 self.note(LogLevel::Info, "Phase 1 is done: ready to switch.");
                 self.rest_ready(now);
             }
+            Activity::CatchUp => {
+                let then_switch = matches!(
+                    self.next.state,
+                    State::CatchingUp {
+                        then_switch: true,
+                        ..
+                    }
+                );
+                self.settle(now);
+                if then_switch {
+                    self.enter(Activity::Switch);
+                } else {
+                    self.rest_ready(now);
+                }
+            }
             Activity::Switch => {
-                self.settle();
+                self.settle(now);
                 self.next.state = State::Failback { since: now };
+                self.next.gates_failed_since = None;
+                self.wake_at = self.commit_due();
                 self.note(
                     LogLevel::Info,
                     "The switchover is done: test the production VM, then commit or undo.",
@@ -318,13 +364,20 @@ impl Step {
                 );
                 self.rest_ready(now);
             }
+            Activity::Cancel(CancelKind::CatchUp) => {
+                // Else the same pass would begin again at once.
+                self.next.caught_up_at = Some(now);
+                self.note(LogLevel::Info, "The catch-up pass is taken back.");
+                self.rest_ready(now);
+            }
             Activity::Cancel(CancelKind::Resynchronization) => {
                 self.enter(Activity::Synchronize { again: true });
             }
         }
     }
 
-    const fn settle(&mut self) {
+    const fn settle(&mut self, now: Timestamp) {
+        self.next.caught_up_at = Some(now);
         self.next.settled_pass = Some(self.next.pass);
         self.next.settled_epoch = self.next.frozen_epoch;
     }
@@ -339,17 +392,44 @@ impl Step {
         self.note(LogLevel::Info, format!("{}.", outcome.words()));
     }
 
-    /// In Ready to switch: switch, wait for the time, or wait for a person.
+    fn woken(&mut self, now: Timestamp) {
+        self.look_at_schedule(now);
+        if matches!(self.next.state, State::Failback { .. }) {
+            self.wake_at = self.commit_due().filter(|due| now < *due);
+        }
+    }
+
+    /// In Ready to switch: switch, catch up, wait for the time, or wait for a person.
     fn look_at_schedule(&mut self, now: Timestamp) {
         if !matches!(self.next.state, State::ReadyToSwitch { .. }) {
             return;
         }
+        let mut switch_at = None;
         match due(&self.next.mode, now) {
-            Due::Now => self.enter(Activity::Switch),
-            Due::At(at) => self.wake_at = Some(at),
+            Due::Now => return self.enter(Activity::Switch),
+            Due::At(at) => switch_at = Some(at),
             Due::OnCommand => {}
             Due::Missed => self.missed("phase 1 ended later than the switchover may be"),
         }
+        let pass_at = next_catch_up(&self.next);
+        if pass_at.is_some_and(|at| at <= now) {
+            self.enter(Activity::CatchUp);
+        } else {
+            self.wake_at = earlier(switch_at, pass_at);
+        }
+    }
+
+    /// A pass at work ends first: what it has sent need not travel while the replica is off.
+    fn switch_now(&mut self) {
+        if let State::CatchingUp { then_switch, .. } = &mut self.next.state {
+            *then_switch = true;
+            self.note(
+                LogLevel::Info,
+                "The switchover follows as soon as the catch-up pass is done.",
+            );
+            return;
+        }
+        self.enter(Activity::Switch);
     }
 
     fn missed(&mut self, why: &str) {
@@ -379,10 +459,16 @@ impl Step {
 
     fn cancel(&mut self) {
         self.directives.push(Directive::Stop);
-        let what = if matches!(self.next.state, State::Switching { .. }) {
-            CancelKind::Switchover
-        } else {
-            CancelKind::Synchronization
+        let what = match self.next.state {
+            State::Switching { .. } => CancelKind::Switchover,
+            State::CatchingUp { .. } => CancelKind::CatchUp,
+            State::Synchronizing { .. }
+            | State::ReadyToSwitch { .. }
+            | State::Failback { .. }
+            | State::Committing { .. }
+            | State::Undoing { .. }
+            | State::Cancelling { .. }
+            | State::Ended { .. } => CancelKind::Synchronization,
         };
         self.enter(Activity::Cancel(what));
     }
@@ -417,7 +503,7 @@ impl Step {
     fn restarted(&mut self, now: Timestamp) {
         let waits_for_time = matches!(
             self.next.state,
-            State::Synchronizing { .. } | State::ReadyToSwitch { .. }
+            State::Synchronizing { .. } | State::ReadyToSwitch { .. } | State::CatchingUp { .. }
         );
         if waits_for_time && passed_while_down(&self.next.mode, now) {
             self.missed("the console was down when its time came");
@@ -429,6 +515,7 @@ impl Step {
             self.perform();
         }
         self.look_at_schedule(now);
+        self.timer_after_restart(now);
     }
 
     fn unexpected_result(&self) -> Rejected {

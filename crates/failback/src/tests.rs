@@ -1,4 +1,5 @@
 //! Random event sequences against a reference model, and the paths people walk.
 
+mod afterlife;
 mod paths;
 mod world;

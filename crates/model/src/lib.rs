@@ -31,7 +31,7 @@ pub use placement::{
 };
 pub use progress::{DiskCounters, DiskPhase, Limiter};
 pub use session::{
-    Allowed, Attention, CancelKind, Destination, FailbackMode, LogLevel, Operation, Outcome,
-    SessionRecord, SessionStateRecord, StepName, VisibleState,
+    Allowed, Attention, CancelKind, CatchUp, CommitTimer, Destination, FailbackMode, LogLevel,
+    Operation, Outcome, SessionRecord, SessionStateRecord, StepName, VisibleState,
 };
 pub use units::{BlockIndex, ByteCount, ByteRange, BytesPerSecond, Timestamp};

@@ -37,6 +37,33 @@ pub enum FailbackMode {
     Manual,
 }
 
+/// Short passes while the session is ready to switch, so that the last one is small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CatchUp {
+    /// Seconds from the end of one pass to the begin of the next; at least 1.
+    pub every_seconds: u32,
+}
+
+/// What follows the switchover by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "timer")]
+pub enum CommitTimer {
+    /// Nothing: the operator decides.
+    #[default]
+    None,
+    /// Commit when this long has passed since the switchover and every health gate is green then.
+    CommitAfter {
+        /// Seconds since the switchover.
+        seconds: u32,
+    },
+    /// Undo once a health gate has failed for this long without a break.
+    UndoAfter {
+        /// Seconds of failure.
+        seconds: u32,
+    },
+}
+
 /// The states that people see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -221,6 +248,10 @@ pub enum Operation {
     SwitchNow,
     /// Change when phase 2 begins.
     ChangeMode,
+    /// Send what the replica wrote since the last pass, now.
+    CatchUp,
+    /// Change what follows the switchover by itself.
+    SetTimer,
     /// Accept the production VM.
     Commit,
     /// Return both sides to what they were.
@@ -273,6 +304,8 @@ pub enum CancelKind {
     Switchover,
     /// Phase 2, because somebody wrote to production: leads back to phase 1.
     Resynchronization,
+    /// A catch-up pass: leads back to Ready to switch.
+    CatchUp,
 }
 
 /// The stored form of a session's state, version 1. Converted by hand in crate `failback`.
@@ -292,6 +325,13 @@ pub enum SessionStateRecord {
     ReadyToSwitch {
         /// Since when.
         since: Timestamp,
+    },
+    /// A short pass while waiting for the switchover.
+    CatchingUp {
+        /// Index of the step at work.
+        at: u32,
+        /// The switchover was asked for meanwhile and follows at once.
+        then_switch: bool,
     },
     /// Phase 2.
     Switching {
@@ -342,6 +382,18 @@ pub struct SessionRecord {
     /// A storage policy is associated at the switchover.
     #[serde(default)]
     pub storage_policy: bool,
+    /// Passes while ready to switch; none is off.
+    #[serde(default)]
+    pub catch_up: Option<CatchUp>,
+    /// When the newest pass ended.
+    #[serde(default)]
+    pub caught_up_at: Option<Timestamp>,
+    /// What follows the switchover by itself.
+    #[serde(default)]
+    pub timer: CommitTimer,
+    /// Since when a health gate fails without a break.
+    #[serde(default)]
+    pub gates_failed_since: Option<Timestamp>,
     /// The state.
     pub state: SessionStateRecord,
     /// When the switchover follows.

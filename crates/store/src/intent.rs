@@ -59,6 +59,8 @@ pub enum ActionKind {
         /// The new mode.
         to: FailbackMode,
     },
+    /// Send what the replica wrote since the last pass.
+    CatchUp,
     /// Accept the production VM.
     Commit,
     /// Return both sides to what they were.

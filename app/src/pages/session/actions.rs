@@ -125,9 +125,11 @@ fn Confirmation(
         | Operation::Resume
         | Operation::SwitchNow
         | Operation::ChangeMode
+        | Operation::CatchUp
         | Operation::Commit
         | Operation::Undo
         | Operation::Retry
+        | Operation::SetTimer
         | Operation::SetLimit => "Leave it as it is",
     };
     view! {
@@ -196,8 +198,10 @@ fn fields(
         | Operation::Resume
         | Operation::Cancel
         | Operation::SwitchNow
+        | Operation::CatchUp
         | Operation::Commit
         | Operation::Undo
-        | Operation::Retry => None,
+        | Operation::Retry
+        | Operation::SetTimer => None,
     }
 }

@@ -8,13 +8,14 @@ use model::{
 use crate::words;
 
 /// How the buttons of operations are ordered: what decides comes first.
-const ORDER: [Operation; 9] = [
+const ORDER: [Operation; 10] = [
     Operation::Retry,
     Operation::SwitchNow,
     Operation::Commit,
     Operation::Undo,
     Operation::Resume,
     Operation::Pause,
+    Operation::CatchUp,
     Operation::ChangeMode,
     Operation::SetLimit,
     Operation::Cancel,
@@ -75,6 +76,8 @@ pub const fn weight(operation: Operation) -> Weight {
         Operation::StartFailback
         | Operation::Pause
         | Operation::ChangeMode
+        | Operation::CatchUp
+        | Operation::SetTimer
         | Operation::SetLimit => Weight::Plain,
     }
 }
@@ -88,6 +91,8 @@ pub const fn slug(operation: Operation) -> &'static str {
         Operation::Cancel => "cancel",
         Operation::SwitchNow => "switch",
         Operation::ChangeMode => "mode",
+        Operation::CatchUp => "catch-up",
+        Operation::SetTimer => "timer",
         Operation::Commit => "commit",
         Operation::Undo => "undo",
         Operation::Retry => "retry",
@@ -109,6 +114,8 @@ pub const fn form_value(operation: Operation) -> &'static str {
         Operation::Cancel => "cancel",
         Operation::SwitchNow => "switch_now",
         Operation::ChangeMode => "change_mode",
+        Operation::CatchUp => "catch_up",
+        Operation::SetTimer => "set_timer",
         Operation::Commit => "commit",
         Operation::Undo => "undo",
         Operation::Retry => "retry",
@@ -125,6 +132,8 @@ pub fn question(operation: Operation, vm: &str) -> String {
         Operation::Cancel => format!("Cancel the failback of {vm}?"),
         Operation::SwitchNow => format!("Switch {vm} over now?"),
         Operation::ChangeMode => format!("When does the switchover of {vm} follow?"),
+        Operation::CatchUp => format!("Send what {vm} wrote since the last pass?"),
+        Operation::SetTimer => format!("What follows the switchover of {vm}?"),
         Operation::Commit => format!("Commit the failback of {vm}?"),
         Operation::Undo => format!("Undo the failback of {vm}?"),
         Operation::Retry => format!("Try the step of {vm} again?"),

@@ -6,7 +6,7 @@ use model::{
 
 use crate::{Directive, Done, Effect, Event, Session, State, Terms, begin, step};
 
-const NOW: Timestamp = Timestamp(1_000_000_000_000_000);
+pub(super) const NOW: Timestamp = Timestamp(1_000_000_000_000_000);
 
 #[expect(
     clippy::wildcard_enum_match_arm,
@@ -25,7 +25,7 @@ fn result_of(effect: Effect) -> Done {
 }
 
 /// Reports every effect as done until the session rests; returns the steps that were taken.
-fn run_to_rest(session: &mut Session) -> Vec<StepName> {
+pub(super) fn run_to_rest(session: &mut Session) -> Vec<StepName> {
     let mut steps = Vec::new();
     while let Some(effect) = session.effect() {
         steps.push(effect.step());
@@ -41,7 +41,7 @@ fn ready(mode: FailbackMode) -> Session {
     session
 }
 
-fn ask(session: &Session, event: Event) -> Session {
+pub(super) fn ask(session: &Session, event: Event) -> Session {
     step(session, event, NOW).expect("allowed").next
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use model::{Destination, EpochId, FailbackMode, Operation, Outcome, Timestamp};
+use model::{
+    CatchUp, CommitTimer, Destination, EpochId, FailbackMode, Operation, Outcome, Timestamp,
+};
 use proptest::prelude::*;
 
 use crate::{Directive, Done, Effect, Event, Scope, Session, State, Step, Terms, begin, step};
@@ -247,6 +249,7 @@ impl World {
                     "what the session made is gone"
                 );
             }
+            State::CatchingUp { .. } => assert!(self.replica_on && self.held),
             State::Synchronizing { .. }
             | State::Switching { .. }
             | State::Committing { .. }
@@ -273,6 +276,8 @@ enum Outside {
     Ask(Operation),
     /// Time passes.
     Wait(i64),
+    /// The health gates are tried.
+    Gates { green: bool },
 }
 
 fn outside() -> impl Strategy<Value = Outside> {
@@ -283,9 +288,10 @@ fn outside() -> impl Strategy<Value = Outside> {
         1 => any::<bool>().prop_map(|temporary| Outside::Fail { temporary }),
         1 => Just(Outside::Meddle),
         1 => (0_i64..4_000).prop_map(Outside::Wait),
+        1 => any::<bool>().prop_map(|green| Outside::Gates { green }),
         3 => prop::sample::select(vec![
             Operation::Pause, Operation::Resume, Operation::Cancel, Operation::SwitchNow,
-            Operation::ChangeMode, Operation::Commit, Operation::Undo, Operation::Retry,
+            Operation::ChangeMode, Operation::CatchUp, Operation::SetTimer, Operation::Commit, Operation::Undo, Operation::Retry,
         ]).prop_map(Outside::Ask),
     ]
 }
@@ -296,6 +302,8 @@ fn event_for(operation: Operation, now: Timestamp) -> Event {
         Operation::Resume => Event::Resume,
         Operation::Cancel => Event::Cancel,
         Operation::SwitchNow => Event::SwitchNow,
+        Operation::CatchUp => Event::CatchUp,
+        Operation::SetTimer => Event::SetTimer(CommitTimer::UndoAfter { seconds: 30 }),
         Operation::Commit => Event::Commit,
         Operation::Undo => Event::Undo,
         Operation::ChangeMode => Event::ChangeMode(FailbackMode::Scheduled {
@@ -361,6 +369,10 @@ fn play(terms: Terms, script: &[Outside]) -> (Session, World) {
                 now = now.plus_seconds(*seconds);
                 continue;
             }
+            Outside::Gates { green } => {
+                let failing = (!green).then(|| "The port is closed.".to_owned());
+                (Event::Gates { failing }, false)
+            }
             Outside::Ask(operation) => (event_for(*operation, now), false),
             Outside::Fail { .. } => continue,
         };
@@ -406,12 +418,22 @@ fn terms() -> impl Strategy<Value = Terms> {
         Destination::RecoveredVm,
         Destination::SpecifiedLocation,
     ]);
-    (destinations, modes(), any::<bool>(), any::<bool>()).prop_map(
-        |(destination, mode, power_on, storage_policy)| Terms {
+    let catch_up =
+        prop::option::of((1_u32..20).prop_map(|every_seconds| CatchUp { every_seconds }));
+    let timer = prop::sample::select(vec![
+        CommitTimer::None,
+        CommitTimer::CommitAfter { seconds: 20 },
+        CommitTimer::UndoAfter { seconds: 20 },
+    ]);
+    let flags = (any::<bool>(), any::<bool>());
+    (destinations, modes(), flags, catch_up, timer).prop_map(
+        |(destination, mode, (power_on, storage_policy), catch_up, timer)| Terms {
             destination,
             mode,
             power_on,
             storage_policy,
+            catch_up,
+            timer,
         },
     )
 }
@@ -437,6 +459,8 @@ proptest! {
             .chain(std::iter::repeat_n(Outside::Progress, 80));
         let script: Vec<_> = script.into_iter().chain(quiet).collect();
         let (session, _) = play(terms, &script);
-        prop_assert!(session.activity().is_none(), "{:?}", session.state);
+        // Catch-up passes go on for as long as nobody switches.
+        let rests = session.activity().is_none() || matches!(session.state, State::CatchingUp { .. });
+        prop_assert!(rests, "{:?}", session.state);
     }
 }

@@ -2,8 +2,8 @@
 
 use failback::Terms;
 use model::{
-    Actor, ApiError, BatchId, Destination, DraftId, FailbackMode, SessionChoices, SessionId,
-    view::FinishReply,
+    Actor, ApiError, BatchId, CommitTimer, Destination, DraftId, FailbackMode, SessionChoices,
+    SessionId, view::FinishReply,
 };
 use store::{DraftBody, NewBatch, NewSession, fresh_id};
 
@@ -116,6 +116,8 @@ impl Plan<'_> {
             mode: self.mode.clone(),
             power_on: self.body.power_on,
             storage_policy: false,
+            catch_up: None,
+            timer: CommitTimer::None,
         });
         NewSession {
             id: SessionId::new(fresh_id()),

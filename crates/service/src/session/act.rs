@@ -59,6 +59,8 @@ impl Service {
             Operation::Resume => plain(ActionKind::Resume, "resume"),
             Operation::Cancel => plain(ActionKind::Cancel, "cancel"),
             Operation::SwitchNow => plain(ActionKind::SwitchNow, "switch over now"),
+            Operation::CatchUp => plain(ActionKind::CatchUp, "catch up now"),
+            Operation::SetTimer => Err(invalid("timer", "No timer is given.", "Choose one.")),
             Operation::Commit => plain(ActionKind::Commit, "commit"),
             Operation::Undo => plain(ActionKind::Undo, "undo"),
             Operation::Retry => plain(ActionKind::Retry, "retry the step"),

@@ -126,7 +126,9 @@ fn waiting(work: &Work, live: Option<&LiveSession>) -> Option<String> {
             }
         }),
         State::Failback { .. } => Some("Waits for you to commit or undo.".to_owned()),
-        State::Synchronizing { .. } | State::Switching { .. } => nothing_moves(live?),
+        State::Synchronizing { .. } | State::CatchingUp { .. } | State::Switching { .. } => {
+            nothing_moves(live?)
+        }
         State::Committing { .. }
         | State::Undoing { .. }
         | State::Cancelling { .. }

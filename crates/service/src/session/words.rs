@@ -65,6 +65,7 @@ impl Names {
             ),
             State::Synchronizing { .. }
             | State::ReadyToSwitch { .. }
+            | State::CatchingUp { .. }
             | State::Failback { .. }
             | State::Committing { .. }
             | State::Undoing { .. }
@@ -95,10 +96,11 @@ impl Names {
                  after it, undo does, until you commit."
             ),
             State::ReadyToSwitch { .. }
+            | State::CatchingUp { .. }
             | State::Switching { .. }
             | State::Failback { .. }
             | State::Cancelling {
-                what: CancelKind::Switchover | CancelKind::Resynchronization,
+                what: CancelKind::Switchover | CancelKind::Resynchronization | CancelKind::CatchUp,
                 ..
             } => "Until you commit. Nothing commits by itself.".to_owned(),
             State::Committing { .. } => {
@@ -144,6 +146,14 @@ impl Names {
             Operation::SwitchNow => self.switch_now(work),
             Operation::ChangeMode => format!(
                 "Changes when {replica} is shut down and {production} takes over. Nothing else \
+                 changes."
+            ),
+            Operation::CatchUp => format!(
+                "What {replica} wrote since the last pass is sent to {production}, so that the \
+                 switchover has less to send. {replica} keeps serving; {production} stays off."
+            ),
+            Operation::SetTimer => format!(
+                "Changes what follows the switchover to {production} by itself. Nothing else \
                  changes."
             ),
             Operation::Commit => self.commit(work),
@@ -238,6 +248,7 @@ impl Names {
             ),
             State::Synchronizing { .. }
             | State::ReadyToSwitch { .. }
+            | State::CatchingUp { .. }
             | State::Committing { .. }
             | State::Undoing { .. }
             | State::Cancelling { .. }
@@ -254,6 +265,12 @@ impl Names {
             return format!(
                 "The switchover is taken back: what it wrote to {production} is dropped, \
                  {replica} is powered on again, and the session waits for your command."
+            );
+        }
+        if matches!(work.session.state, State::CatchingUp { .. }) {
+            return format!(
+                "The catch-up pass stops at once and what it wrote to {production} is dropped. \
+                 {replica} keeps serving, and the session is ready to switch as before."
             );
         }
         if work.row.destination == Destination::SpecifiedLocation {

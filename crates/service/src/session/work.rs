@@ -57,6 +57,7 @@ impl Work {
             SessionStateRecord::Ended { outcome, .. } => Some(outcome),
             SessionStateRecord::Synchronizing { .. }
             | SessionStateRecord::ReadyToSwitch { .. }
+            | SessionStateRecord::CatchingUp { .. }
             | SessionStateRecord::Switching { .. }
             | SessionStateRecord::Failback { .. }
             | SessionStateRecord::Committing { .. }

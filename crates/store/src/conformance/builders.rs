@@ -1,9 +1,9 @@
 //! Rows to test with.
 
 use model::{
-    Actor, BatchId, ByteCount, BytesPerSecond, Destination, DiskKey, FailbackMode, Outcome,
-    ProtectedVmId, ReplicaId, SessionChoices, SessionId, SessionRecord, SessionStateRecord, SiteId,
-    Timestamp, VmRef,
+    Actor, BatchId, ByteCount, BytesPerSecond, CatchUp, CommitTimer, Destination, DiskKey,
+    FailbackMode, Outcome, ProtectedVmId, ReplicaId, SessionChoices, SessionId, SessionRecord,
+    SessionStateRecord, SiteId, Timestamp, VmRef,
 };
 
 use crate::{NewSession, SessionDisk};
@@ -24,6 +24,10 @@ pub(crate) fn machine() -> SessionRecord {
         version: 2,
         destination: Destination::OriginalVm,
         storage_policy: false,
+        catch_up: Some(CatchUp { every_seconds: 900 }),
+        caught_up_at: Some(Timestamp(4)),
+        timer: CommitTimer::UndoAfter { seconds: 60 },
+        gates_failed_since: Some(Timestamp(5)),
         state: SessionStateRecord::Synchronizing {
             at: 0,
             again: false,

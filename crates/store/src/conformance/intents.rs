@@ -35,6 +35,7 @@ pub(super) async fn every_kind_comes_back_as_it_was(db: &impl Database) {
                 not_later_than: Timestamp(2),
             },
         },
+        ActionKind::CatchUp,
         ActionKind::Commit,
         ActionKind::Undo,
         ActionKind::Retry,

@@ -98,6 +98,7 @@ async fn save_machine_on_conn(
         SessionStateRecord::Ended { at, .. } => Some(at.0),
         SessionStateRecord::Synchronizing { .. }
         | SessionStateRecord::ReadyToSwitch { .. }
+        | SessionStateRecord::CatchingUp { .. }
         | SessionStateRecord::Switching { .. }
         | SessionStateRecord::Failback { .. }
         | SessionStateRecord::Committing { .. }

@@ -1,0 +1,169 @@
+//! Catch-up passes while ready to switch, and what follows the switchover by itself.
+
+use model::{
+    CatchUp, CommitTimer, FailbackMode, Operation, Outcome, StepName, Timestamp, VisibleState,
+};
+
+use super::paths::{NOW, ask, run_to_rest};
+use crate::{Directive, Event, Session, State, Terms, begin, step};
+
+fn with(mode: FailbackMode, change: impl FnOnce(&mut Terms)) -> Session {
+    let mut terms = Terms::original_vm(mode);
+    change(&mut terms);
+    let mut session = begin(Session::new(terms)).next;
+    run_to_rest(&mut session);
+    session
+}
+
+fn catching_up(mode: FailbackMode) -> Session {
+    with(mode, |terms| {
+        terms.catch_up = Some(CatchUp { every_seconds: 60 });
+    })
+}
+
+fn in_failback(timer: CommitTimer) -> Session {
+    with(FailbackMode::Auto, |terms| terms.timer = timer)
+}
+
+fn at(seconds: i64) -> Timestamp {
+    NOW.plus_seconds(seconds)
+}
+
+fn gates(failing: bool) -> Event {
+    Event::Gates {
+        failing: failing.then(|| "Port 443 is closed.".to_owned()),
+    }
+}
+
+#[test]
+fn a_pass_follows_the_last_one_after_its_time_and_the_replica_serves_on() {
+    let waiting = catching_up(FailbackMode::Manual);
+    let early = step(&waiting, Event::Woken, at(59)).expect("fine");
+    assert_eq!(early.wake_at, Some(at(60)));
+    assert!(early.directives.is_empty());
+    let mut pass = step(&waiting, Event::Woken, at(60)).expect("fine").next;
+    assert_eq!(pass.visible(), VisibleState::ReadyToSwitch);
+    let old = pass.settled_pass;
+    let steps = run_to_rest(&mut pass);
+    assert_eq!(
+        steps,
+        [
+            StepName::CheckProductionUntouched,
+            StepName::CreateWorkingLayer,
+            StepName::FreezeReplica,
+            StepName::Transfer,
+            StepName::CheckProductionUntouched,
+            StepName::MergeWorkingLayer,
+            StepName::DropProtectivePoint,
+        ]
+    );
+    assert!(pass.settled_pass > old);
+    assert!(matches!(pass.state, State::ReadyToSwitch { .. }));
+}
+
+#[test]
+fn a_schedule_and_passes_wake_at_whichever_is_earlier() {
+    let mode = |in_seconds| FailbackMode::Scheduled {
+        at: at(in_seconds),
+        zone: "UTC".to_owned(),
+        not_later_than: at(in_seconds + 10),
+    };
+    for (switch, wake) in [(30, 30), (90, 60)] {
+        let waiting = catching_up(mode(switch));
+        let next = step(&waiting, Event::Woken, at(1)).expect("fine");
+        assert_eq!(next.wake_at, Some(at(wake)));
+    }
+}
+
+#[test]
+fn a_switchover_asked_for_during_a_pass_follows_it() {
+    let pass = ask(&catching_up(FailbackMode::Manual), Event::CatchUp);
+    let mut asked = ask(&pass, Event::SwitchNow);
+    assert!(
+        asked.why_not(Operation::SwitchNow).is_some(),
+        "once is enough"
+    );
+    assert!(matches!(asked.state, State::CatchingUp { .. }));
+    run_to_rest(&mut asked);
+    assert_eq!(asked.visible(), VisibleState::Failback);
+}
+
+#[test]
+fn a_cancelled_pass_leads_back_and_the_next_one_waits_its_time() {
+    let pass = ask(&catching_up(FailbackMode::Manual), Event::CatchUp);
+    let cancelled = step(&pass, Event::Cancel, at(5)).expect("allowed");
+    assert_eq!(cancelled.directives.first(), Some(&Directive::Stop));
+    let mut session = cancelled.next;
+    let steps = run_to_rest(&mut session);
+    assert_eq!(
+        steps,
+        [StepName::DropWorkingLayer, StepName::DropProtectivePoint]
+    );
+    assert!(matches!(session.state, State::ReadyToSwitch { .. }));
+    assert!(session.settled_pass < Some(session.pass));
+}
+
+#[test]
+fn undo_during_a_pass_stops_it_and_leaves_the_replica_alone() {
+    let pass = ask(&catching_up(FailbackMode::Manual), Event::CatchUp);
+    let undone = step(&pass, Event::Undo, NOW).expect("allowed");
+    assert_eq!(undone.directives.first(), Some(&Directive::Stop));
+    let mut session = undone.next;
+    let steps = run_to_rest(&mut session);
+    assert!(!steps.contains(&StepName::PowerOnReplica));
+    let dropped = steps
+        .iter()
+        .filter(|step| **step == StepName::DropProtectivePoint);
+    assert_eq!(dropped.count(), 2, "the pass's point and the settled one");
+}
+
+#[test]
+fn commit_after_waits_for_its_time_and_for_green_gates() {
+    let session = in_failback(CommitTimer::CommitAfter { seconds: 600 });
+    let waiting =
+        |session: &Session, event, seconds| step(session, event, at(seconds)).expect("fine");
+    let early = waiting(&session, gates(false), 599);
+    assert!(matches!(early.next.state, State::Failback { .. }));
+    let mut due = waiting(&session, gates(false), 600).next;
+    assert_eq!(due.visible(), VisibleState::Committing);
+    run_to_rest(&mut due);
+    assert!(matches!(
+        due.state,
+        State::Ended {
+            outcome: Outcome::Committed,
+            ..
+        }
+    ));
+    let red = waiting(&session, gates(true), 600);
+    assert_eq!(red.next.timer, CommitTimer::None);
+    assert!(matches!(red.next.state, State::Failback { .. }));
+    assert!(red.notes[0].text.contains("Port 443 is closed."));
+}
+
+#[test]
+fn undo_after_counts_failures_without_a_break_only() {
+    let session = in_failback(CommitTimer::UndoAfter { seconds: 60 });
+    let session = step(&session, gates(true), at(0)).expect("fine").next;
+    let session = step(&session, gates(false), at(30)).expect("fine").next;
+    let session = step(&session, gates(true), at(40)).expect("fine").next;
+    let session = step(&session, gates(true), at(99)).expect("fine").next;
+    assert!(matches!(session.state, State::Failback { .. }));
+    let session = step(&session, gates(true), at(100)).expect("fine").next;
+    assert_eq!(session.visible(), VisibleState::Undoing);
+}
+
+#[test]
+fn a_timer_whose_time_passed_while_the_console_was_down_asks() {
+    let commit = in_failback(CommitTimer::CommitAfter { seconds: 600 });
+    let failing = in_failback(CommitTimer::UndoAfter { seconds: 60 });
+    let failing = step(&failing, gates(true), at(0)).expect("fine").next;
+    for session in [commit, failing] {
+        let back = step(&session, Event::Restarted, at(601)).expect("fine");
+        assert_eq!(back.next.timer, CommitTimer::None);
+        assert!(back.notes[0].text.contains("was down"));
+        assert!(matches!(back.next.state, State::Failback { .. }));
+    }
+    let in_time = in_failback(CommitTimer::CommitAfter { seconds: 600 });
+    let back = step(&in_time, Event::Restarted, at(10)).expect("fine");
+    assert_eq!(back.wake_at, Some(at(600)));
+}

@@ -1,0 +1,93 @@
+//! What follows the switchover by itself: commit or undo, never on old knowledge of the gates.
+
+use model::{CommitTimer, LogLevel, Timestamp};
+
+use crate::{Activity, State, Step};
+
+impl Step {
+    /// When the timer may commit; none without one.
+    pub(crate) const fn commit_due(&self) -> Option<Timestamp> {
+        match (self.next.timer, &self.next.state) {
+            (CommitTimer::CommitAfter { seconds }, State::Failback { since }) => {
+                Some(since.plus_seconds(seconds as i64))
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn set_timer(&mut self, timer: CommitTimer, now: Timestamp) {
+        self.next.timer = timer;
+        self.next.gates_failed_since = None;
+        self.wake_at = self.commit_due().filter(|due| now < *due);
+        if matches!(timer, CommitTimer::None) {
+            self.note(LogLevel::Info, "Nothing follows the switchover by itself.");
+        }
+    }
+
+    /// The timer acts on what the gates say now, never on what they once said.
+    pub(crate) fn gates(&mut self, failing: Option<String>, now: Timestamp) {
+        if !matches!(self.next.state, State::Failback { .. }) || self.next.attention.is_some() {
+            return;
+        }
+        let Some(failing) = failing else {
+            self.next.gates_failed_since = None;
+            if self.commit_due().is_some_and(|due| due <= now) {
+                self.note(
+                    LogLevel::Info,
+                    "All health gates are green: the timer commits.",
+                );
+                self.enter(Activity::Commit);
+            }
+            return;
+        };
+        let since = *self.next.gates_failed_since.get_or_insert(now);
+        match self.next.timer {
+            CommitTimer::None => {}
+            CommitTimer::CommitAfter { .. } => {
+                if self.commit_due().is_some_and(|due| due <= now) {
+                    self.stop_timer(&format!("{failing} It does not commit; decide yourself."));
+                }
+            }
+            CommitTimer::UndoAfter { seconds } => {
+                if since.plus_seconds(i64::from(seconds)) <= now {
+                    self.note(
+                        LogLevel::Warning,
+                        format!("{failing} It failed for {seconds} s: the timer undoes."),
+                    );
+                    self.next.timer = CommitTimer::None;
+                    self.enter(Activity::Undo { switched: true });
+                }
+            }
+        }
+    }
+
+    fn stop_timer(&mut self, why: &str) {
+        self.next.timer = CommitTimer::None;
+        self.next.gates_failed_since = None;
+        self.note(LogLevel::Warning, format!("The timer is stopped. {why}"));
+    }
+
+    /// A deadline that passed while nobody watched the gates is a person's to decide.
+    pub(crate) fn timer_after_restart(&mut self, now: Timestamp) {
+        if !matches!(self.next.state, State::Failback { .. }) {
+            return;
+        }
+        let passed = match self.next.timer {
+            CommitTimer::None => false,
+            CommitTimer::CommitAfter { .. } => self.commit_due().is_some_and(|due| due <= now),
+            CommitTimer::UndoAfter { seconds } => self
+                .next
+                .gates_failed_since
+                .is_some_and(|since| since.plus_seconds(i64::from(seconds)) <= now),
+        };
+        if passed {
+            self.stop_timer(
+                "The console was down when its time came. Commit or undo yourself, or set it anew.",
+            );
+        } else {
+            // Failures count only while somebody watches.
+            self.next.gates_failed_since = None;
+            self.wake_at = self.commit_due();
+        }
+    }
+}
