@@ -9,6 +9,7 @@ mod oracle;
 mod remote;
 mod resume;
 mod sample;
+mod seeds;
 mod storm;
 mod unreadable;
 mod wire;

@@ -4,12 +4,13 @@
 use std::{
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
+    sync::Arc,
     time::Instant,
 };
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
-use disk::{Access, Locator};
+use disk::{Access, Disk, Locator};
 use model::{ByteCount, BytesPerSecond, DiskFormat};
 use mover::{
     Meter, Proof,
@@ -32,6 +33,10 @@ pub struct ServeArgs {
     /// Keep the target's digests in this file: while they are valid, the target is not read
     #[arg(long, value_name = "FILE")]
     digests: Option<PathBuf>,
+    /// Disks that may hold some of the same content, such as a template or an older copy: it is
+    /// copied from them instead of being sent
+    #[arg(long, value_name = "DISK", num_args = 1..)]
+    seed: Vec<String>,
 }
 
 /// The far end.
@@ -56,9 +61,15 @@ pub(super) fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
             .and_then(|disk| Ok((disk, kept::wanted(&args.target, args.digests.as_ref())?)))
             .map_err(|error| format!("{error:#}"))
     };
-    remote::serve_with_digests(open, std::io::stdin(), std::io::stdout())
+    let seeds = args.seed.iter().map(|seed| open_seed(seed));
+    let seeds: Vec<_> = seeds.collect::<anyhow::Result<_>>()?;
+    remote::serve_with(&seeds, open, std::io::stdin(), std::io::stdout())
         .with_context(|| format!("serve {}", args.target))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn open_seed(name: &str) -> anyhow::Result<Arc<dyn Disk>> {
+    open(name, None, Access::Read).with_context(|| format!("open the seed {name}"))
 }
 
 /// The near end; without arguments of `sync`, a comparison only.

@@ -522,3 +522,28 @@ fn ranges_are_checked_by_a_sample_unless_that_is_off() {
     );
     assert!(pair.equal("target", "raw"));
 }
+
+#[test]
+fn a_seed_at_the_far_end_is_copied_there_and_not_sent() {
+    let pair = Pair::new();
+    let mut content = vec![0; 8 << 20];
+    let mut state = 1_u64;
+    for byte in &mut content {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        *byte = state.to_le_bytes()[7];
+    }
+    fs::write(pair.at("source"), &content).expect("written");
+    fs::write(pair.at("template"), &content[1 << 20..]).expect("written");
+    let program = env!("CARGO_BIN_EXE_landfall");
+    let far = |words: &str| format!("{program} disk serve {words}");
+    let (status, plain) = pair.json(&["sync", "source", "--via", &far("one")]);
+    assert_eq!((status, number(&plain, "seeded")), (Some(0), 0));
+    let (status, seeded) = pair.json(&["sync", "source", "--via", &far("two --seed template")]);
+    assert_eq!((status, number(&seeded, "seeded")), (Some(0), 7 << 20));
+    assert_eq!(number(&seeded, "sent"), 1 << 20);
+    assert!(pair.equal("one", "raw") && pair.equal("two", "raw"));
+    let wire = |summary: &Value| summary["wire"].as_u64().expect("bytes");
+    assert!(wire(&seeded) * 6 < wire(&plain), "{seeded} {plain}");
+}

@@ -1,7 +1,7 @@
 //! The far end: scans the target, and applies and proves what arrives.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     io::{self, BufReader, BufWriter, Read, Write},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -17,22 +17,23 @@ use disk::{Disk, DiskError};
 use model::ByteRange;
 
 use super::{
+    apply::{Apply, Why},
     frame::{FarDigests, Frame, Outcome, Terms, Theirs, wrong},
-    root::{BlockDigest, Groups, Root, digest},
+    root::{BlockDigest, Groups},
     scan,
+    seeds::Seeds,
     walk::ASKED,
 };
 use crate::{
     Digests, StoreError,
     buffer::Buffer,
-    compare::length,
     digests::{Kept, Opened},
 };
 
 /// Groups that may be scanned and not yet settled by the near end: what bounds the memory.
 const AHEAD: usize = 1024;
-/// Written bytes that are flushed and read back together, where the device is asked.
-const SETTLED: u64 = 64 << 20;
+/// Short digests of seeds in one frame.
+const PREFIXES: usize = 8192;
 
 /// Serves one synchronisation over a pair of streams. `open` gets the source's size and whether
 /// nothing is to be written, and opens the target.
@@ -57,9 +58,24 @@ pub fn serve_with_digests(
     input: impl Read,
     output: impl Write + Send,
 ) -> io::Result<()> {
+    serve_with(&[], open, input, output)
+}
+
+/// [`serve_with_digests`] with seeds: disks that may hold content of the source, which is then
+/// copied from them instead of being sent. Nobody may write them meanwhile; what changes all the
+/// same is noticed.
+///
+/// # Errors
+/// As [`serve_with_digests`], and when a seed cannot be read.
+pub fn serve_with(
+    seeds: &[Arc<dyn Disk>],
+    open: impl FnOnce(u64, bool) -> Result<(Arc<dyn Disk>, Option<Digests>), String>,
+    input: impl Read,
+    output: impl Write + Send,
+) -> io::Result<()> {
     let mut input = BufReader::with_capacity(1 << 17, input);
     let output = Output(Mutex::new(Some(BufWriter::with_capacity(1 << 16, output))));
-    let result = begin(open, &mut input, &output);
+    let result = begin(seeds, open, &mut input, &output);
     if let Err(error) = &result {
         // The near end may be gone.
         drop(output.send(&Frame::Failed(error.to_string())));
@@ -88,6 +104,7 @@ impl<W: Write> Output<W> {
 }
 
 fn begin<W: Write + Send>(
+    seeds: &[Arc<dyn Disk>],
     open: impl FnOnce(u64, bool) -> Result<(Arc<dyn Disk>, Option<Digests>), String>,
     input: &mut impl Read,
     output: &Output<W>,
@@ -121,6 +138,21 @@ fn begin<W: Write + Send>(
         ended: AtomicBool::new(false),
         hashed: AtomicU64::new(0),
     };
+    // A dry run sends nothing, with or without, and neither do equal disks.
+    let equal = matches!((far.terms.root, known), (Some(ours), FarDigests::Believed(theirs)) if ours == theirs);
+    let seeds = if equal || far.terms.dry_run {
+        &[]
+    } else {
+        seeds
+    };
+    let seeds = Seeds::scan(seeds, block, |bytes| {
+        far.hashed.fetch_add(bytes, Ordering::Relaxed);
+    })?;
+    let prefixes: Vec<u64> = seeds.prefixes().collect();
+    for prefixes in prefixes.chunks(PREFIXES) {
+        let prefixes = prefixes.to_vec();
+        output.send(&Frame::Seeds { prefixes })?;
+    }
     let result = thread::scope(|scope| {
         let (asked, asks) = sync_channel::<RowAt>(ASKED);
         let far = &far;
@@ -132,7 +164,7 @@ fn begin<W: Write + Send>(
                 scope.spawn(|| far.scan_all(output));
             }
         }
-        let result = far.apply_all(input, asked);
+        let result = far.apply_all(seeds, input, output, asked);
         far.ended.store(true, Ordering::SeqCst);
         far.changed.notify_all();
         result
@@ -159,38 +191,38 @@ fn open_digests(of: Option<&Digests>, groups: Groups) -> io::Result<(Option<Kept
     Ok((Some(kept), known))
 }
 
-fn unusable(error: StoreError) -> io::Error {
+pub(super) fn unusable(error: StoreError) -> io::Error {
     io::Error::other(error)
 }
 
-struct Far {
-    target: Arc<dyn Disk>,
+pub(super) struct Far {
+    pub(super) target: Arc<dyn Disk>,
     /// The target's digests, believed or being made.
-    kept: Option<Kept>,
+    pub(super) kept: Option<Kept>,
     /// Both ends have digests: rows of the tree are asked for, and nothing is scanned.
-    walk: bool,
-    groups: Groups,
-    terms: Terms,
+    pub(super) walk: bool,
+    pub(super) groups: Groups,
+    pub(super) terms: Terms,
     scans: Mutex<Scans>,
-    changed: Condvar,
+    pub(super) changed: Condvar,
     ended: AtomicBool,
     /// Digested by scanning.
-    hashed: AtomicU64,
+    pub(super) hashed: AtomicU64,
 }
 
 /// Where scanning is.
 #[derive(Default)]
-struct Scans {
-    next: u64,
+pub(super) struct Scans {
+    pub(super) next: u64,
     /// Of the window at `next`: which groups may hold data.
     window: Vec<bool>,
     /// Digests of groups that the near end has not settled.
-    open: HashMap<u64, Vec<BlockDigest>>,
+    pub(super) open: HashMap<u64, Vec<BlockDigest>>,
     /// Groups being scanned now.
     busy: usize,
     /// Groups that were called zero: first and count.
-    zero: BTreeMap<u64, u64>,
-    failed: Option<String>,
+    pub(super) zero: BTreeMap<u64, u64>,
+    pub(super) failed: Option<String>,
 }
 
 #[derive(Clone, Copy)]
@@ -200,7 +232,7 @@ enum Next {
 }
 
 impl Far {
-    fn lock(&self) -> MutexGuard<'_, Scans> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Scans> {
         self.scans.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -293,7 +325,7 @@ impl Far {
                 Ok(())
             },
         )
-        .map_err(|error| error.0)?;
+        .map_err(|error| error.of("target"))?;
         self.hashed.fetch_add(hashed, Ordering::Relaxed);
         {
             let mut scans = self.lock();
@@ -382,7 +414,7 @@ impl Far {
         }
     }
 
-    fn begin_changes(&self) -> io::Result<()> {
+    pub(super) fn begin_changes(&self) -> io::Result<()> {
         let kept = self.kept.as_ref();
         kept.map_or(Ok(()), |kept| kept.begin_changes().map_err(unusable))
     }
@@ -391,29 +423,26 @@ impl Far {
         clippy::needless_pass_by_value,
         reason = "dropping it ends whoever answers"
     )]
-    fn apply_all(
+    fn apply_all<W: Write>(
         &self,
+        seeds: Seeds,
         input: &mut impl Read,
+        output: &Output<W>,
         asked: SyncSender<RowAt>,
     ) -> io::Result<(Outcome, Node)> {
-        let mut apply = Apply {
-            far: self,
-            outcome: Outcome::default(),
-            root: Root::new(self.groups),
-            buffer: Buffer::default(),
-            unproved: Vec::new(),
-            unproved_bytes: 0,
-            different: BTreeSet::new(),
-        };
+        let mut apply = Apply::new(self, seeds);
         loop {
             match Frame::read(input)? {
                 Some(Frame::Data {
                     start,
                     len,
                     digest,
-                    packed,
+                    codec,
                     bytes,
-                }) => apply.data(start, len, Hash::from_bytes(digest), packed, bytes)?,
+                }) => apply.data(start, len, Hash::from_bytes(digest), codec, bytes)?,
+                Some(Frame::Seeded { start, len, digest }) => {
+                    apply.seeded(start, len, Hash::from_bytes(digest))?;
+                }
                 Some(Frame::Zero { start, len }) => apply.zero(start, len)?,
                 Some(Frame::GroupDone { group }) => apply.settle_group(group)?,
                 Some(Frame::Ask(at)) if self.walk => match asked.try_send(at) {
@@ -424,7 +453,22 @@ impl Far {
                     // It said why.
                     Err(TrySendError::Disconnected(_)) => {}
                 },
-                Some(Frame::Done { root }) => return apply.finish().map(|done| (done, Node(root))),
+                Some(Frame::Settle) => {
+                    for (block, why) in apply.settle()? {
+                        let (start, len) = (block.start, short(block));
+                        let seeded = why == Why::NotSeeded;
+                        output.send(&Frame::Want { start, len, seeded })?;
+                    }
+                    output.send(&Frame::Settled)?;
+                }
+                Some(Frame::Done { root }) => {
+                    let outcome = apply.finish()?;
+                    for block in apply.repaired() {
+                        let (start, len) = (block.start, short(*block));
+                        output.send(&Frame::Repaired { start, len })?;
+                    }
+                    return Ok((outcome, Node(root)));
+                }
                 Some(Frame::Failed(words)) => return Err(io::Error::other(words)),
                 Some(_) => return Err(wrong("the near end sent what only the far end says")),
                 None => return Err(wrong("the near end is gone")),
@@ -433,235 +477,39 @@ impl Far {
     }
 }
 
-/// The writing half.
-struct Apply<'a> {
-    far: &'a Far,
-    outcome: Outcome,
-    root: Root,
-    buffer: Buffer,
-    /// Written and not yet read back from the device.
-    unproved: Vec<(ByteRange, BlockDigest)>,
-    unproved_bytes: u64,
-    /// Groups of which something differs and that are not settled.
-    different: BTreeSet<u64>,
-}
-
-impl Apply<'_> {
-    fn data(
-        &mut self,
-        start: u64,
-        len: u32,
-        wanted: Hash,
-        packed: bool,
-        bytes: Vec<u8>,
-    ) -> io::Result<()> {
-        let range = ByteRange::new(start, u64::from(len));
-        self.check(range, 1)?;
-        let bytes = if packed {
-            lz4_flex::block::decompress(&bytes, length(range.len))
-                .map_err(|_| wrong("a block arrived damaged"))?
-        } else {
-            bytes
-        };
-        self.outcome.hashed += bytes.len() as u64;
-        if bytes.len() as u64 != range.len || digest(&bytes) != Some(wanted) {
-            return Err(wrong(&format!("{range} arrived damaged")));
-        }
-        self.note(range, Some(wanted))?;
-        if self.far.terms.dry_run {
-            return Ok(());
-        }
-        self.far.begin_changes()?;
-        let target = &*self.far.target;
-        let written = target.write_at(start, &bytes);
-        written.map_err(|error| failed(&format!("write {range}"), &error))?;
-        self.wrote(range, Some(wanted), |target| target.write_at(start, &bytes))
-    }
-
-    fn zero(&mut self, start: u64, len: u64) -> io::Result<()> {
-        let range = ByteRange::new(start, len);
-        self.check(range, u64::MAX)?;
-        for block in self.far.groups.block.blocks(range) {
-            self.note(block, None)?;
-        }
-        if self.far.terms.dry_run {
-            return Ok(());
-        }
-        self.far.begin_changes()?;
-        let target = &*self.far.target;
-        let written = target.write_zeroes(range);
-        written.map_err(|error| failed(&format!("zero {range}"), &error))?;
-        for block in self.far.groups.block.blocks(range) {
-            self.wrote(block, None, |target| target.write_zeroes(block))?;
-        }
-        Ok(())
-    }
-
-    /// Whole blocks of one group, at most so many.
-    fn check(&self, range: ByteRange, most: u64) -> io::Result<()> {
-        let groups = self.far.groups;
-        let block = groups.block.bytes();
-        let end = range.start.checked_add(range.len);
-        let whole = end.is_some_and(|end| {
-            end <= groups.size && (end.is_multiple_of(block) || end == groups.size)
-        });
-        let fits = range.len > 0
-            && range.start.is_multiple_of(block)
-            && whole
-            && range.len.div_ceil(block) <= most
-            && groups.of(range.start) == groups.of(range.end() - 1);
-        if fits {
-            Ok(())
-        } else {
-            Err(wrong("the near end sent a range that is no block"))
-        }
-    }
-
-    /// Remembers what a block will be, for the root.
-    fn note(&mut self, block: ByteRange, digest: BlockDigest) -> io::Result<()> {
-        let groups = self.far.groups;
-        let group = groups.of(block.start);
-        self.different.insert(group);
-        let mut scans = self.far.lock();
-        let called_zero = scans
-            .zero
-            .range(..=group)
-            .next_back()
-            .is_some_and(|(first, count)| group < first + count);
-        if called_zero && !scans.open.contains_key(&group) {
-            let blocks = groups.block.blocks(groups.range(group)).count();
-            scans.open.insert(group, vec![None; blocks]);
-        }
-        let index = (block.start - groups.range(group).start) / groups.block.bytes();
-        let slot = scans
-            .open
-            .get_mut(&group)
-            .and_then(|digests| digests.get_mut(length(index)));
-        match slot {
-            Some(slot) => {
-                *slot = digest;
-                Ok(())
-            }
-            None => Err(wrong("the near end sent a block before it was scanned")),
-        }
-    }
-
-    /// Proves a written block, now or with others; writes it again, once, when it is not right.
-    fn wrote(
-        &mut self,
-        block: ByteRange,
-        wanted: BlockDigest,
-        again: impl FnOnce(&dyn Disk) -> Result<(), DiskError>,
-    ) -> io::Result<()> {
-        self.outcome.written += block.len;
-        if self.far.terms.device {
-            self.unproved.push((block, wanted));
-            self.unproved_bytes += block.len;
-            return if self.unproved_bytes >= SETTLED {
-                self.prove_from_device()
-            } else {
-                Ok(())
-            };
-        }
-        if self.read_back(block)? != wanted {
-            again(&*self.far.target).map_err(|error| failed(&format!("write {block}"), &error))?;
-            if self.read_back(block)? != wanted {
-                return Err(mismatch(block));
-            }
-            self.outcome.repaired += block.len;
-        }
-        self.outcome.verified += block.len;
-        Ok(())
-    }
-
-    fn read_back(&mut self, block: ByteRange) -> io::Result<BlockDigest> {
-        self.buffer.resize(length(block.len));
-        let read = self.far.target.read_at(block.start, &mut self.buffer);
-        read.map_err(|error| failed(&format!("read back {block}"), &error))?;
-        Ok(self.reread())
-    }
-
-    fn reread(&mut self) -> BlockDigest {
-        self.outcome.reread += self.buffer.len() as u64;
-        self.outcome.hashed += self.buffer.len() as u64;
-        digest(&self.buffer)
-    }
-
-    fn read_device(&mut self, block: ByteRange) -> io::Result<BlockDigest> {
-        self.buffer.resize(length(block.len));
-        let read = self.far.target.read_device(block.start, &mut self.buffer);
-        read.map_err(|error| failed(&format!("read back {block}"), &error))?;
-        Ok(self.reread())
-    }
-
-    fn prove_from_device(&mut self) -> io::Result<()> {
-        let flushed = self.far.target.flush();
-        flushed.map_err(|error| failed("flush the target", &error))?;
-        self.unproved_bytes = 0;
-        for (block, wanted) in std::mem::take(&mut self.unproved) {
-            if self.read_device(block)? != wanted {
-                return Err(mismatch(block));
-            }
-            self.outcome.verified += block.len;
-        }
-        Ok(())
-    }
-
-    /// A group is as it will be: its digests make place for others.
-    fn settle_group(&mut self, group: u64) -> io::Result<()> {
-        let digests = self.far.lock().open.remove(&group);
-        let digests = digests.ok_or_else(|| wrong("a group was settled twice"))?;
-        let twice = |_| wrong("a group was settled twice");
-        if !self.far.walk {
-            self.root.put(group, &digests).map_err(twice)?;
-        }
-        let is_different = self.different.remove(&group);
-        if let Some(kept) = &self.far.kept
-            && (is_different || !kept.is_believed())
-        {
-            scan::keep(kept, group, &digests).map_err(unusable)?;
-        }
-        self.far.changed.notify_all();
-        Ok(())
-    }
-
-    fn finish(&mut self) -> io::Result<Outcome> {
-        if self.far.terms.device && !self.far.terms.dry_run {
-            self.prove_from_device()?;
-        }
-        let scans = self.far.lock();
-        if let Some(words) = &scans.failed {
-            return Err(io::Error::other(words.clone()));
-        }
-        let all_scanned = self.far.walk || scans.next >= self.far.groups.count();
-        if !scans.open.is_empty() || !all_scanned {
-            return Err(wrong("the near end ended before all was compared"));
-        }
-        self.outcome.hashed += self.far.hashed.load(Ordering::Relaxed);
-        let root = std::mem::replace(&mut self.root, Root::new(self.far.groups));
-        let twice = |_| wrong("a group was settled twice");
-        self.outcome.root = root.finish().map_err(twice)?;
-        Ok(self.outcome)
-    }
-}
-
 /// An error of a scan, with its place.
-struct ScanError(io::Error);
+pub(super) struct ScanError(ByteRange, DiskError);
+
+impl ScanError {
+    /// As an error of the disk that was scanned.
+    pub(super) fn of(&self, disk: &str) -> io::Error {
+        failed_of(&format!("read {}", self.0), disk, &self.1)
+    }
+}
 
 impl From<(ByteRange, DiskError)> for ScanError {
     fn from((range, error): (ByteRange, DiskError)) -> Self {
-        Self(failed(&format!("read {range}"), &error))
+        Self(range, error)
     }
 }
 
-fn mismatch(block: ByteRange) -> io::Error {
+/// The length of a block.
+fn short(block: ByteRange) -> u32 {
+    u32::try_from(block.len).unwrap_or(u32::MAX)
+}
+
+pub(super) fn mismatch(block: ByteRange) -> io::Error {
     io::Error::other(format!(
-        "{block} of the target differ from what was written"
+        "{block} of the target differ from what was written, twice"
     ))
 }
 
-fn failed(what: &str, error: &DiskError) -> io::Error {
+pub(super) fn failed(what: &str, error: &DiskError) -> io::Error {
+    failed_of(what, "target", error)
+}
+
+pub(super) fn failed_of(what: &str, disk: &str, error: &DiskError) -> io::Error {
     let cause = std::error::Error::source(error)
         .map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"));
-    io::Error::other(format!("{what} of the target: {cause}"))
+    io::Error::other(format!("{what} of the {disk}: {cause}"))
 }

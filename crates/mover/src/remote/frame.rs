@@ -8,17 +8,24 @@
 use std::io::{self, Read, Write};
 
 use blockmap::{Node, RowAt};
+use model::ByteCount;
 
-use super::root::GROUP;
+use super::{pack::Codec, root::GROUP};
 use crate::Disbelieved;
 
 /// Names this protocol and its version.
-pub(super) const HELLO: [u8; 8] = *b"LFDISK03";
+pub(super) const HELLO: [u8; 8] = *b"LFDISK04";
 /// No payload is longer: a block of the largest size with its head.
 const LONGEST: u32 = (1 << 20) + 4096;
 /// Before the payload.
 const HEAD: usize = 13;
 const DATA: u8 = 5;
+const SETTLE: u8 = 20;
+const SETTLED: u8 = 21;
+const WANT: u8 = 22;
+const REPAIRED: u8 = 23;
+const SEEDS: u8 = 24;
+const SEEDED: u8 = 25;
 /// Of a block's payload, what comes before its content.
 const BEFORE_CONTENT: usize = 45;
 
@@ -33,6 +40,34 @@ pub(super) struct Terms {
     pub(super) dry_run: bool,
     /// The root of the source's kept digests, where they are believed.
     pub(super) root: Option<Node>,
+}
+
+impl Terms {
+    fn put(&self, head: &mut Vec<u8>) {
+        head.extend(HELLO);
+        head.extend(self.size.to_le_bytes());
+        head.extend(self.block.to_le_bytes());
+        head.push(u8::from(self.device));
+        head.push(u8::from(self.dry_run));
+        head.extend(self.root.iter().flat_map(|root| root.0));
+    }
+
+    fn take(rest: &mut &[u8]) -> Option<Self> {
+        if take::<8>(rest)? != HELLO {
+            return None;
+        }
+        Some(Self {
+            size: number(rest)?,
+            block: u32::from_le_bytes(take(rest)?),
+            device: take::<1>(rest)? != [0],
+            dry_run: take::<1>(rest)? != [0],
+            root: if rest.is_empty() {
+                None
+            } else {
+                take(rest).map(Node).map(Some)?
+            },
+        })
+    }
 }
 
 /// What the far end knows before it reads.
@@ -90,8 +125,7 @@ pub(super) enum Frame {
         start: u64,
         len: u32,
         digest: [u8; 32],
-        /// lz4 instead of plain bytes.
-        packed: bool,
+        codec: Codec,
         bytes: Vec<u8>,
     },
     /// Near: a range of whole blocks that is zero at the source.
@@ -100,6 +134,27 @@ pub(super) enum Frame {
     GroupDone { group: u64 },
     /// Near: all was sent; the source's root.
     Done { root: [u8; 32] },
+    /// Far: the first eight bytes of digests whose content it has; in order, before all digests.
+    Seeds { prefixes: Vec<u64> },
+    /// Near: a block that differs, of a content that the far end has.
+    Seeded {
+        start: u64,
+        len: u32,
+        digest: [u8; 32],
+    },
+    /// Near: all was sent but for what has to be repaired.
+    Settle,
+    /// Far: a block is not right on its device, and is wanted once more.
+    Want {
+        start: u64,
+        len: u32,
+        /// It was to come from a seed, and does not.
+        seeded: bool,
+    },
+    /// Far: all is written and proved but for what was wanted.
+    Settled,
+    /// Far: a block was not right when it was read back, was written again, and is right now.
+    Repaired { start: u64, len: u32 },
     /// Far: all is written and proved.
     Proved(Outcome),
     /// Either: it cannot go on, and why.
@@ -110,15 +165,19 @@ impl Frame {
     /// Writes the frame; returns its bytes on the wire.
     pub(super) fn write(&self, to: &mut impl Write) -> io::Result<u64> {
         let mut head = vec![0; HEAD];
+        let (kind, body) = self.encode(&mut head);
+        finish(kind, &mut head, body)?;
+        to.write_all(&head)?;
+        to.write_all(body)?;
+        Ok((head.len() + body.len()) as u64)
+    }
+
+    /// Puts the payload behind the head, but for a body that is sent from where it lies.
+    fn encode<'a>(&'a self, head: &mut Vec<u8>) -> (u8, &'a [u8]) {
         let mut body: &[u8] = &[];
         let kind = match self {
             Self::Begin(terms) => {
-                head.extend(HELLO);
-                head.extend(terms.size.to_le_bytes());
-                head.extend(terms.block.to_le_bytes());
-                head.push(u8::from(terms.device));
-                head.push(u8::from(terms.dry_run));
-                head.extend(terms.root.iter().flat_map(|root| root.0));
+                terms.put(head);
                 1
             }
             Self::Ready(digests) => {
@@ -138,12 +197,12 @@ impl Frame {
             Self::Nodes { at, nodes } => {
                 head.extend(at.level.to_le_bytes());
                 head.extend(at.row.to_le_bytes());
-                put_blocks(&mut head, nodes);
+                put_blocks(head, nodes);
                 12
             }
             Self::Digests { group, blocks } => {
                 head.extend(group.to_le_bytes());
-                put_blocks(&mut head, blocks);
+                put_blocks(head, blocks);
                 3
             }
             Self::ZeroGroups { first, count } => {
@@ -155,13 +214,13 @@ impl Frame {
                 start,
                 len,
                 digest,
-                packed,
+                codec,
                 bytes,
             } => {
                 head.extend(start.to_le_bytes());
                 head.extend(len.to_le_bytes());
                 head.extend(digest);
-                head.push(u8::from(*packed));
+                head.push(codec.code());
                 body = bytes;
                 DATA
             }
@@ -187,15 +246,41 @@ impl Frame {
                 head.extend(outcome.hashed.to_le_bytes());
                 9
             }
+            Self::Settle => SETTLE,
+            Self::Settled => SETTLED,
+            Self::Want { start, len, seeded } => {
+                place(head, *start, *len);
+                head.push(u8::from(*seeded));
+                WANT
+            }
+            Self::Repaired { start, len } => {
+                place(head, *start, *len);
+                REPAIRED
+            }
+            Self::Seeds { prefixes } => {
+                head.extend(prefixes.iter().flat_map(|prefix| prefix.to_le_bytes()));
+                SEEDS
+            }
+            Self::Seeded { start, len, digest } => {
+                place(head, *start, *len);
+                head.extend(digest);
+                SEEDED
+            }
             Self::Failed(words) => {
                 body = words.as_bytes();
                 10
             }
         };
-        finish(kind, &mut head, body)?;
-        to.write_all(&head)?;
-        to.write_all(body)?;
-        Ok((head.len() + body.len()) as u64)
+        (kind, body)
+    }
+
+    /// Bytes of a block's content as they travel.
+    pub(super) fn payload(&self) -> ByteCount {
+        if let Self::Data { bytes, .. } = self {
+            ByteCount(bytes.len() as u64)
+        } else {
+            ByteCount::ZERO
+        }
     }
 
     /// Reads the next frame; none where the other end closed between two.
@@ -267,22 +352,7 @@ fn checked(kind: u8, payload: &[u8]) -> &[u8] {
 fn parse(kind: u8, payload: &[u8]) -> Option<Frame> {
     let mut rest = payload;
     let frame = match kind {
-        1 => {
-            if take::<8>(&mut rest)? != HELLO {
-                return None;
-            }
-            Frame::Begin(Terms {
-                size: number(&mut rest)?,
-                block: u32::from_le_bytes(take(&mut rest)?),
-                device: take::<1>(&mut rest)? != [0],
-                dry_run: take::<1>(&mut rest)? != [0],
-                root: if rest.is_empty() {
-                    None
-                } else {
-                    take(&mut rest).map(Node).map(Some)?
-                },
-            })
-        }
+        1 => Frame::Begin(Terms::take(&mut rest)?),
         2 if take::<8>(&mut rest)? == HELLO => Frame::Ready(match rest.len() {
             0 => FarDigests::None,
             1 => {
@@ -309,13 +379,14 @@ fn parse(kind: u8, payload: &[u8]) -> Option<Frame> {
             let start = number(&mut rest)?;
             let len = u32::from_le_bytes(take(&mut rest)?);
             let digest = take(&mut rest)?;
-            let packed = take::<1>(&mut rest)? != [0];
+            let [code] = take(&mut rest)?;
+            let codec = Codec::from_code(code)?;
             let bytes = std::mem::take(&mut rest).to_vec();
             Frame::Data {
                 start,
                 len,
                 digest,
-                packed,
+                codec,
                 bytes,
             }
         }
@@ -341,6 +412,28 @@ fn parse(kind: u8, payload: &[u8]) -> Option<Frame> {
             let words = String::from_utf8_lossy(std::mem::take(&mut rest)).into_owned();
             Frame::Failed(words)
         }
+        SETTLE => Frame::Settle,
+        SETTLED => Frame::Settled,
+        WANT => Frame::Want {
+            start: number(&mut rest)?,
+            len: u32::from_le_bytes(take(&mut rest)?),
+            seeded: take::<1>(&mut rest)? != [0],
+        },
+        REPAIRED => Frame::Repaired {
+            start: number(&mut rest)?,
+            len: u32::from_le_bytes(take(&mut rest)?),
+        },
+        SEEDS => {
+            let (prefixes, odd) = std::mem::take(&mut rest).as_chunks::<8>();
+            rest = odd;
+            let prefixes = prefixes.iter().map(|it| u64::from_le_bytes(*it)).collect();
+            Frame::Seeds { prefixes }
+        }
+        SEEDED => Frame::Seeded {
+            start: number(&mut rest)?,
+            len: u32::from_le_bytes(take(&mut rest)?),
+            digest: take(&mut rest)?,
+        },
         _ => return None,
     };
     rest.is_empty().then_some(frame)
@@ -397,6 +490,11 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     let (first, after) = rest.split_first_chunk::<N>()?;
     *rest = after;
     Some(*first)
+}
+
+fn place(head: &mut Vec<u8>, start: u64, len: u32) {
+    head.extend(start.to_le_bytes());
+    head.extend(len.to_le_bytes());
 }
 
 fn number(rest: &mut &[u8]) -> Option<u64> {

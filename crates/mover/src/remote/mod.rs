@@ -13,15 +13,24 @@
 //! Where digests of an end's disk are kept, that end does not read it. Where both are, the roots
 //! are compared first: equal ones are the end of it, and otherwise the near end walks down both
 //! trees.
+//!
+//! At the end the far end asks once more for what its device does not return as it was written, and
+//! names what it repaired. It may know other disks as seeds: what is in one of them is named by its
+//! digest and copied there. How tightly a block is packed follows the rate of the link.
 
+mod again;
+mod apply;
 mod far;
 mod frame;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod near;
+mod pack;
 mod root;
 mod scan;
+mod seeds;
+mod send;
 mod walk;
 
-pub use far::{serve, serve_with_digests};
+pub use far::{serve, serve_with, serve_with_digests};
 pub use near::{Remote, sync, sync_with_digests};

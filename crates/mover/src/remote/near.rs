@@ -3,29 +3,29 @@
 use std::{
     io::{self, BufReader, BufWriter, Read, Write},
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread,
     time::{Duration, Instant},
 };
 
-use blake3::Hash;
 use blockmap::{BlockSize, Node, RangeSet, RowAt};
 use disk::{Disk, DiskError};
 use model::{ByteCount, ByteRange, DiskCounters, DiskPhase};
 
 use super::{
     frame::{FarDigests, Frame, Outcome, Terms, Theirs},
-    root::{BlockDigest, Groups, Root, digest},
+    pack::{Pace, Packer},
+    root::{BlockDigest, Groups, Root},
     scan,
+    send::Seen,
     walk::Walk,
 };
 use crate::{
     BothDigests, Controls, Digests, Meter, MoverError, Note, Proof, Report, StoreError,
     buffer::Buffer,
-    compare::{length, slice},
     digests::{Kept, Sides, of},
     error::Side,
     watch::Watch,
@@ -35,8 +35,6 @@ use crate::{
 const JOBS: usize = 64;
 /// Frames that wait for the wire.
 const FRAMES: usize = 64;
-/// With so many frames waiting, the wire is what takes time, and packing pays.
-const BACKLOG: usize = 4;
 /// How long a far end's words are waited for once the link broke.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How often a waiting thread looks at the controls.
@@ -109,11 +107,15 @@ pub fn sync_with_digests(
         watch: &watch,
         root: Mutex::new(Root::new(groups)),
         to_send: AtomicU64::new(0),
-        queued: AtomicUsize::new(0),
+        pace: Pace::new(lanes()),
+        repaired: Mutex::default(),
+        seeds: RwLock::default(),
     };
     let done = near.run(input, output);
     let (outcome, wire, far) = done.inspect_err(|error| distrust(kept, error))?;
     let to_send = ByteCount(near.to_send.load(Ordering::Relaxed));
+    let repaired = near.repaired.into_inner();
+    notes.extend(repaired.unwrap_or_else(PoisonError::into_inner));
     seal(task, &mut sides, &mut notes)?;
     let side = Side::Target;
     notes.extend(match far {
@@ -178,18 +180,21 @@ fn seal(task: &Remote, sides: &mut Sides, notes: &mut Vec<Note>) -> Result<(), M
     sides.seal(notes)
 }
 
-struct Near<'a> {
-    task: &'a Remote,
+pub(super) struct Near<'a> {
+    pub(super) task: &'a Remote,
     /// The source's digests, believed or being made.
     kept: Option<&'a Kept>,
     /// The far end has digests and does not read.
-    far_known: AtomicBool,
-    groups: Groups,
-    watch: &'a Watch<'a>,
+    pub(super) far_known: AtomicBool,
+    pub(super) groups: Groups,
+    pub(super) watch: &'a Watch<'a>,
     root: Mutex<Root>,
-    to_send: AtomicU64,
-    /// Frames that wait for the wire.
-    queued: AtomicUsize,
+    pub(super) to_send: AtomicU64,
+    pub(super) pace: Pace,
+    /// What the far end repaired.
+    pub(super) repaired: Mutex<Vec<Note>>,
+    /// What the far end has elsewhere, in order.
+    pub(super) seeds: RwLock<Vec<u64>>,
 }
 
 /// A group to compare; nothing of the far end's where it has a hole there.
@@ -201,7 +206,14 @@ struct Job {
 /// What a thread tells when it ends.
 type Told = Result<Option<Outcome>, MoverError>;
 
-fn link(source: io::Error) -> MoverError {
+/// Workers.
+fn lanes() -> usize {
+    thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(8)
+}
+
+pub(super) fn link(source: io::Error) -> MoverError {
     MoverError::Link { source }
 }
 
@@ -255,10 +267,7 @@ impl Near<'_> {
                     }
                 });
             }
-            let lanes = thread::available_parallelism()
-                .map_or(1, usize::from)
-                .min(8);
-            let workers: Vec<_> = (0..lanes)
+            let workers: Vec<_> = (0..lanes())
                 .map(|_| {
                     let (tell, frames) = (tell.clone(), frames.clone());
                     let waiting_jobs = Arc::clone(&waiting_jobs);
@@ -284,7 +293,7 @@ impl Near<'_> {
                         for worker in workers {
                             drop(worker.join());
                         }
-                        self.done(&frames)
+                        frames
                     });
                     drop(tell.send(result.map(Some)));
                 });
@@ -340,7 +349,7 @@ impl Near<'_> {
         }
     }
 
-    fn frame(&self, input: &mut impl Read) -> Result<Frame, MoverError> {
+    pub(super) fn frame(&self, input: &mut impl Read) -> Result<Frame, MoverError> {
         match Frame::read(input).map_err(link)? {
             Some(Frame::Failed(words)) => Err(MoverError::FarEnd { words }),
             Some(frame) => Ok(frame),
@@ -363,6 +372,7 @@ impl Near<'_> {
                         return Ok(false);
                     }
                 }
+                Frame::Seeds { prefixes } => self.hear_seeds(&prefixes)?,
                 Frame::ZeroGroups { first, count }
                     if count <= left && first.saturating_add(count) <= self.groups.count() =>
                 {
@@ -408,6 +418,7 @@ impl Near<'_> {
                         return Ok(false);
                     }
                 }
+                Frame::Seeds { prefixes } => self.hear_seeds(&prefixes)?,
                 Frame::Nodes { at, nodes } => {
                     let fits =
                         walk.is_answer(at) && walk.descend(at, &nodes).map_err(of(Side::Source))?;
@@ -432,15 +443,21 @@ impl Near<'_> {
         &self,
         named: Result<bool, MoverError>,
         input: &mut impl Read,
-        all_sent: impl FnOnce() -> Result<[u8; 32], MoverError>,
+        all_sent: impl FnOnce() -> SyncSender<Frame>,
     ) -> Result<Outcome, MoverError> {
         if !named? {
             return Err(self.last_words(input));
         }
-        let Ok(root) = all_sent() else {
-            return Err(self.last_words(input));
+        let frames = all_sent();
+        let sent = self.settle(input, &frames);
+        let root = match sent.and_then(|()| self.done(&frames)) {
+            Ok(root) => root,
+            // Nobody writes any more.
+            Err(MoverError::Cancelled) => return Err(self.last_words(input)),
+            Err(error) => return Err(error),
         };
-        match self.frame(input)? {
+        drop(frames);
+        match self.proof(input)? {
             // A dry run leaves the disks as different as they were.
             Frame::Proved(outcome) if outcome.root == root || !self.task.apply => Ok(outcome),
             Frame::Proved(_) => Err(MoverError::Unproved),
@@ -511,8 +528,7 @@ impl Near<'_> {
         Ok(root)
     }
 
-    fn send(&self, frames: &SyncSender<Frame>, frame: Frame) -> Result<(), MoverError> {
-        self.queued.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn send(&self, frames: &SyncSender<Frame>, frame: Frame) -> Result<(), MoverError> {
         frames.send(frame).map_err(|_| MoverError::Cancelled)
     }
 
@@ -527,7 +543,9 @@ impl Near<'_> {
             let frame = match frames.try_recv() {
                 Ok(frame) => frame,
                 Err(_) => {
+                    let begun = Instant::now();
                     output.flush().map_err(link)?;
+                    self.pace.wrote(0, begun.elapsed());
                     match frames.recv_timeout(GLANCE) {
                         Ok(frame) => frame,
                         Err(RecvTimeoutError::Timeout) => {
@@ -538,8 +556,9 @@ impl Near<'_> {
                     }
                 }
             };
-            self.queued.fetch_sub(1, Ordering::Relaxed);
+            let begun = Instant::now();
             let bytes = frame.write(&mut output).map_err(link)?;
+            self.pace.wrote(bytes, begun.elapsed());
             sent.fetch_add(bytes, Ordering::Relaxed);
         }
     }
@@ -549,7 +568,7 @@ impl Near<'_> {
         jobs: &Mutex<Receiver<Job>>,
         frames: &SyncSender<Frame>,
     ) -> Result<(), MoverError> {
-        let mut buffer = Buffer::default();
+        let (mut buffer, mut packer) = (Buffer::default(), Packer::new(&self.pace));
         loop {
             self.watch.checkpoint()?;
             let next = jobs
@@ -557,7 +576,7 @@ impl Near<'_> {
                 .unwrap_or_else(PoisonError::into_inner)
                 .recv_timeout(GLANCE);
             match next {
-                Ok(job) => self.group(&job, &mut buffer, frames)?,
+                Ok(job) => self.group(&job, &mut buffer, &mut packer, frames)?,
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
@@ -568,6 +587,7 @@ impl Near<'_> {
         &self,
         job: &Job,
         buffer: &mut Buffer,
+        packer: &mut Packer<'_>,
         frames: &SyncSender<Frame>,
     ) -> Result<(), MoverError> {
         let range = self.groups.range(job.group);
@@ -582,7 +602,7 @@ impl Near<'_> {
         let mut wrote = false;
         if let Some(kept) = self.believed() {
             let ours = scan::kept_group(kept, job.group).map_err(of(Side::Source))?;
-            wrote = self.piece(range, Seen::Kept(buffer), &ours, theirs, frames)?;
+            wrote = self.piece(range, Seen::Kept(buffer), &ours, theirs, packer, frames)?;
         } else {
             let mut ours = Vec::with_capacity(blocks);
             scan::group::<MoverError>(
@@ -595,7 +615,8 @@ impl Near<'_> {
                     let from = ours.len();
                     ours.extend_from_slice(digests);
                     let theirs = |index: usize| theirs(from + index);
-                    wrote |= self.piece(piece, Seen::Read(bytes), digests, theirs, frames)?;
+                    let seen = Seen::Read(bytes);
+                    wrote |= self.piece(piece, seen, digests, theirs, packer, frames)?;
                     Ok(())
                 },
             )?;
@@ -621,186 +642,6 @@ impl Near<'_> {
             None => Ok(()),
         }
     }
-
-    /// Sends what differs in a piece; whether anything did.
-    fn piece(
-        &self,
-        piece: ByteRange,
-        mut seen: Seen<'_>,
-        digests: &[BlockDigest],
-        theirs: impl Fn(usize) -> Theirs,
-        frames: &SyncSender<Frame>,
-    ) -> Result<bool, MoverError> {
-        let mut wrote = false;
-        for (index, block) in self.groups.block.blocks(piece).enumerate() {
-            let len = ByteCount(block.len);
-            let (ours, theirs) = (digests.get(index).copied().flatten(), theirs(index));
-            let same = match (&ours, &theirs) {
-                (None, Theirs::Hole | Theirs::Zero) => true,
-                (Some(ours), Theirs::Digest(theirs)) => ours.as_bytes().starts_with(theirs),
-                (None, Theirs::Digest(_)) | (Some(_), Theirs::Hole | Theirs::Zero) => false,
-            };
-            let known = (seen.is_hole(ours.as_ref()), theirs == Theirs::Hole);
-            let from_digests = (
-                matches!(seen, Seen::Kept(_)),
-                self.far_known.load(Ordering::Relaxed),
-            );
-            self.watch.meter.update(|counters| {
-                counters.scanned += len;
-                if known == (true, true) {
-                    counters.skipped += len;
-                    return;
-                }
-                *if same {
-                    &mut counters.equal
-                } else {
-                    &mut counters.different
-                } += len;
-                if known.0 {
-                    counters.source_zero += len;
-                } else if from_digests.0 {
-                    counters.source_known += len;
-                } else {
-                    counters.read_source += len;
-                    counters.hashed += len;
-                }
-                *if known.1 {
-                    &mut counters.target_zero
-                } else if from_digests.1 {
-                    &mut counters.target_known
-                } else {
-                    &mut counters.read_target
-                } += len;
-            });
-            if same {
-                continue;
-            }
-            wrote = self.task.apply;
-            match ours {
-                None => self.send_zero(block, frames)?,
-                Some(digest) => {
-                    let bytes = match &mut seen {
-                        Seen::Read(bytes) => slice(bytes, piece, block),
-                        Seen::Kept(buffer) => self.fetch(block, digest, buffer)?,
-                    };
-                    self.send_block(block, bytes, digest, frames)?;
-                }
-            }
-        }
-        Ok(wrote)
-    }
-
-    /// Reads a block of which only the digest is known, if it is to be sent.
-    fn fetch<'b>(
-        &self,
-        block: ByteRange,
-        wanted: Hash,
-        buffer: &'b mut Buffer,
-    ) -> Result<&'b [u8], MoverError> {
-        if !self.task.apply {
-            return Ok(&[]);
-        }
-        self.watch.checkpoint()?;
-        buffer.resize(length(block.len));
-        let read = self.task.source.read_at(block.start, buffer);
-        read.map_err(|error| MoverError::from((block, error)))?;
-        let all = ByteCount(block.len);
-        self.watch.meter.update(|counters| {
-            counters.reread += all;
-            counters.hashed += all;
-        });
-        if digest(buffer) != Some(wanted) {
-            return Err(MoverError::DigestsWrong { range: block });
-        }
-        Ok(buffer)
-    }
-
-    fn send_zero(&self, block: ByteRange, frames: &SyncSender<Frame>) -> Result<(), MoverError> {
-        if !self.task.apply {
-            return Ok(());
-        }
-        let (start, len) = (block.start, block.len);
-        self.send(frames, Frame::Zero { start, len })?;
-        self.watch.meter.update(|counters| {
-            counters.zeroed += ByteCount(len);
-        });
-        Ok(())
-    }
-
-    fn send_block(
-        &self,
-        block: ByteRange,
-        bytes: &[u8],
-        digest: Hash,
-        frames: &SyncSender<Frame>,
-    ) -> Result<(), MoverError> {
-        self.to_send.fetch_add(block.len, Ordering::Relaxed);
-        if !self.task.apply {
-            return Ok(());
-        }
-        self.watch.pay(block.len)?;
-        let payload = self.payload(bytes);
-        let packed = ByteCount(payload.bytes.len() as u64);
-        self.send(frames, payload.frame(block, digest))?;
-        self.watch.meter.update(|counters| {
-            counters.sent += ByteCount(block.len);
-            counters.packed += packed;
-        });
-        Ok(())
-    }
-
-    /// A block's content for the wire, packed when the wire is what takes time and packing helps.
-    fn payload(&self, bytes: &[u8]) -> Payload {
-        if self.queued.load(Ordering::Relaxed) >= BACKLOG {
-            let packed = lz4_flex::block::compress(bytes);
-            if packed.len() < bytes.len() - bytes.len() / 16 {
-                return Payload {
-                    packed: true,
-                    bytes: packed,
-                };
-            }
-        }
-        Payload {
-            packed: false,
-            bytes: bytes.to_vec(),
-        }
-    }
-}
-
-/// What is at hand of a piece, besides its digests.
-enum Seen<'a> {
-    /// Its content; nothing where it is a hole.
-    Read(&'a [u8]),
-    /// Nothing: blocks that are sent are read into this.
-    Kept(&'a mut Buffer),
-}
-
-impl Seen<'_> {
-    /// Whether a block was known to be zero.
-    fn is_hole(&self, digest: Option<&Hash>) -> bool {
-        match self {
-            Self::Read(bytes) => bytes.is_empty(),
-            Self::Kept(_) => digest.is_none(),
-        }
-    }
-}
-
-/// A block's content as it travels.
-struct Payload {
-    packed: bool,
-    bytes: Vec<u8>,
-}
-
-impl Payload {
-    fn frame(self, block: ByteRange, digest: Hash) -> Frame {
-        Frame::Data {
-            start: block.start,
-            len: u32::try_from(block.len).unwrap_or(u32::MAX),
-            digest: *digest.as_bytes(),
-            packed: self.packed,
-            bytes: self.bytes,
-        }
-    }
 }
 
 impl From<(ByteRange, DiskError)> for MoverError {
@@ -813,7 +654,7 @@ impl From<(ByteRange, DiskError)> for MoverError {
     }
 }
 
-fn protocol() -> MoverError {
+pub(super) fn protocol() -> MoverError {
     MoverError::FarEnd {
         words: "it does not speak Landfall's protocol".to_owned(),
     }

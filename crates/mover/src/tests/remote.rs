@@ -16,11 +16,11 @@ use testkit::{BitFlip, Call, Counting, FailAt, MemDisk, When, random_image, scat
 
 use super::assert_done;
 use crate::{
-    Controls, Meter, MoverError, Proof, Report,
-    remote::{Remote, serve, sync},
+    Controls, Meter, MoverError, Note, Proof, Report,
+    remote::{Remote, serve, serve_with, sync},
 };
 
-fn remote(source: Arc<dyn Disk>, proof: Proof) -> Remote {
+pub(super) fn remote(source: Arc<dyn Disk>, proof: Proof) -> Remote {
     Remote {
         source,
         block: BlockSize::MIN,
@@ -35,12 +35,23 @@ fn join<W: Write + Send>(
     target: Arc<dyn Disk>,
     wrap: impl FnOnce(WriteHalf) -> W,
 ) -> (Result<(Report, ByteCount), MoverError>, io::Result<()>) {
+    join_with(task, target, &[], wrap)
+}
+
+/// [`join`] with seeds.
+pub(super) fn join_with<W: Write + Send>(
+    task: &Remote,
+    target: Arc<dyn Disk>,
+    seeds: &[Arc<dyn Disk>],
+    wrap: impl FnOnce(WriteHalf) -> W,
+) -> (Result<(Report, ByteCount), MoverError>, io::Result<()>) {
     let (near, far) = UnixStream::pair().expect("a pair");
     let writer = wrap(WriteHalf(near.try_clone().expect("cloned")));
     thread::scope(|scope| {
         let served = scope.spawn(move || {
-            let result = serve(
-                |_, _| Ok(target),
+            let result = serve_with(
+                seeds,
+                |_, _| Ok((target, None)),
                 far.try_clone().expect("cloned"),
                 far.try_clone().expect("cloned"),
             );
@@ -61,7 +72,7 @@ fn join<W: Write + Send>(
 }
 
 /// A socket's writing half, which ends when it is dropped, as a pipe does.
-struct WriteHalf(UnixStream);
+pub(super) struct WriteHalf(UnixStream);
 
 impl Write for WriteHalf {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
@@ -234,28 +245,68 @@ fn a_link_that_breaks_anywhere_is_an_error_and_a_second_run_ends_equal() {
 }
 
 #[test]
-fn a_bit_that_flips_at_the_far_end_is_repaired_from_what_arrived_or_named() {
+fn a_bit_that_flips_at_the_far_end_is_repaired_once_and_reported_and_twice_is_named() {
     let at = 300_100;
-    for (times, proof, ends_equal) in [
+    let block = ByteRange::new(at / 4096 * 4096, 4096);
+    for (times, proof, zeroes) in [
+        (1, Proof::Cache, false),
         (1, Proof::Cache, true),
-        (2, Proof::Cache, false),
         (1, Proof::Device, false),
+        (1, Proof::Device, true),
+        (2, Proof::Cache, false),
+        (2, Proof::Cache, true),
+        (2, Proof::Device, false),
+        (2, Proof::Device, true),
     ] {
-        let source = MemDisk::new(ByteCount(600_000));
-        random_image(&source, 8, 0).unwrap();
-        let target = Arc::new(MemDisk::new(ByteCount(600_000)));
-        let source = Arc::new(source);
+        let disk = |seed| {
+            let disk = MemDisk::new(ByteCount(600_000));
+            random_image(&disk, seed, 0).unwrap();
+            Arc::new(disk)
+        };
+        let (source, target) = (disk(8), disk(9));
+        if zeroes {
+            source.write_zeroes(ByteRange::new(0, 600_000)).unwrap();
+        }
         let flipping = Arc::new(BitFlip::new(target.clone(), at, times));
         let (near, _) = join(&remote(source.clone(), proof), flipping, |it| it);
-        if ends_equal {
-            near.unwrap();
+        if times == 1 {
+            let (report, _) = near.unwrap();
             assert!(source.bytes() == target.bytes());
+            assert_done(&report.counters);
+            assert_eq!(report.notes, [Note::Repaired { range: block }]);
+            assert_eq!(report.counters.repaired, ByteCount(4096));
         } else {
             let error = near.unwrap_err().to_string();
-            let block = ByteRange::new(at / 4096 * 4096, 4096);
             assert!(error.contains(&block.to_string()), "{error}");
         }
     }
+}
+
+/// A source whose content is another on its second reading of a place.
+#[derive(Debug)]
+struct Changes(Arc<MemDisk>, std::sync::atomic::AtomicU64);
+
+impl testkit::Hook for Changes {
+    fn after(&self, call: Call, range: ByteRange, _: &dyn Disk) -> Result<(), disk::DiskError> {
+        if call == Call::Read && range.start <= 300_100 && 300_100 < range.end() {
+            let times = self.1.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let [byte, ..] = times.to_le_bytes();
+            self.0.write_at(300_100, &[byte])?;
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_repair_from_a_source_that_changed_is_refused() {
+    let (source, _) = pair(600_000, 12, 0);
+    let changes = Changes(source.clone(), std::sync::atomic::AtomicU64::new(0));
+    let changing = Arc::new(testkit::Layer::around(source, changes));
+    let target = Arc::new(MemDisk::new(ByteCount(600_000)));
+    let flipping = Arc::new(BitFlip::new(target, 300_100, 1));
+    let (near, _) = join(&remote(changing, Proof::Device), flipping, |it| it);
+    let error = near.unwrap_err().to_string();
+    assert!(error.contains("of the source changed"), "{error}");
 }
 
 #[test]

@@ -189,8 +189,9 @@ fn a_failed_run_leaves_no_belief_and_the_next_one_says_so() {
     let (source, target) = pair(3_000_000, 6);
     let digests = || kept(folder.path(), None, Some("1"));
     go(&with(task(source.clone(), target.clone()), digests())).unwrap();
-    scatter_changes(&*source, 10, 20, 30_000).unwrap();
     for nth in [0, 3] {
+        // Anew each time: a run that fails may have written nearly all.
+        scatter_changes(&*source, 10 + nth, 20, 30_000).unwrap();
         let failing = FailAt::new(
             target.clone(),
             Call::Write,
