@@ -72,7 +72,7 @@ pub(super) fn join_with<W: Write + Send>(
 }
 
 /// A socket's writing half, which ends when it is dropped, as a pipe does.
-pub(super) struct WriteHalf(UnixStream);
+pub(super) struct WriteHalf(pub(super) UnixStream);
 
 impl Write for WriteHalf {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {

@@ -12,7 +12,7 @@ use super::{believed, digests, leaves_of, shape};
 use crate::{
     Controls, Digests, Disbelieved, Meter, MoverError, Note, Proof, Report, Side,
     remote::{Remote, serve_with_digests, sync_with_digests},
-    tests::{BLOCK, assert_done},
+    tests::{BLOCK, assert_done, remote::WriteHalf},
 };
 
 type Synced = Result<(Report, ByteCount), MoverError>;
@@ -40,7 +40,8 @@ fn link(
             result
         });
         let (controls, meter) = (Controls::default(), Meter::default());
-        let result = sync_with_digests(&task, near, &here, &here, &controls, &meter);
+        let output = WriteHalf(here.try_clone().unwrap());
+        let result = sync_with_digests(&task, near, &here, output, &controls, &meter);
         drop(here.shutdown(std::net::Shutdown::Both));
         (result, served.join().unwrap())
     })
