@@ -88,11 +88,19 @@ impl Case {
 
     /// Goes through the wizard and presses Finish; the session's id.
     pub(crate) fn finish(&self, console: &Console, mode: &str) -> String {
-        let replica = until("the replica", LIMIT, || self.replica(console));
         if self.way == Way::Specified {
+            let replica = until("the replica", LIMIT, || self.replica(console));
             created::record(&self.data(), self.vm, &replica.id, DiskType::AsSource);
             return String::new();
         }
+        let draft = self.draft(console, mode);
+        Self::press(console, &draft, "finish");
+        draft
+    }
+
+    /// Goes through the wizard to its last step; the draft's id.
+    pub(crate) fn draft(&self, console: &Console, mode: &str) -> String {
+        let replica = until("the replica", LIMIT, || self.replica(console));
         let created = console
             .post(
                 "/api/console/draft/create",
@@ -123,16 +131,21 @@ impl Case {
             steps.push(("target", line));
         }
         steps.push(("mode", vec![("mode", mode), ("press", "next")]));
-        steps.push(("summary", vec![("reason", "a test"), ("press", "finish")]));
         for (step, form) in steps {
             let mut fields = vec![("id", draft.as_str())];
             fields.extend(form);
             let answer = console.post(&format!("/api/console/draft/{step}"), &fields);
-            // The program may be killed as soon as the session is recorded.
-            let status = answer.map_or(302, |answer| answer.status);
-            assert_eq!(status, 302, "step {step}");
+            assert_eq!(answer.expect("an answer").status, 302, "step {step}");
         }
         draft
+    }
+
+    /// Presses a button of the last step.
+    pub(crate) fn press(console: &Console, draft: &str, press: &str) {
+        let fields = [("id", draft), ("reason", "a test"), ("press", press)];
+        let answer = console.post("/api/console/draft/summary", &fields);
+        // The program may be killed as soon as the session is recorded.
+        assert_eq!(answer.map_or(302, |answer| answer.status), 302, "{press}");
     }
 
     /// The newest session of the VM, once it is as wanted.

@@ -2,9 +2,15 @@
 
 use std::path::PathBuf;
 
-use model::{DiskPhase, VisibleState, view::SessionView};
+use model::{
+    DiskPhase, VisibleState,
+    view::{DraftView, DryRunView, SessionView},
+};
 
-use crate::case::{Case, is_failback};
+use crate::{
+    case::{Case, LIMIT, is_failback},
+    console::{Console, until},
+};
 
 /// Every digest store in the data directory.
 fn stores(case: &Case) -> Vec<PathBuf> {
@@ -21,6 +27,15 @@ fn stores(case: &Case) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+/// Waits for the dry run of a draft; what it says of each VM.
+fn dry_run(console: &Console, draft: &str) -> DryRunView {
+    until("the dry run", LIMIT, || {
+        let answer = console.get(&format!("/api/console/draft?id={draft}"))?;
+        let view: DraftView = serde_json::from_str(&answer.body).ok()?;
+        view.dry_run.filter(|run| run.done_at.is_some())
+    })
 }
 
 fn is_ready(session: &SessionView) -> bool {
@@ -53,7 +68,32 @@ fn phase_1_keeps_what_production_holds_and_the_switchover_believes_it() {
     case.session(&console, "Failover", |session| {
         session.summary.ended_at.is_some()
     });
-    crate::console::until("the stores to go", crate::case::LIMIT, || {
+    until("the stores to go", LIMIT, || {
         stores(&case).is_empty().then_some(())
     });
+}
+
+#[test]
+fn what_a_dry_run_read_of_production_phase_1_does_not_read_again() {
+    let case = Case::sample("web-01");
+    let console = case.start(None);
+    let draft = case.draft(&console, "manual");
+    Case::press(&console, &draft, "dry_run");
+    let run = dry_run(&console, &draft);
+    let [vm] = &run.vms[..] else {
+        panic!("one VM: {run:?}");
+    };
+    assert_eq!(vm.error, None);
+    Case::press(&console, &draft, "finish");
+    let ready = case.session(&console, "Ready to switch", is_ready);
+    assert!(says(&ready, "known by kept digests"), "{:?}", ready.log);
+    for disk in &ready.disks {
+        let counters = disk.counters;
+        assert_eq!(counters.read_target.0, 0, "{counters:?}");
+        assert!(counters.target_known.0 > 0, "{counters:?}");
+        assert_eq!(counters.different, counters.verified);
+    }
+    Case::act(&console, &ready, "switch_now");
+    case.session(&console, "Failback", is_failback);
+    case.verify();
 }

@@ -382,6 +382,44 @@ fn two_processes_with_equal_kept_digests_read_nothing_and_send_next_to_nothing()
 }
 
 #[test]
+fn a_sparse_disk_of_4_tib_fits_into_little_memory_with_its_digests() {
+    let dir = TempDir::new().expect("a directory");
+    for name in ["source", "target"] {
+        let file = File::create(dir.path().join(name)).expect("created");
+        file.set_len(4 << 40).expect("sized");
+        for part in 0..64_u64 {
+            let content = [u8::try_from(part + 1).expect("small"); 65_536];
+            file.write_all_at(&content, part << 36).expect("written");
+        }
+    }
+    let source = File::options().write(true).open(dir.path().join("source"));
+    let source = source.expect("opened");
+    let program = env!("CARGO_BIN_EXE_landfall");
+    for round in 0..3_u64 {
+        source
+            .write_all_at(b"changed", (round + 7) << 36)
+            .expect("written");
+        // In KiB, and of addresses: stacks and the program itself are in it. Leaves alone would
+        // be 2 GiB.
+        let script = format!(
+            "ulimit -v 393216; exec {program} disk sync source target --digests kept \
+             --source-digests known --json"
+        );
+        let out = Command::new("sh")
+            .args(["-c", &script])
+            .current_dir(dir.path())
+            .output()
+            .expect("it runs");
+        assert!(out.status.success(), "{}", said(&out));
+        let value: Value = serde_json::from_slice(&out.stdout).expect("json");
+        assert_eq!(number(&value, "different"), 65_536);
+        if round > 0 {
+            assert_eq!(number(&value, "read_target"), 0);
+        }
+    }
+}
+
+#[test]
 fn digests_of_a_qcow2_target_outlive_its_closing() {
     let pair = Pair::new();
     let args = [
