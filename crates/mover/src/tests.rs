@@ -3,6 +3,7 @@
 mod accounting;
 mod controls;
 mod digests;
+mod dimensions;
 mod faults;
 mod journal;
 mod oracle;

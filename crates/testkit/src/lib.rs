@@ -10,6 +10,7 @@ mod corpus;
 mod image;
 mod layers;
 mod memory;
+mod pattern;
 mod random;
 mod stream;
 
@@ -21,6 +22,7 @@ pub use layers::{
     Slow, Struck, Survivors, When,
 };
 pub use memory::MemDisk;
+pub use pattern::Pattern;
 pub use random::Random;
 pub use stream::{Chopped, Spoiled, StreamFault};
 
