@@ -13,8 +13,9 @@ use std::{
 use blockmap::BlockSize;
 use disk::Disk;
 use mover::{
-    Controls, Meter, Proof,
+    BothDigests, Controls, Digests, Meter, Proof, Scope, Task, Unreadable,
     remote::{Remote, serve, sync},
+    run,
 };
 use testkit::{MemDisk, scatter_changes};
 
@@ -24,6 +25,7 @@ const HEAD: usize = 13;
 fn main() {
     wire();
     journals();
+    digests();
     images();
     nbd();
     for (name, text) in [
@@ -190,6 +192,38 @@ fn journals() {
         &frame(2, &[(u64::MAX - 1, 4096)]),
     );
     save("journal", "no-journal", b"LFJRNL01");
+}
+
+/// What a run keeps of its target.
+fn digests() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("digests");
+    let changed = MemDisk::from_bytes(mover::fuzzing::content());
+    scatter_changes(&changed, 5, 4, 3000).expect("changed");
+    let task = Task {
+        source: fuzz::disk(),
+        target: Arc::new(changed),
+        scope: Scope::Whole,
+        block: BlockSize::MIN,
+        journal: None,
+        task_key: "fuzzed".to_owned(),
+        apply: true,
+        proof: Proof::Cache,
+        digests: BothDigests {
+            source: None,
+            target: Some(Digests {
+                path: path.clone(),
+                identity: "fuzzed".to_owned(),
+                stamp: Arc::new("1".to_owned()),
+            }),
+        },
+        sample: None,
+        unreadable: Unreadable::default(),
+    };
+    run(&task, &Controls::default(), &Meter::default()).expect("moved");
+    let kept = fs::read(&path).expect("kept");
+    save("digests", "kept", &kept);
+    save("digests", "cut-off", &kept[..5000]);
 }
 
 /// Small images of each kind that qemu-img makes.

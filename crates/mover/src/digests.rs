@@ -7,6 +7,8 @@
 
 mod error;
 mod file;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod header;
 mod open;
 mod sides;

@@ -4,6 +4,8 @@
 //! Checks would keep a fuzzer from ever getting past them, so its bytes are packed into frames with
 //! right ones: a kind, a length of two bytes, and a payload, again and again.
 
+mod digests;
+
 use std::{
     io,
     path::{Path, PathBuf},
@@ -14,6 +16,7 @@ use blockmap::BlockSize;
 use disk::Disk;
 use model::ByteCount;
 
+pub use self::digests::digests;
 use crate::{
     Controls, Meter, Proof,
     journal::{self, Header, Journal, Known},
@@ -83,15 +86,7 @@ pub fn near_end(data: &[u8], source: Arc<dyn Disk>) {
 /// # Panics
 /// When it does not, or when there is no folder for it.
 pub fn journal(data: &[u8]) {
-    let name = format!("landfall-fuzz-journal-{}", std::process::id());
-    // In memory where that can be had: each open makes the file durable.
-    let memory = PathBuf::from("/dev/shm");
-    let folder = if memory.is_dir() {
-        memory
-    } else {
-        std::env::temp_dir()
-    };
-    let path = folder.join(name);
+    let path = scratch("journal");
     let header = Header {
         task_key: "fuzzed",
         size: ByteCount(1 << 30),
@@ -111,6 +106,18 @@ pub fn journal(data: &[u8]) {
         }
     }
     drop(std::fs::remove_file(&path));
+}
+
+/// A file of this process, in memory where that can be had: what is tried out makes it durable.
+fn scratch(what: &str) -> PathBuf {
+    let name = format!("landfall-fuzz-{what}-{}", std::process::id());
+    let memory = PathBuf::from("/dev/shm");
+    let folder = if memory.is_dir() {
+        memory
+    } else {
+        std::env::temp_dir()
+    };
+    folder.join(name)
 }
 
 fn reopen(path: &Path, header: &Header<'_>) -> Known {

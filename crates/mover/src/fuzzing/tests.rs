@@ -27,3 +27,8 @@ fn far_ends_that_say_anything() {
 fn journals_of_any_bytes() {
     replay("journal", super::journal);
 }
+
+#[test]
+fn kept_digests_of_any_bytes() {
+    replay("digests", super::digests);
+}

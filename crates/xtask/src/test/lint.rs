@@ -61,7 +61,7 @@ fn clippy_fuzz() -> Command {
     command
         .arg("clippy")
         .args(fuzz::MANIFEST)
-        .args(["--target-dir", "target", "--all-targets", "--locked"])
+        .args(["--target-dir", "target", "--all-targets"])
         .args(["--", "-D", "warnings"]);
     command
 }
