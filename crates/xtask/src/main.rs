@@ -45,15 +45,21 @@ enum Command {
     /// Put a modelled link before a command's input and output, as the benchmark does
     #[command(hide = true)]
     Link(bench::link::Options),
+    /// Read two files and compare them: what the benchmark calls the floor
+    #[command(hide = true)]
+    Floor(bench::floor::Options),
+    /// Kill a command when half is copied, as the benchmark does
+    #[command(hide = true)]
+    Half(bench::half::Options),
     /// Build the browser's half: script, WASM, style sheet and icons
     Site(site::Options),
     /// Get the standard library for WebAssembly
     WasmStd(setup::WasmStdOptions),
 }
 
-/// Its standard output is the far end's: an error goes elsewhere.
-fn link(options: &bench::link::Options) -> ExitCode {
-    match bench::link::run(options) {
+/// A part of the benchmark's commands: standard output is not for words, so an error goes elsewhere.
+fn within_benchmark(result: anyhow::Result<ExitCode>) -> ExitCode {
+    match result {
         Ok(status) => status,
         Err(error) => {
             drop(writeln!(std::io::stderr(), "error: {error:#}"));
@@ -70,7 +76,9 @@ fn main() -> ExitCode {
         Command::Sizes => sizes::run(),
         Command::Bench(options) => bench::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
-        Command::Link(options) => return link(&options),
+        Command::Link(options) => return within_benchmark(bench::link::run(&options)),
+        Command::Floor(options) => return within_benchmark(bench::floor::run(&options)),
+        Command::Half(options) => return within_benchmark(bench::half::run(&options)),
         Command::Site(options) => site::run(&options),
         Command::WasmStd(options) => setup::wasm_std(&options),
     };

@@ -1,62 +1,217 @@
 //! The images of the benchmark: made from a seed, so that every machine measures the same disks.
 //!
-//! 4 GiB in runs of 1 to 32 MiB: 31 % holes, 6 % allocated zeroes, 33 % text, 30 % noise.
+//! 4 GiB in runs of 1 to 32 MiB: 31 % holes, 6 % allocated zeroes, 33 % text, 30 % noise. An old
+//! disk is a copy in which blocks were rewritten, 5 % of them wherever they fell and the others in
+//! data, and in which some that have data became holes.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     fmt::Write as _,
     fs::{self, File},
     io::{self, Read as _},
     os::unix::fs::FileExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::{Context as _, Result, ensure};
+use rustix::fs::{FallocateFlags, fallocate};
+
+use super::{case::Facts, floor, half::allocated};
 
 const BLOCK: u64 = 65_536;
-const BLOCKS: u64 = 65_536;
+const PIECE: u64 = 4096;
 /// A run has 1 to 32 MiB.
 const RUN: std::ops::RangeInclusive<u64> = 16..=512;
+/// Images that another version of this file made are made anew.
+const VERSION: &str = "3";
 
-/// Makes all images in `directory` that are not there.
-pub(super) fn make(directory: &Path) -> Result<()> {
-    if directory.join("complete").exists() {
-        return Ok(());
-    }
-    fs::create_dir_all(directory).context("make the directory of the images")?;
-    let at = |name: &str| directory.join(name);
-    write_image(&at("S")).context("make the source image")?;
-    copy_sparse(&at("S"), &at("C"), "auto")?;
-    for (name, changed, seed) in [("T1", BLOCKS / 100, 1), ("T10", BLOCKS / 10, 10)] {
-        copy_sparse(&at("S"), &at(name), "auto")?;
-        let blocks = change(&at(name), changed, seed).context("change an image")?;
-        if name == "T1" {
-            fs::write(at("R1"), ranges_text(&blocks)).context("write the changed ranges")?;
-        }
-    }
-    for (from, to) in [("S", "SQ"), ("C", "CQ")] {
-        let mut convert = Command::new("qemu-img");
-        convert.args(["convert", "-f", "raw", "-O", "qcow2"]);
-        ensure!(
-            convert.args([at(from), at(to)]).status()?.success(),
-            "qemu-img convert failed"
-        );
-    }
-    fs::write(at("complete"), "").context("mark the images as complete")
+/// The images' directory and their size.
+#[derive(Clone, Debug)]
+pub(super) struct Images {
+    pub(super) directory: PathBuf,
+    pub(super) blocks: u64,
 }
 
-fn write_image(path: &Path) -> io::Result<()> {
+/// An old disk that is made of the source.
+struct Old {
+    name: &'static str,
+    /// Bytes that change together.
+    unit: u64,
+    percent: u64,
+}
+
+const OLD: [Old; 3] = [
+    Old {
+        name: "T1",
+        unit: BLOCK,
+        percent: 1,
+    },
+    Old {
+        name: "T10",
+        unit: BLOCK,
+        percent: 10,
+    },
+    Old {
+        name: "T4K",
+        unit: PIECE,
+        percent: 1,
+    },
+];
+
+impl Images {
+    pub(super) fn at(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    pub(super) fn logical(&self) -> u64 {
+        self.blocks * BLOCK
+    }
+
+    /// Makes all images that are not there.
+    pub(super) fn make(&self) -> Result<Facts> {
+        let complete = self.at("complete");
+        if fs::read_to_string(&complete).is_ok_and(|version| version == VERSION) {
+            let text = fs::read_to_string(self.at("facts.json")).context("read the facts")?;
+            return serde_json::from_str(&text).context("understand the facts");
+        }
+        drop(fs::remove_dir_all(&self.directory));
+        fs::create_dir_all(&self.directory).context("make the directory of the images")?;
+        write_image(&self.at("S"), self.blocks).context("make the source image")?;
+        copy_sparse(&self.at("S"), &self.at("C"))?;
+        let mut facts = Facts {
+            logical: self.logical() as f64,
+            allocated: allocated(&self.at("S"))? as f64,
+            data: content(
+                &self.at("S"),
+                (0..self.blocks).map(|index| index * BLOCK),
+                BLOCK,
+            )?
+            .0 as f64,
+            ..Facts::default()
+        };
+        for old in OLD {
+            let (changed, packed) = self.make_old(&old)?;
+            match old.name {
+                "T1" => (facts.changed_1p, facts.packed_1p) = (changed, packed),
+                "T10" => (facts.changed_10p, facts.packed_10p) = (changed, packed),
+                _ => facts.changed_4k = changed,
+            }
+        }
+        for (from, to) in [("S", "SQ"), ("C", "CQ")] {
+            let mut convert = Command::new("qemu-img");
+            convert.args(["convert", "-f", "raw", "-O", "qcow2"]);
+            let convert = convert.args([self.at(from), self.at(to)]);
+            ensure!(convert.status()?.success(), "qemu-img convert failed");
+        }
+        self.make_grown(&mut facts)?;
+        fs::write(self.at("facts.json"), serde_json::to_string(&facts)?)
+            .context("write the facts")?;
+        fs::write(complete, VERSION).context("mark the images as complete")?;
+        Ok(facts)
+    }
+
+    /// What changed in it is written beside it. Returns the bytes of the source that it lacks, and
+    /// how many they are with lz4.
+    fn make_old(&self, old: &Old) -> Result<(f64, f64)> {
+        let path = self.at(old.name);
+        copy_sparse(&self.at("S"), &path)?;
+        let units = self.logical() / old.unit;
+        let changes = change(&path, old.unit, units, units * old.percent / 100)
+            .with_context(|| format!("change {}", old.name))?;
+        let mut lines = String::new();
+        for (index, change) in &changes {
+            let hole = u8::from(*change == Change::Hole);
+            let _never_fails = writeln!(lines, "{} {} {hole}", index * old.unit, old.unit);
+        }
+        fs::write(self.at(&format!("changes-{}", old.name)), &lines)?;
+        let ranges: Vec<&str> = lines
+            .lines()
+            .filter_map(|line| line.rsplit_once(' '))
+            .map(|(range, _)| range)
+            .collect();
+        let number = old.name.trim_start_matches('T');
+        fs::write(self.at(&format!("R{number}")), ranges.join("\n"))?;
+        let starts = changes.keys().map(|index| index * old.unit);
+        let (changed, packed) = content(&self.at("S"), starts, old.unit)?;
+        Ok((changed as f64, packed as f64))
+    }
+
+    /// Disks of other sizes with the same content.
+    fn make_grown(&self, facts: &mut Facts) -> Result<()> {
+        let (source, logical) = (self.at("S"), self.logical());
+        copy_sparse(&source, &self.at("SB"))?;
+        File::options()
+            .write(true)
+            .open(self.at("SB"))?
+            .set_len(logical * 1024)?;
+        fs::hard_link(&source, self.at("G4"))?;
+        copy_data(&source, &self.at("G1"), logical / 4, &[0])?;
+        facts.allocated_quarter = allocated(&self.at("G1"))? as f64;
+        let copies = [0, logical, 2 * logical, 3 * logical];
+        copy_data(&source, &self.at("G16"), 4 * logical, &copies)?;
+        for size in ["1", "4", "16"] {
+            fs::hard_link(self.at(&format!("G{size}")), self.at(&format!("H{size}")))?;
+        }
+        let noise = File::create(self.at("F"))?;
+        let (mut random, mut block) = (Random(15), vec![0; 65_536]);
+        for index in 0..self.blocks / 4 {
+            random.fill(&mut block);
+            noise.write_all_at(&block, index * BLOCK)?;
+        }
+        noise.sync_all().context("make an image without holes")
+    }
+
+    /// Gives a target the content of `name` again: only what a run changes, where it was one
+    /// before. `trusted` is false when the target may hold anything.
+    pub(super) fn reset(&self, name: &str, target: &Path, trusted: bool) -> Result<()> {
+        let from = self.at(name);
+        if !trusted || !target.exists() {
+            return copy_sparse(&from, target);
+        }
+        let Ok(changes) = fs::read_to_string(self.at(&format!("changes-{name}"))) else {
+            return Ok(());
+        };
+        let (from, to) = (File::open(from)?, File::options().write(true).open(target)?);
+        let mut buffer = vec![0; 65_536];
+        for line in changes.lines() {
+            let fields: Vec<u64> = line
+                .split(' ')
+                .map(str::parse)
+                .collect::<Result<_, _>>()
+                .context("understand a list of changes")?;
+            let [start, len, hole] = fields[..] else {
+                anyhow::bail!("a list of changes has {line:?}");
+            };
+            if hole == 1 {
+                punch(&to, start, len)?;
+            } else {
+                let part = &mut buffer[..usize::try_from(len)?];
+                from.read_exact_at(part, start)?;
+                to.write_all_at(part, start)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An image of the suite's size that is one hole.
+    pub(super) fn make_empty(&self, path: &Path) -> Result<()> {
+        let file = File::create(path).context("make an empty image")?;
+        file.set_len(self.logical()).context("size an empty image")
+    }
+}
+
+fn write_image(path: &Path, blocks: u64) -> io::Result<()> {
     let mut random = Random(0x1A2D_FA11);
     let file = File::create(path)?;
-    file.set_len(BLOCKS * BLOCK)?;
+    file.set_len(blocks * BLOCK)?;
     let text = text(&mut random);
     let mut block = vec![0; 65_536];
     let mut at = 0;
-    while at < BLOCKS {
+    while at < blocks {
         let run = RUN.start() + random.below(RUN.end() - RUN.start());
         let kind = random.below(100);
-        for index in at..(at + run).min(BLOCKS) {
+        for index in at..(at + run).min(blocks) {
             match kind {
                 0..31 => continue,
                 31..37 => block.fill(0),
@@ -99,38 +254,64 @@ fn text(random: &mut Random) -> Vec<u8> {
     text
 }
 
-/// Rewrites blocks that are scattered at random, 5 % of them wherever they fall and the others in
-/// data; returns them.
-fn change(path: &Path, count: u64, seed: u64) -> io::Result<BTreeSet<u64>> {
-    let mut random = Random(seed);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    Rewritten,
+    Hole,
+}
+
+/// Rewrites units that are scattered at random, and makes one more hole for twenty of them.
+fn change(path: &Path, unit: u64, units: u64, count: u64) -> io::Result<BTreeMap<u64, Change>> {
+    let mut random = Random(unit + count);
     let file = File::options().read(true).write(true).open(path)?;
-    let mut block = vec![0; 65_536];
-    let mut changed = BTreeSet::new();
+    let mut content = vec![0; usize::try_from(unit).unwrap_or_default()];
+    let mut changed = BTreeMap::new();
+    let rewritten = count - count / 20;
     while (changed.len() as u64) < count {
-        let index = random.below(BLOCKS);
-        file.read_exact_at(&mut block, index * BLOCK)?;
+        let index = random.below(units);
+        file.read_exact_at(&mut content, index * unit)?;
         let anywhere = random.below(20) == 0;
-        if (anywhere || block.iter().any(|byte| *byte != 0)) && changed.insert(index) {
-            random.fill(&mut block);
-            file.write_all_at(&block, index * BLOCK)?;
+        let has_data = content.iter().any(|byte| *byte != 0);
+        if changed.contains_key(&index) || !(anywhere || has_data) {
+            continue;
+        }
+        if (changed.len() as u64) < rewritten {
+            random.fill(&mut content);
+            file.write_all_at(&content, index * unit)?;
+            changed.insert(index, Change::Rewritten);
+        } else if has_data {
+            punch(&file, index * unit, unit)?;
+            changed.insert(index, Change::Hole);
         }
     }
     file.sync_all()?;
     Ok(changed)
 }
 
-fn ranges_text(blocks: &BTreeSet<u64>) -> String {
-    blocks.iter().fold(String::new(), |mut text, index| {
-        let _never_fails = writeln!(text, "{} {BLOCK}", index * BLOCK);
-        text
-    })
+fn punch(file: &File, start: u64, len: u64) -> io::Result<()> {
+    let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    Ok(fallocate(file, flags, start, len)?)
 }
 
-/// Copies with holes kept (`auto`) or made (`always`).
-pub(super) fn copy_sparse(from: &Path, to: &Path, sparse: &str) -> Result<()> {
+/// Bytes in units that are not zero, and how many they are where lz4 makes a unit smaller.
+fn content(path: &Path, starts: impl Iterator<Item = u64>, unit: u64) -> io::Result<(u64, u64)> {
+    let file = File::open(path)?;
+    let mut content = vec![0; usize::try_from(unit).unwrap_or_default()];
+    let (mut plain, mut packed) = (0, 0);
+    for start in starts {
+        file.read_exact_at(&mut content, start)?;
+        if content.iter().any(|byte| *byte != 0) {
+            plain += unit;
+            packed += unit.min(lz4_flex::block::compress(&content).len() as u64);
+        }
+    }
+    Ok((plain, packed))
+}
+
+/// Copies with holes kept.
+pub(super) fn copy_sparse(from: &Path, to: &Path) -> Result<()> {
     let status = Command::new("cp")
-        .arg(format!("--sparse={sparse}"))
-        .arg("--reflink=never")
+        .args(["--sparse=auto", "--reflink=never"])
         .args([from, to])
         .status()
         .context("start cp")?;
@@ -138,10 +319,22 @@ pub(super) fn copy_sparse(from: &Path, to: &Path, sparse: &str) -> Result<()> {
     Ok(())
 }
 
-/// An image of the suite's size that is one hole.
-pub(super) fn make_empty(path: &Path) -> Result<()> {
-    let file = File::create(path).context("make an empty image")?;
-    file.set_len(BLOCKS * BLOCK).context("size an empty image")
+/// A file of `size` bytes with the data of `from`, once at each of `places`.
+fn copy_data(from: &Path, to: &Path, size: u64, places: &[u64]) -> Result<()> {
+    let (source, target) = (File::open(from)?, File::create(to)?);
+    target.set_len(size)?;
+    let mut buffer = vec![0; 1 << 20];
+    for (start, end) in floor::data(from)? {
+        for at in (start..end).step_by(1 << 20) {
+            let len = usize::try_from((end - at).min(1 << 20))?;
+            source.read_exact_at(&mut buffer[..len], at)?;
+            for place in places.iter().filter(|place| *place + at < size) {
+                target.write_all_at(&buffer[..len], place + at)?;
+            }
+        }
+    }
+    target.set_len(size)?;
+    target.sync_all().context("make a disk of another size")
 }
 
 /// Whether two files hold the same bytes, read by this program and no tool under test.

@@ -1,90 +1,173 @@
-//! The suite's result as a document: the machine, and a table of ratios with their goals.
+//! The suite's results as a document: the machine, and every goal with its figure.
 
-use std::{fmt::Write as _, fs, process::Command, thread};
+use std::{collections::BTreeMap, fmt::Write as _, fs, process::Command, thread};
 
 use super::{
-    cases::State,
-    run::{Measured, Row, Took},
+    case::{Case, Facts, State},
+    cases,
+    judge::{Row, Verdict, judge},
+    took::{Measure, Took, median, worst},
 };
 
 /// The document.
-pub(super) fn text(rows: &[Row], rounds: usize) -> String {
+pub(super) fn text(rows: &BTreeMap<String, Row>, facts: &Facts) -> String {
     let mut text = String::new();
     let mut line = |what: &str| {
         let _never_fails = writeln!(text, "{what}");
     };
     line("# Benchmarks");
     line("");
+    line(
+        "Written by `cargo xtask bench --write`, from everything that it measured with the images \
+         at hand. Whole processes in turn, in an order that rotates. Seconds and CPU seconds are \
+         medians, peaks the largest; CPU of servers is given after a plus sign. A share is the \
+         median of each round's ratio of Landfall's time to the other's: below 1, Landfall is \
+         faster. Bytes are judged by the worst round. Warm: all of it in the page cache, nothing \
+         flushed. Cold: nothing in it, and the target durable within the time. What a tool's \
+         first run wrote is compared with the source byte by byte. Numbers are those of the \
+         suite's list; the commands are in crates/xtask/src/bench/cases.",
+    );
+    line("");
     line(&format!(
-        "Written by `cargo xtask bench --write`. Whole processes in turn, {rounds} rounds; seconds, \
-         CPU seconds and peak memory are medians, a ratio is the median of each round's ratio of \
-         Landfall's time to the peer's: below 1, Landfall is faster. Images have 4 GiB, of which \
-         31 % are holes. Warm: all of it in the page cache, nothing flushed. Cold: nothing in it, \
-         and the target durable within the time. Each first round is checked byte by byte."
+        "Images have {:.0} MiB, of which {:.0} % hold data. Machine: {}.",
+        facts.logical / f64::from(1 << 20),
+        facts.data / facts.logical * 100.0,
+        machine()
     ));
     line("");
-    line(&format!("Machine: {}.", machine()));
+    line(&counts(rows, facts));
     line("");
-    line("| case | what | state | tool | s | CPU s | peak MiB | ratio | goal | |");
-    line("|---|---|---|---|---:|---:|---:|---:|---:|---|");
-    for row in rows {
-        for (index, tool) in row.tools.iter().enumerate() {
-            line(&table_row(row, index, tool));
+    line("| case | what | tool | s | CPU s | peak MiB | goals |");
+    line("|---|---|---|---:|---:|---:|---|");
+    for case in cases::all() {
+        match rows.get(case.id) {
+            Some(row) => {
+                let verdicts = judge(case, row, facts);
+                for index in 0..case.tools.len() {
+                    line(&table_row(case, index, row, &verdicts));
+                }
+            }
+            None => line(&format!(
+                "| {} ({}) | {} | | | | | not run |",
+                case.id, case.numbers, case.what
+            )),
         }
     }
+    where_the_time_goes(rows, facts, &mut text);
     text
 }
 
-fn table_row(row: &Row, index: usize, tool: &Measured) -> String {
-    let (id, what, state) = if index == 0 {
-        let state = match row.case.state {
-            State::Warm => "warm",
-            State::Cold => "cold",
-        };
-        (row.case.id, row.case.what, state)
-    } else {
-        ("", "", "")
-    };
-    let figures = if tool.rounds.is_empty() {
-        "| | | |".to_owned()
-    } else {
-        let of = |field: fn(&Took) -> f64| median(tool.rounds.iter().map(field));
-        format!(
-            "| {:.2} | {:.2} | {:.0} |",
-            of(|took| took.seconds),
-            of(|took| took.cpu_seconds),
-            of(|took| took.peak_kib) / 1024.0
-        )
-    };
-    let Some(goal) = tool.goal else {
-        return format!(
-            "| {id} | {what} | {state} | **{}** {figures} | | |",
-            tool.name
-        );
-    };
-    let Some(ratio) = ratio(row, tool) else {
-        return format!(
-            "| {id} | {what} | {state} | {} {figures} | {goal:.2} | not judged: not installed |",
-            tool.name
-        );
-    };
-    let verdict = if ratio <= goal { "met" } else { "**not met**" };
+fn counts(rows: &BTreeMap<String, Row>, facts: &Facts) -> String {
+    let verdicts: Vec<Verdict> = cases::all()
+        .filter_map(|case| Some(judge(case, rows.get(case.id)?, facts)))
+        .flatten()
+        .collect();
+    let missed = verdicts.iter().filter(|it| it.is_missed()).count();
+    let unjudged = verdicts
+        .iter()
+        .filter(|it| it.value.is_none() && it.lacks_tool)
+        .count();
+    let not_run = cases::all()
+        .filter(|case| !rows.contains_key(case.id))
+        .count();
     format!(
-        "| {id} | {what} | {state} | {} {figures} {ratio:.2} | {goal:.2} | {verdict} |",
-        tool.name
+        "{} goals: {} met, {missed} missed, {unjudged} not judged because a tool is not there; \
+         {not_run} cases not run.",
+        verdicts.len(),
+        verdicts.len() - missed - unjudged,
     )
 }
 
-fn ratio(row: &Row, tool: &Measured) -> Option<f64> {
-    let ours = row.tools.first()?;
-    let rounds = ours.rounds.iter().zip(&tool.rounds);
-    (!tool.rounds.is_empty()).then(|| median(rounds.map(|(o, t)| o.seconds / t.seconds)))
+fn table_row(case: &Case, index: usize, row: &Row, verdicts: &[Verdict]) -> String {
+    let tool = &case.tools[index];
+    let none = Vec::new();
+    let rounds = row.tools.get(tool.name).unwrap_or(&none);
+    let figures = figures(rounds);
+    if index > 0 {
+        return format!("| | | {} | {figures} | |", tool.name);
+    }
+    let state = match case.state {
+        State::Warm => "warm",
+        State::Cold => "cold",
+    };
+    let goals: Vec<String> = verdicts.iter().map(goal).collect();
+    format!(
+        "| {} ({}) | {}; {state}, rounds: {} | **{}** | {figures} | {} |",
+        case.id,
+        case.numbers,
+        case.what,
+        rounds.len(),
+        tool.name,
+        goals.join("<br>")
+    )
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut sorted: Vec<f64> = values.collect();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+fn figures(rounds: &[Took]) -> String {
+    if rounds.is_empty() {
+        return "not installed | | ".to_owned();
+    }
+    let of = |measure| median(rounds.iter().map(|took| took.of(measure)));
+    let most = |measure| worst(rounds.iter().map(|took| took.of(measure)));
+    let (servers, peak) = (
+        of(Measure::ServerCpuSeconds),
+        most(Measure::ServerPeakKib) / 1024.0,
+    );
+    let plus = |text: String| {
+        if servers.is_nan() {
+            String::new()
+        } else {
+            text
+        }
+    };
+    format!(
+        "{:.2} | {:.2}{} | {:.0}{}",
+        of(Measure::Seconds),
+        of(Measure::CpuSeconds),
+        plus(format!(" + {servers:.2}")),
+        most(Measure::PeakKib) / 1024.0,
+        plus(format!(" + {peak:.0}")),
+    )
+}
+
+pub(super) fn goal(verdict: &Verdict) -> String {
+    let most = number(verdict.most);
+    let (value, word) = match (verdict.value, verdict.is_missed()) {
+        (Some(value), false) => (number(value), "met"),
+        (Some(value), true) => (number(value), "**missed**"),
+        (None, false) => ("–".to_owned(), "not judged: not installed"),
+        (None, true) => ("–".to_owned(), "**not measured**"),
+    };
+    format!("{} {value} ≤ {most}: {word}", verdict.what)
+}
+
+/// Three digits that matter, and no more of large numbers than their whole part.
+fn number(value: f64) -> String {
+    let rounded = match value.abs() {
+        0.0 => 0,
+        10.0.. => 0,
+        1.0.. => 2,
+        _ => 3,
+    };
+    format!("{value:.rounded$}")
+}
+
+fn where_the_time_goes(rows: &BTreeMap<String, Row>, facts: &Facts, text: &mut String) {
+    let missed = cases::all().filter_map(|case| {
+        let row = rows.get(case.id)?;
+        let any = judge(case, row, facts).iter().any(Verdict::is_missed);
+        any.then_some((case, row.profile.as_deref()?))
+    });
+    let mut first = true;
+    for (case, profile) in missed {
+        if std::mem::take(&mut first) {
+            text.push_str("\n## Where the time goes\n\nOf Landfall's run of each case that missed a goal, by `perf`.\n");
+        }
+        let _never_fails = write!(
+            text,
+            "\n### {}, {}\n\n```text\n{profile}```\n",
+            case.id, case.what
+        );
+    }
 }
 
 /// Processor, cores, memory, kernel and the tools' versions.
@@ -106,12 +189,48 @@ fn machine() -> String {
             .unwrap_or_else(|| format!("no {program}"))
     };
     format!(
-        "{}, {} cores, {} memory, Linux {}, {}, {}",
+        "{}, {} cores, {} memory, Linux {}, {}, {}, {}, {}",
         field("/proc/cpuinfo", "model name"),
         thread::available_parallelism().map_or(1, usize::from),
         field("/proc/meminfo", "MemTotal"),
         first_line("uname", &["-r"]),
         first_line("qemu-img", &["--version"]),
+        first_line("nbdcopy", &["--version"]),
         first_line("rsync", &["--version"]),
+        first_line("zstd", &["--version"]),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_goal_says_what_became_of_it() {
+        let verdict = |value, lacks_tool| Verdict {
+            what: "share of cmp",
+            most: 0.25,
+            value,
+            lacks_tool,
+        };
+        for (value, lacks_tool, words) in [
+            (Some(0.2), false, "share of cmp 0.200 ≤ 0.250: met"),
+            (Some(0.3), false, "share of cmp 0.300 ≤ 0.250: **missed**"),
+            (
+                None,
+                true,
+                "share of cmp – ≤ 0.250: not judged: not installed",
+            ),
+            (None, false, "share of cmp – ≤ 0.250: **not measured**"),
+        ] {
+            assert_eq!(goal(&verdict(value, lacks_tool)), words);
+        }
+    }
+
+    #[test]
+    fn cases_that_were_not_run_are_said_to_be() {
+        let text = text(&BTreeMap::new(), &Facts::default());
+        assert!(text.contains(&format!("{} cases not run", cases::all().count())));
+        assert!(text.contains("| 1 (1, 2) |"));
+    }
 }
