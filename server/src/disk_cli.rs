@@ -200,6 +200,9 @@ pub enum Verify {
     Cache,
     /// Flush, and read back from the device
     Device,
+    /// Not at all: only to measure what verification costs
+    #[value(hide = true)]
+    None,
 }
 
 impl Verify {
@@ -207,6 +210,7 @@ impl Verify {
         match self {
             Self::Cache => "cache",
             Self::Device => "device",
+            Self::None => "none",
         }
     }
 }
@@ -285,6 +289,11 @@ fn sync(args: &SyncArgs) -> anyhow::Result<ExitCode> {
     if let Some(command) = &ends.via {
         return via::run(ends, command, Some(args));
     }
+    let keeps = args.journal.is_some() || ends.digests.is_some() || ends.source_digests.is_some();
+    ensure!(
+        args.verify != Verify::None || !keeps,
+        "journals and digests hold what is proved: give --verify cache or device, or keep none"
+    );
     let source = open(&ends.source, ends.source_format, Access::Read)?;
     make_when_missing(ends, source.size())?;
     let target = open(&ends.target, ends.target_format, Access::Write)?;
@@ -293,6 +302,7 @@ fn sync(args: &SyncArgs) -> anyhow::Result<ExitCode> {
         proof: match args.verify {
             Verify::Cache => Proof::Cache,
             Verify::Device => Proof::Device,
+            Verify::None => Proof::Nothing,
         },
         ..task(ends, source, target)?
     };

@@ -13,6 +13,7 @@ mod error;
 pub mod fuzzing;
 mod header;
 mod locator;
+mod manners;
 mod nbd;
 mod open;
 mod qcow2;

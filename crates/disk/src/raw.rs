@@ -17,6 +17,7 @@ use rustix::{
 
 use crate::{
     Access, Disk, DiskError, Extent, ExtentKind,
+    manners::{self, Found, Manners},
     traits::{check_range, push_extent},
 };
 
@@ -30,6 +31,7 @@ pub(crate) struct RawDisk {
     size: ByteCount,
     /// Whether reads may ask the host to keep no page that was not there before.
     uncached: AtomicBool,
+    manners: Manners,
     /// The same file past the host's cache, where the file system allows it.
     direct: Option<File>,
 }
@@ -69,6 +71,7 @@ impl RawDisk {
             file,
             size,
             uncached: AtomicBool::new(true),
+            manners: Manners::new(end),
             direct: OpenOptions::new()
                 .read(true)
                 .custom_flags(O_DIRECT)
@@ -95,6 +98,25 @@ impl RawDisk {
     }
 
     fn read(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        match self.manners.find(offset) {
+            // All that this brings in is dropped later.
+            Found::Cold => self.file.read_exact_at(buffer, offset),
+            Found::Warm => self.read_uncached(offset, buffer),
+            Found::Unknown => {
+                let before = manners::fetched();
+                self.read_uncached(offset, buffer)?;
+                let after = manners::fetched();
+                let fetched = before
+                    .zip(after)
+                    .map_or(0, |(before, after)| after - before);
+                let read = buffer.len() as u64;
+                self.manners.learn(&self.file, offset, read, fetched);
+                Ok(())
+            }
+        }
+    }
+
+    fn read_uncached(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
         let mut done = 0;
         while done < buffer.len() && self.uncached.load(Ordering::Relaxed) {
             let rest = &mut buffer[done..];
@@ -167,6 +189,12 @@ pub(crate) fn forget(file: &File, range: ByteRange) {
     let len = range.end().next_multiple_of(TOGETHER) - start;
     // Where it is refused, the read that follows is still a read of what was written.
     let _refused = fadvise(file, start, NonZeroU64::new(len), Advice::DontNeed);
+}
+
+impl Drop for RawDisk {
+    fn drop(&mut self) {
+        self.manners.leave_all(&self.file);
+    }
 }
 
 impl Disk for RawDisk {

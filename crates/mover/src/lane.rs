@@ -308,6 +308,7 @@ impl Lane<'_> {
                 outcome.copied.extend(sent);
                 Ok(())
             }
+            Proof::Nothing => Ok(()),
         }
     }
 

@@ -69,6 +69,8 @@ pub enum Proof {
     Cache,
     /// Flushed, and read back from the device, past the host's cache where it allows that.
     Device,
+    /// Not at all, so neither journal nor digests are kept. Only to measure what proof costs.
+    Nothing,
 }
 
 /// What becomes of a task whose source has sectors that cannot be read.
@@ -234,7 +236,12 @@ fn open_digests(
         (Scope::Ranges(_), _) => Err(NotKept::PartOnly),
         (Scope::Whole, true) => Err(NotKept::Resumed),
     };
-    Sides::open(&task.digests, shape, whole, distrusted, notes)
+    let none = BothDigests::default();
+    let digests = match task.proof {
+        Proof::Cache | Proof::Device => &task.digests,
+        Proof::Nothing => &none,
+    };
+    Sides::open(digests, shape, whole, distrusted, notes)
 }
 
 /// Makes the disks durable whose digests say something new, and the digests believed.
@@ -339,9 +346,11 @@ fn lanes(io: Io<'_>, sizes: Sizes) -> usize {
     sizes.lanes.max(requests)
 }
 
-/// A dry run has no journal: it must not say that anything is proved, nor believe it.
+/// A dry run has no journal: it must not say that anything is proved, nor believe it. Neither must
+/// a run that proves nothing.
 fn open_journal(task: &Task) -> Result<(Option<Journal>, Known), MoverError> {
-    let Some(path) = task.journal.as_deref().filter(|_| task.apply) else {
+    let proves = task.apply && task.proof != Proof::Nothing;
+    let Some(path) = task.journal.as_deref().filter(|_| proves) else {
         return Ok((None, Known::default()));
     };
     let header = Header {

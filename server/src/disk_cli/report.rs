@@ -91,6 +91,10 @@ impl Summary<'_> {
             counters.scanned, counters.skipped
         );
         let outcome = match self.verify {
+            Some("none") => format!(
+                "{} different: {} sent, {} made zero, NOTHING VERIFIED: do not trust this copy",
+                counters.different, counters.sent, counters.zeroed
+            ),
             Some(verify) => format!(
                 "{} different: {} sent, {} made zero, {} verified from the {verify}",
                 counters.different, counters.sent, counters.zeroed, counters.verified

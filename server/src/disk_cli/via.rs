@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use disk::{Access, Disk, Locator};
 use model::{ByteCount, BytesPerSecond, DiskFormat};
@@ -81,6 +81,7 @@ pub(super) fn run(ends: &Ends, command: &str, sync: Option<&SyncArgs>) -> anyhow
         proof: match sync.map(|args| args.verify) {
             Some(Verify::Device) => Proof::Device,
             Some(Verify::Cache) | None => Proof::Cache,
+            Some(Verify::None) => bail!("over a link, everything is verified"),
         },
     };
     let no_journal: Option<&PathBuf> = sync.and_then(|args| args.journal.as_ref());

@@ -10,7 +10,7 @@ use model::{ByteCount, ByteRange};
 
 use super::{
     connection::{Connection, Request},
-    handshake::Status,
+    handshake::{Agreed, Status},
     proto::{
         CMD_BLOCK_STATUS, CMD_FLUSH, CMD_READ, CMD_WRITE, CMD_WRITE_ZEROES, STATE_ZERO, export,
     },
@@ -33,9 +33,24 @@ static ZEROES: [u8; 65_536] = [0; 65_536];
 /// An export, over one connection or several.
 #[derive(Debug)]
 pub(crate) struct NbdDisk {
-    connections: Vec<Connection>,
-    next: AtomicUsize,
+    connections: Vec<Shared>,
     sector: u32,
+}
+
+/// A connection with the number of callers that wait for it.
+#[derive(Debug)]
+struct Shared {
+    connection: Connection,
+    waiting: AtomicUsize,
+}
+
+impl Shared {
+    fn new(connection: Connection) -> Self {
+        Self {
+            connection,
+            waiting: AtomicUsize::new(0),
+        }
+    }
 }
 
 impl NbdDisk {
@@ -50,7 +65,7 @@ impl NbdDisk {
             let read_only = io::Error::new(io::ErrorKind::PermissionDenied, "it is read-only");
             return Err(failed(read_only));
         }
-        let mut connections = vec![first];
+        let mut connections = vec![Shared::new(first)];
         if agreed.flags & export::CAN_MULTI_CONN != 0 {
             for _ in 1..CONNECTIONS {
                 // A server may have fewer to give than it allows.
@@ -60,31 +75,38 @@ impl NbdDisk {
                 if more.agreed != agreed {
                     break;
                 }
-                connections.push(more);
+                connections.push(Shared::new(more));
             }
         }
         Ok(Self {
             connections,
-            next: AtomicUsize::new(0),
             sector: agreed.min_block.max(512),
         })
     }
 
-    fn connection(&self) -> &Connection {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        &self.connections[turn % self.connections.len()]
+    fn agreed(&self) -> &Agreed {
+        &self.connections[0].connection.agreed
     }
 
     fn most(&self) -> usize {
-        usize::try_from(self.connections[0].agreed.most_payload).unwrap_or(usize::MAX)
+        usize::try_from(self.agreed().most_payload).unwrap_or(usize::MAX)
     }
 
     fn has(&self, flag: u16) -> bool {
-        self.connections[0].agreed.flags & flag != 0
+        self.agreed().flags & flag != 0
     }
 
     fn call(&self, request: Request<'_>, sink: Sink<'_>) -> io::Result<()> {
-        self.connection().call(request, sink)
+        // A reply to a caller that does not read itself is copied once more: callers spread out.
+        let one = self
+            .connections
+            .iter()
+            .min_by_key(|one| one.waiting.load(Ordering::Relaxed))
+            .expect("a disk has a connection");
+        one.waiting.fetch_add(1, Ordering::Relaxed);
+        let result = one.connection.call(request, sink);
+        one.waiting.fetch_sub(1, Ordering::Relaxed);
+        result
     }
 
     fn read(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
@@ -143,7 +165,7 @@ impl NbdDisk {
 
     fn map(&self, range: ByteRange) -> io::Result<Vec<Extent>> {
         let mut extents = Vec::new();
-        if self.connections[0].agreed.context.is_none() {
+        if self.agreed().context.is_none() {
             push_extent(&mut extents, range.start, range.end(), ExtentKind::Data);
             return Ok(extents);
         }
@@ -179,7 +201,7 @@ impl NbdDisk {
 
 impl Disk for NbdDisk {
     fn size(&self) -> ByteCount {
-        ByteCount(self.connections[0].agreed.size)
+        ByteCount(self.agreed().size)
     }
 
     fn sector(&self) -> u32 {

@@ -74,3 +74,24 @@ proptest! {
             Default::default());
     }
 }
+
+/// Without proof nothing may be believed later: neither a journal nor digests say anything.
+#[test]
+fn what_proves_nothing_keeps_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, target) = super::pair(1_500_001, 21);
+    let counted = Arc::new(Counting::new(target.clone()));
+    let kept = crate::Digests {
+        path: folder.path().join("kept"),
+        identity: "disk 0".to_owned(),
+        stamp: Arc::new("now".to_owned()),
+    };
+    let mut task = super::with_journal(task(source.clone(), counted), folder.path());
+    task.proof = Proof::Nothing;
+    task.digests.target = Some(kept);
+    let report = go(&task).unwrap();
+    assert_eq!(target.bytes(), source.bytes());
+    assert!(report.counters.written > ByteCount::ZERO);
+    assert_eq!(report.counters.verified, ByteCount::ZERO);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
