@@ -95,7 +95,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             "no case is called so: see crates/xtask/src/bench/cases"
         );
         for case in wanted {
-            let row = measured(&stage, case, options.rounds)?;
+            let row = match measured(&stage, case, options.rounds) {
+                Ok(row) => row,
+                Err(error) => {
+                    missed.push(format!("{error:#}"));
+                    continue;
+                }
+            };
             keep(&results, &row)?;
             let verdicts = judge(case, &row, &stage.facts);
             let of_case = verdicts.into_iter().filter(Verdict::is_missed);

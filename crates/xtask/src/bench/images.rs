@@ -21,10 +21,12 @@ use super::{case::Facts, floor, half::allocated};
 
 const BLOCK: u64 = 65_536;
 const PIECE: u64 = 4096;
+/// What other work on the machine is left of the file system.
+const ROOM: u64 = 64 << 30;
 /// A run has 1 to 32 MiB.
 const RUN: std::ops::RangeInclusive<u64> = 16..=512;
 /// Images that another version of this file made are made anew.
-const VERSION: &str = "3";
+const VERSION: &str = "4";
 
 /// The images' directory and their size.
 #[derive(Clone, Debug)]
@@ -33,7 +35,7 @@ pub(super) struct Images {
     pub(super) blocks: u64,
 }
 
-/// An old disk that is made of the source.
+/// An old disk.
 struct Old {
     name: &'static str,
     /// Bytes that change together.
@@ -72,10 +74,19 @@ impl Images {
     pub(super) fn make(&self) -> Result<Facts> {
         let complete = self.at("complete");
         if fs::read_to_string(&complete).is_ok_and(|version| version == VERSION) {
+            // A case that was ended in between may have left it larger.
+            let source = File::options().write(true).open(self.at("S"))?;
+            source.set_len(self.logical())?;
             let text = fs::read_to_string(self.at("facts.json")).context("read the facts")?;
             return serde_json::from_str(&text).context("understand the facts");
         }
         drop(fs::remove_dir_all(&self.directory));
+        let needed = self.logical() * 6;
+        ensure!(
+            has_room(self.directory.parent().unwrap_or(&self.directory), needed)?,
+            "the images need {} GiB of room",
+            needed >> 30
+        );
         fs::create_dir_all(&self.directory).context("make the directory of the images")?;
         write_image(&self.at("S"), self.blocks).context("make the source image")?;
         copy_sparse(&self.at("S"), &self.at("C"))?;
@@ -111,27 +122,21 @@ impl Images {
         Ok(facts)
     }
 
-    /// What changed in it is written beside it. Returns the bytes of the source that it lacks, and
-    /// how many they are with lz4.
+    /// Writes what changed: a list, and the changed content in the list's order. Returns the bytes
+    /// of the source that the old disk lacks, and how many they are with lz4.
     fn make_old(&self, old: &Old) -> Result<(f64, f64)> {
-        let path = self.at(old.name);
-        copy_sparse(&self.at("S"), &path)?;
         let units = self.logical() / old.unit;
-        let changes = change(&path, old.unit, units, units * old.percent / 100)
-            .with_context(|| format!("change {}", old.name))?;
-        let mut lines = String::new();
+        let changes = choose(&self.at("S"), old.unit, units, units * old.percent / 100)
+            .with_context(|| format!("choose what changes in {}", old.name))?;
+        let (mut list, mut ranges) = (String::new(), String::new());
         for (index, change) in &changes {
-            let hole = u8::from(*change == Change::Hole);
-            let _never_fails = writeln!(lines, "{} {} {hole}", index * old.unit, old.unit);
+            let (start, hole) = (index * old.unit, u8::from(*change == Change::Hole));
+            let _never_fails = writeln!(list, "{start} {} {hole}", old.unit);
+            let _never_fails = writeln!(ranges, "{start} {}", old.unit);
         }
-        fs::write(self.at(&format!("changes-{}", old.name)), &lines)?;
-        let ranges: Vec<&str> = lines
-            .lines()
-            .filter_map(|line| line.rsplit_once(' '))
-            .map(|(range, _)| range)
-            .collect();
+        fs::write(self.at(&format!("changes-{}", old.name)), &list)?;
         let number = old.name.trim_start_matches('T');
-        fs::write(self.at(&format!("R{number}")), ranges.join("\n"))?;
+        fs::write(self.at(&format!("R{number}")), ranges)?;
         let starts = changes.keys().map(|index| index * old.unit);
         let (changed, packed) = content(&self.at("S"), starts, old.unit)?;
         Ok((changed as f64, packed as f64))
@@ -140,17 +145,16 @@ impl Images {
     /// Disks of other sizes with the same content.
     fn make_grown(&self, facts: &mut Facts) -> Result<()> {
         let (source, logical) = (self.at("S"), self.logical());
-        copy_sparse(&source, &self.at("SB"))?;
-        File::options()
-            .write(true)
-            .open(self.at("SB"))?
-            .set_len(logical * 1024)?;
         fs::hard_link(&source, self.at("G4"))?;
         copy_data(&source, &self.at("G1"), logical / 4, &[0])?;
         facts.allocated_quarter = allocated(&self.at("G1"))? as f64;
-        let copies = [0, logical, 2 * logical, 3 * logical];
-        copy_data(&source, &self.at("G16"), 4 * logical, &copies)?;
-        for size in ["1", "4", "16"] {
+        let mut sizes = vec!["1", "4"];
+        if has_room(&self.directory, ROOM + 4 * logical)? {
+            let copies = [0, logical, 2 * logical, 3 * logical];
+            copy_data(&source, &self.at("G16"), 4 * logical, &copies)?;
+            sizes.push("16");
+        }
+        for size in sizes {
             fs::hard_link(self.at(&format!("G{size}")), self.at(&format!("H{size}")))?;
         }
         let noise = File::create(self.at("F"))?;
@@ -162,18 +166,18 @@ impl Images {
         noise.sync_all().context("make an image without holes")
     }
 
-    /// Gives a target the content of `name` again: only what a run changes, where it was one
-    /// before. `trusted` is false when the target may hold anything.
+    /// Gives a target the content of `name`. `trusted` says that it is equal to the source now;
+    /// then only what differs is written.
     pub(super) fn reset(&self, name: &str, target: &Path, trusted: bool) -> Result<()> {
-        let from = self.at(name);
+        let from = self.at(if name == "F" { "F" } else { "S" });
         if !trusted || !target.exists() {
-            return copy_sparse(&from, target);
+            copy_sparse(&from, target)?;
         }
         let Ok(changes) = fs::read_to_string(self.at(&format!("changes-{name}"))) else {
             return Ok(());
         };
-        let (from, to) = (File::open(from)?, File::options().write(true).open(target)?);
-        let mut buffer = vec![0; 65_536];
+        let to = File::options().write(true).open(target)?;
+        let (mut random, mut buffer) = (Random(changes.len() as u64), vec![0; 65_536]);
         for line in changes.lines() {
             let fields: Vec<u64> = line
                 .split(' ')
@@ -187,7 +191,7 @@ impl Images {
                 punch(&to, start, len)?;
             } else {
                 let part = &mut buffer[..usize::try_from(len)?];
-                from.read_exact_at(part, start)?;
+                random.fill(part);
                 to.write_all_at(part, start)?;
             }
         }
@@ -260,10 +264,11 @@ enum Change {
     Hole,
 }
 
-/// Rewrites units that are scattered at random, and makes one more hole for twenty of them.
-fn change(path: &Path, unit: u64, units: u64, count: u64) -> io::Result<BTreeMap<u64, Change>> {
+/// Chooses units that are scattered at random: to be rewritten, and one for twenty of them to be a
+/// hole.
+fn choose(path: &Path, unit: u64, units: u64, count: u64) -> io::Result<BTreeMap<u64, Change>> {
     let mut random = Random(unit + count);
-    let file = File::options().read(true).write(true).open(path)?;
+    let file = File::open(path)?;
     let mut content = vec![0; usize::try_from(unit).unwrap_or_default()];
     let mut changed = BTreeMap::new();
     let rewritten = count - count / 20;
@@ -276,16 +281,18 @@ fn change(path: &Path, unit: u64, units: u64, count: u64) -> io::Result<BTreeMap
             continue;
         }
         if (changed.len() as u64) < rewritten {
-            random.fill(&mut content);
-            file.write_all_at(&content, index * unit)?;
             changed.insert(index, Change::Rewritten);
         } else if has_data {
-            punch(&file, index * unit, unit)?;
             changed.insert(index, Change::Hole);
         }
     }
-    file.sync_all()?;
     Ok(changed)
+}
+
+/// Whether the file system has so many bytes to give.
+fn has_room(directory: &Path, bytes: u64) -> Result<bool> {
+    let about = rustix::fs::statvfs(directory).context("look at the file system")?;
+    Ok(about.f_bavail.saturating_mul(about.f_frsize) > bytes)
 }
 
 fn punch(file: &File, start: u64, len: u64) -> io::Result<()> {

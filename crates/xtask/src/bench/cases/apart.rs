@@ -31,6 +31,15 @@ const fn wire_most(what: &'static str, value: fn(&Round<'_>) -> f64) -> Goal {
     always(what, 1.0, value)
 }
 
+/// Digests of both disks as they are before the run, made by a comparison. The peer makes its own
+/// by a copy.
+const KEPT: (&str, &str) = (
+    "rm -f kept*; $L disk diff --digests kept --source-digests kept-source $S $X || [ $? = 1 ] && \
+     if command -v blocksync-fast; then cp --sparse=auto $X kept-copy && \
+     blocksync-fast -s $X -d kept-copy -f kept-bf -b 64K -a XXH128 --silent; fi",
+    "rm -f kept*",
+);
+
 pub(super) const CASES: &[Case] = &[
     Case {
         id: "6-1p",
@@ -73,6 +82,53 @@ pub(super) const CASES: &[Case] = &[
                 let most = round.facts.changed_10p * 1.005 + round.facts.logical * DIGESTS;
                 round.of(0, Measure::OwnWire) / most
             }),
+            MEMORY,
+        ],
+    },
+    Case {
+        id: "8-warm",
+        numbers: "8",
+        what: "one process, 1 %, the target's digests are kept",
+        state: State::Warm,
+        target: Target::CopyOf("T1"),
+        reads: &["S", "X"],
+        around: Some(KEPT),
+        tools: &[
+            ours("landfall", "$L disk sync --json --digests kept $S $X"),
+            peer(
+                "blocksync-fast",
+                "blocksync-fast",
+                "blocksync-fast -s $S -d $X -f kept-bf -b 64K -a XXH128 --silent",
+            ),
+            peer("rsync --inplace", "rsync", RSYNC),
+        ],
+        goals: &[
+            share_of_1("share of blocksync-fast, which verifies nothing", 1.2),
+            share_of_2("share of rsync", 0.25),
+            MEMORY,
+        ],
+    },
+    Case {
+        id: "8-cold",
+        numbers: "8",
+        what: "two processes and a pipe, 1 %, the target's digests are kept, verified from the device",
+        state: State::Cold,
+        target: Target::CopyOf("T1"),
+        reads: &[],
+        around: Some(KEPT),
+        tools: &[
+            ours(
+                "landfall",
+                "$L disk sync --json --verify device $S --via '$L disk serve --digests kept $X'",
+            ),
+            ours(
+                "landfall without digests",
+                "$L disk sync --json --verify device $S --via '$L disk serve $X'",
+            ),
+        ],
+        goals: &[
+            share_of_1("share of the run without digests", 0.6),
+            RESIDUE,
             MEMORY,
         ],
     },
@@ -145,6 +201,30 @@ pub(super) const CASES: &[Case] = &[
                 round.of(0, Measure::Sent)
             }),
             COUNTS_AGREE,
+        ],
+    },
+    Case {
+        id: "19-trees",
+        numbers: "8, 19",
+        what: "the same link, nothing differs, digests are kept at both ends",
+        state: State::Warm,
+        target: Target::CopyOf("C"),
+        reads: &[],
+        around: Some(KEPT),
+        tools: &[ours(
+            "landfall",
+            "$L disk sync --json --source-digests kept-source $S \
+             --via '$XT link --count $K -- $L disk serve --digests kept $X'",
+        )],
+        goals: &[
+            always("bytes on the wire", 4096.0, |round| {
+                round.of(0, Measure::LinkBytes)
+            }),
+            always("payload bytes sent", 0.0, |round| {
+                round.of(0, Measure::Sent)
+            }),
+            COUNTS_AGREE,
+            MEMORY,
         ],
     },
     Case {
