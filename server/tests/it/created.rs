@@ -119,6 +119,10 @@ fn failback_machine() -> model::SessionRecord {
         version: 2,
         destination: Destination::SpecifiedLocation,
         storage_policy: false,
+        catch_up: None,
+        caught_up_at: None,
+        timer: model::CommitTimer::None,
+        gates_failed_since: None,
         state: model::SessionStateRecord::Synchronizing {
             at: 0,
             again: false,
