@@ -12,7 +12,7 @@ use std::{
 };
 
 use hypervisor::Platform;
-use model::{DiskKey, VmRef};
+use model::{DiskKey, PowerState, VmRef};
 use mover::{Digests, Note, Stamp};
 
 /// Where digests of what the newest layer holds are, beside those of points.
@@ -45,9 +45,15 @@ pub(crate) fn of_newest(
 /// # Errors
 /// When it cannot be removed: it would be believed.
 pub(crate) fn remove(data_dir: &Path, vm: &VmRef) -> io::Result<()> {
-    match std::fs::remove_dir_all(folder(data_dir, vm)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        done => done,
+    let folder = folder(data_dir, vm);
+    match std::fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        done => done?,
+    }
+    // A power cut must not bring them back.
+    match folder.parent() {
+        Some(parent) => std::fs::File::open(parent)?.sync_all(),
+        None => Ok(()),
     }
 }
 
@@ -78,7 +84,7 @@ fn component(name: &str) -> String {
     safe
 }
 
-/// A VM's write epoch.
+/// A VM's write epoch, of a VM that is off: one that runs writes on within an epoch.
 #[derive(Debug)]
 struct WriteEpoch {
     platform: Arc<dyn Platform>,
@@ -87,10 +93,19 @@ struct WriteEpoch {
 
 impl Stamp for WriteEpoch {
     fn now(&self) -> io::Result<String> {
-        let epoch = self.platform.write_epoch(&self.vm);
-        epoch
-            .map(|epoch| format!("write epoch {epoch}"))
-            .map_err(io::Error::other)
+        // Read before the power state: a start in between is then seen in one of the two.
+        let epoch = self
+            .platform
+            .write_epoch(&self.vm)
+            .map_err(io::Error::other)?;
+        let vm = self.platform.vm(&self.vm).map_err(io::Error::other)?;
+        if vm.power != PowerState::Off {
+            return Err(io::Error::other(format!(
+                "{} runs, so its disks change while they are read: power it off and try again",
+                vm.name
+            )));
+        }
+        Ok(format!("write epoch {epoch}"))
     }
 }
 

@@ -113,14 +113,21 @@ impl Stage {
         if effect == Effect::RestoreProductionPointer {
             return pointer::restore(&self).await;
         }
-        tokio::task::spawn_blocking(move || match self.probe(effect)? {
+        tokio::task::spawn_blocking(move || self.perform_once(effect)).await?
+    }
+
+    fn perform_once(&self, effect: Effect) -> Result<Performed, EffectError> {
+        // Also of an effect that is done: the console may have died between the two.
+        if changes_newest(effect) {
+            self.forget_digests()?;
+        }
+        match self.probe(effect)? {
             Some(done) => Ok(Performed {
                 said: Some("nothing to do, it is so already".to_owned()),
                 ..Performed::with(done)
             }),
             None => self.perform_blocking(effect),
-        })
-        .await?
+        }
     }
 
     /// Before production's newest layer holds something else than what was kept of it.
@@ -137,9 +144,6 @@ impl Stage {
     }
 
     fn perform_blocking(&self, effect: Effect) -> Result<Performed, EffectError> {
-        if changes_newest(effect) {
-            self.forget_digests()?;
-        }
         match effect {
             Effect::ProveTarget => production::prove(self),
             Effect::HoldProduction => production::hold(self),
