@@ -91,6 +91,7 @@ pub fn journal(data: &[u8]) {
         task_key: "fuzzed",
         size: ByteCount(1 << 30),
         block: BlockSize::MIN,
+        proof: Proof::Device,
     };
     for bytes in [data.to_vec(), journal::fuzzing::sealed(&header, data)] {
         std::fs::write(&path, bytes).expect("written");

@@ -14,7 +14,7 @@ use std::{
 use blockmap::{BlockSize, RangeSet};
 use model::{ByteCount, ByteRange};
 
-use crate::{Discarded, JournalStep, MoverError};
+use crate::{Discarded, JournalStep, MoverError, Proof};
 
 const MAGIC: &[u8; 8] = b"LFJRNL01";
 /// No frame is longer: ranges of one batch, or a header.
@@ -58,6 +58,8 @@ pub(crate) struct Header<'a> {
     pub(crate) task_key: &'a str,
     pub(crate) size: ByteCount,
     pub(crate) block: BlockSize,
+    /// How what the journal names was proved: another proof asks for more, or for less.
+    pub(crate) proof: Proof,
 }
 
 /// What a journal knew when it was opened.
@@ -210,7 +212,11 @@ fn known(ranges: &[(Mark, ByteRange)]) -> Known {
 }
 
 fn header_payload(header: &Header<'_>) -> Vec<u8> {
-    let mut payload = vec![0];
+    let mut payload = vec![match header.proof {
+        Proof::Cache => 0,
+        Proof::Device => 1,
+        Proof::Nothing => u8::MAX,
+    }];
     payload.extend(header.size.0.to_le_bytes());
     payload.extend(header.block.bytes().to_le_bytes());
     payload.extend(header.task_key.as_bytes());

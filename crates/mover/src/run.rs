@@ -357,6 +357,7 @@ fn open_journal(task: &Task) -> Result<(Option<Journal>, Known), MoverError> {
         task_key: &task.task_key,
         size: task.source.size(),
         block: task.block,
+        proof: task.proof,
     };
     let (journal, known) = Journal::open(path, &header)?;
     Ok((Some(journal), known))

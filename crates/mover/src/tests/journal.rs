@@ -6,7 +6,7 @@ use blockmap::{BlockSize, RangeSet};
 use model::{ByteCount, ByteRange};
 
 use crate::{
-    Discarded,
+    Discarded, Proof,
     journal::{Header, Journal, Known, Mark},
 };
 
@@ -14,6 +14,7 @@ const HEADER: Header<'static> = Header {
     task_key: "disk 0 at point 7",
     size: ByteCount(1 << 30),
     block: BlockSize::MIN,
+    proof: Proof::Device,
 };
 
 fn range(number: u64) -> ByteRange {
@@ -101,6 +102,11 @@ fn a_journal_of_another_transfer_is_discarded() {
         },
         Header {
             block: BlockSize::MAX,
+            ..HEADER
+        },
+        // Found in review: what the cache had shown counted as verified from the device.
+        Header {
+            proof: Proof::Cache,
             ..HEADER
         },
     ] {

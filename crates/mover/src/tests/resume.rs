@@ -9,7 +9,7 @@ use testkit::{Call, Counting, MemDisk, PowerLoss, Survivors};
 
 use super::{assert_done, go, pair, task, with_journal};
 use crate::{
-    Discarded, Note,
+    Discarded, Note, Proof,
     journal::{Header, Journal},
 };
 
@@ -21,6 +21,7 @@ fn proved(folder: &Path) -> RangeSet {
         task_key: "pair at point 1",
         size: ByteCount(SIZE),
         block: BlockSize::MIN,
+        proof: Proof::Device,
     };
     let (_, known) = Journal::open(&folder.join("journal"), &header).unwrap();
     known.equal.union(&known.copied).union(&known.zeroed)

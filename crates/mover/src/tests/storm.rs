@@ -154,6 +154,7 @@ fn assert_believable(task: &Task, source: &MemDisk, target: &MemDisk) {
         task_key: &task.task_key,
         size: ByteCount(SIZE),
         block: BlockSize::MIN,
+        proof: task.proof,
     };
     let (_, known) = Journal::open(path, &header).unwrap();
     let proved: RangeSet = known.equal.union(&known.copied).union(&known.zeroed);
