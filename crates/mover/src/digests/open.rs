@@ -93,8 +93,24 @@ impl Kept {
         let mut kept = Self::new(of, shape, file, None, now);
         kept.temporary = Some(temporary);
         kept.write_header(State::Open)?;
+        forget(of)?;
         Ok(kept)
     }
+}
+
+/// Removes what is in the place of digests that are begun anew: the disk may be written from now
+/// on, and nobody would say so there.
+fn forget(of: &Digests) -> Result<(), StoreError> {
+    let failed = |step| move |source| failure(of, step, source);
+    match fs::remove_file(&of.path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        done => done.map_err(failed(StoreStep::Write))?,
+    }
+    let folder = of.path.parent().filter(|it| !it.as_os_str().is_empty());
+    let folder = fs::File::open(folder.unwrap_or_else(|| ".".as_ref()));
+    folder
+        .and_then(|folder| folder.sync_all())
+        .map_err(failed(StoreStep::Write))
 }
 
 /// The root of digests that may be believed.

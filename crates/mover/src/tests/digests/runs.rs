@@ -226,6 +226,35 @@ fn damage_found_in_the_middle_is_said_and_everything_is_read() {
     assert_kept(folder.path(), "target", "1", &target);
 }
 
+/// Found in review: the damaged file stayed, clean by its header, beside the one begun anew.
+#[test]
+fn damaged_digests_are_gone_before_the_target_is_written() {
+    let folder = TempDir::new().unwrap();
+    let (source, target) = pair(3_000_000, 9);
+    let digests = || kept(folder.path(), None, Some("1"));
+    go(&with(task(source.clone(), target.clone()), digests())).unwrap();
+    let path = folder.path().join("target");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[8192 + 8192 + 100] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    scatter_changes(&*source, 13, 20, 30_000).unwrap();
+    let failing = FailAt::new(
+        target.clone(),
+        Call::Write,
+        When::From(3),
+        io::ErrorKind::Other,
+    );
+    let failed = with(task(source.clone(), Arc::new(failing)), digests());
+    assert!(matches!(go(&failed), Err(MoverError::Write { .. })));
+    assert!(
+        !path.exists(),
+        "it would be believed for what is written over"
+    );
+    let report = go(&with(task(source.clone(), target.clone()), digests())).unwrap();
+    assert_eq!(discarded(&report), []);
+    assert!(source.bytes() == target.bytes());
+}
+
 #[test]
 fn a_source_that_is_not_what_its_digests_say_is_an_error_once() {
     let folder = TempDir::new().unwrap();
