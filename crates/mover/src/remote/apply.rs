@@ -74,6 +74,14 @@ impl<'a> Apply<'a> {
         }
     }
 
+    /// A dry run writes nothing, and must not remember what was never written.
+    fn may_write(&self) -> io::Result<()> {
+        if self.far.terms.dry_run {
+            return Err(wrong("the near end sent content in a dry run"));
+        }
+        Ok(())
+    }
+
     pub(super) fn data(
         &mut self,
         start: u64,
@@ -90,10 +98,8 @@ impl<'a> Apply<'a> {
         if bytes.len() as u64 != range.len || digest(&bytes) != Some(wanted) {
             return Err(wrong(&format!("{range} arrived damaged")));
         }
+        self.may_write()?;
         self.expect(range, Some(wanted))?;
-        if self.far.terms.dry_run {
-            return Ok(());
-        }
         self.far.begin_changes()?;
         let target = &*self.far.target;
         let written = target.write_at(start, &bytes);
@@ -105,10 +111,8 @@ impl<'a> Apply<'a> {
     pub(super) fn seeded(&mut self, start: u64, len: u32, wanted: Hash) -> io::Result<()> {
         let range = ByteRange::new(start, u64::from(len));
         self.check(range, 1)?;
+        self.may_write()?;
         self.expect(range, Some(wanted))?;
-        if self.far.terms.dry_run {
-            return Ok(());
-        }
         // Taken out while what it found is written.
         let mut seeds = std::mem::take(&mut self.seeds);
         let done = match seeds.find(&wanted, range.len)? {
@@ -134,11 +138,9 @@ impl<'a> Apply<'a> {
     pub(super) fn zero(&mut self, start: u64, len: u64) -> io::Result<()> {
         let range = ByteRange::new(start, len);
         self.check(range, u64::MAX)?;
+        self.may_write()?;
         for block in self.far.groups.block.blocks(range) {
             self.expect(block, None)?;
-        }
-        if self.far.terms.dry_run {
-            return Ok(());
         }
         self.far.begin_changes()?;
         let target = &*self.far.target;
@@ -338,7 +340,7 @@ impl<'a> Apply<'a> {
             return Err(io::Error::other(words.clone()));
         }
         let all_scanned = self.far.walk || scans.next >= self.far.groups.count();
-        if !scans.open.is_empty() || !all_scanned {
+        if !scans.open.is_empty() || scans.busy > 0 || !all_scanned {
             return Err(wrong("the near end ended before all was compared"));
         }
         self.outcome.hashed += self.far.hashed.load(Ordering::Relaxed);

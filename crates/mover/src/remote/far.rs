@@ -165,7 +165,11 @@ fn begin<W: Write + Send>(
             }
         }
         let result = far.apply_all(seeds, input, output, asked);
-        far.ended.store(true, Ordering::SeqCst);
+        {
+            // Who is about to wait has looked at it under this lock.
+            let _scans = far.lock();
+            far.ended.store(true, Ordering::SeqCst);
+        }
         far.changed.notify_all();
         result
     });
@@ -219,7 +223,7 @@ pub(super) struct Scans {
     /// Digests of groups that the near end has not settled.
     pub(super) open: HashMap<u64, Vec<BlockDigest>>,
     /// Groups being scanned now.
-    busy: usize,
+    pub(super) busy: usize,
     /// Groups that were called zero: first and count.
     pub(super) zero: BTreeMap<u64, u64>,
     pub(super) failed: Option<String>,
@@ -339,6 +343,7 @@ impl Far {
     fn give_up<W: Write>(&self, error: &io::Error, output: &Output<W>) {
         self.distrust_damaged(error);
         self.lock().failed.get_or_insert(error.to_string());
+        self.changed.notify_all();
         drop(output.send(&Frame::Failed(error.to_string())));
     }
 
