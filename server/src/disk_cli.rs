@@ -184,6 +184,10 @@ pub struct SyncArgs {
     /// Where progress is kept, so that a later run goes on from what is proved
     #[arg(long, value_name = "FILE")]
     journal: Option<std::path::PathBuf>,
+    /// Names the content of a source of which nothing tells whether it was written since, such as
+    /// an NBD export: a journal is believed for one name only
+    #[arg(long, value_name = "NAME", requires = "journal")]
+    source_version: Option<String>,
     /// Make what was written durable before the end; `--verify device` and `--journal` always do
     #[arg(long)]
     flush: bool,
@@ -206,6 +210,14 @@ pub enum Verify {
 }
 
 impl Verify {
+    /// As [`Verify::word`], of what really answered.
+    fn word_for(self, target: &dyn Disk) -> &'static str {
+        match self {
+            Self::Device if !target.reads_device() => "server",
+            Self::Cache | Self::Device | Self::None => self.word(),
+        }
+    }
+
     const fn word(self) -> &'static str {
         match self {
             Self::Cache => "cache",
@@ -241,6 +253,8 @@ fn diff(ends: &Ends, past_cache: bool) -> anyhow::Result<ExitCode> {
     let target = open(&ends.target, ends.target_format, Access::Read)?;
     if past_cache {
         for disk in [&source, &target] {
+            disk.flush()
+                .context("make what is cached durable before it is read")?;
             disk.forget_cached(ByteRange::new(0, disk.size().0));
         }
     }
@@ -294,10 +308,11 @@ fn sync(args: &SyncArgs) -> anyhow::Result<ExitCode> {
         args.verify != Verify::None || !keeps,
         "journals and digests hold what is proved: give --verify cache or device, or keep none"
     );
+    let version = journaled_version(args)?;
     let source = open(&ends.source, ends.source_format, Access::Read)?;
     make_when_missing(ends, source.size())?;
     let target = open(&ends.target, ends.target_format, Access::Write)?;
-    let task = Task {
+    let mut task = Task {
         journal: args.journal.clone(),
         proof: match args.verify {
             Verify::Cache => Proof::Cache,
@@ -306,6 +321,7 @@ fn sync(args: &SyncArgs) -> anyhow::Result<ExitCode> {
         },
         ..task(ends, source, target)?
     };
+    task.task_key.push_str(&version);
     let controls = controls(ends);
     controls.set_limit(args.limit.map(|mib| BytesPerSecond(mib << 20)));
     let begun = Instant::now();
@@ -321,7 +337,7 @@ fn sync(args: &SyncArgs) -> anyhow::Result<ExitCode> {
     }
     Summary {
         command: "sync",
-        verify: Some(args.verify.word()),
+        verify: Some(args.verify.word_for(&*task.target)),
         equal,
         report: &report,
         wire: None,
@@ -393,6 +409,21 @@ fn both_digests(ends: &Ends) -> anyhow::Result<BothDigests> {
         );
     }
     Ok(digests)
+}
+
+/// What a journal adds to its key, of a source whose own times tell nothing.
+fn journaled_version(args: &SyncArgs) -> anyhow::Result<String> {
+    if args.journal.is_none() {
+        return Ok(String::new());
+    }
+    match (&args.source_version, kept::vouched(&args.ends.source)) {
+        (Some(version), _) => Ok(format!(" as version {version}")),
+        (None, Ok(_)) => Ok(String::new()),
+        (None, Err(why)) => Err(why.context(
+            "a journal has to know that the source is the same: say what content it has with \
+             --source-version, such as the name of its snapshot",
+        )),
+    }
 }
 
 /// What tells one disk from another of the same name, and, of a source, whether it was written

@@ -12,7 +12,7 @@ use std::{
 use model::{ByteCount, ByteRange};
 use rustix::{
     fs::{Advice, FallocateFlags, OFlags, SeekFrom, fadvise, fallocate, seek},
-    io::{ReadWriteFlags, preadv2},
+    io::{Errno, ReadWriteFlags, preadv2},
 };
 
 use crate::{
@@ -84,9 +84,9 @@ impl RawDisk {
     fn seek(&self, to: SeekFrom) -> io::Result<Option<u64>> {
         match seek(&self.file, to) {
             Ok(position) => Ok(Some(position)),
-            Err(rustix::io::Errno::NXIO) => Ok(None),
+            Err(Errno::NXIO) => Ok(None),
             // A block device knows no holes: from here on, everything is data.
-            Err(rustix::io::Errno::INVAL) => match to {
+            Err(Errno::INVAL) => match to {
                 SeekFrom::Data(at) => Ok(Some(at)),
                 SeekFrom::Hole(_)
                 | SeekFrom::Start(_)
@@ -124,9 +124,9 @@ impl RawDisk {
             match preadv2(&self.file, &mut [IoSliceMut::new(rest)], at, DONT_CACHE) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(read) => done += read,
-                Err(rustix::io::Errno::INTR) => {}
+                Err(Errno::INTR) => {}
                 // An older kernel, or a file system that cannot.
-                Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {
+                Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
                     self.uncached.store(false, Ordering::Relaxed);
                 }
                 Err(error) => return Err(error.into()),
@@ -163,7 +163,7 @@ impl RawDisk {
         match fallocate(&self.file, punch, range.start, range.len) {
             Ok(()) => Ok(()),
             // A file system without holes: zeroes are written out.
-            Err(rustix::io::Errno::OPNOTSUPP) => self.write_out_zeroes(range),
+            Err(Errno::OPNOTSUPP) => self.write_out_zeroes(range),
             Err(error) => Err(error.into()),
         }
     }
@@ -243,10 +243,19 @@ impl Disk for RawDisk {
         let fits = buffer.as_ptr().addr().is_multiple_of(PAGE)
             && buffer.len().is_multiple_of(PAGE)
             && offset.is_multiple_of(PAGE as u64);
-        if let Some(direct) = self.direct.as_ref().filter(|_| fits)
-            && direct.read_exact_at(buffer, offset).is_ok()
-        {
-            return Ok(());
+        if let Some(direct) = self.direct.as_ref().filter(|_| fits) {
+            match direct.read_exact_at(buffer, offset) {
+                Ok(()) => return Ok(()),
+                // A file system or a device that cannot read so; what else fails is no proof.
+                Err(error)
+                    if [Errno::INVAL, Errno::OPNOTSUPP]
+                        .iter()
+                        .any(|no| error.raw_os_error() == Some(no.raw_os_error())) => {}
+                Err(source) => {
+                    let range = ByteRange::new(offset, buffer.len() as u64);
+                    return Err(DiskError::Read { range, source });
+                }
+            }
         }
         self.forget_cached(ByteRange::new(offset, buffer.len() as u64));
         self.read_at(offset, buffer)

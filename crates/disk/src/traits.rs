@@ -73,6 +73,12 @@ pub trait Disk: Send + Sync + fmt::Debug {
         self.read_at(offset, buffer)
     }
 
+    /// Whether [`Disk::read_device`] can reach the device; else it is a server that answers, from
+    /// its cache or not.
+    fn reads_device(&self) -> bool {
+        true
+    }
+
     /// Makes the next read of `range` come from the device, as far as the host can: call it after
     /// [`Disk::flush`]. What cannot be done is left undone, for the read itself is what proves.
     fn forget_cached(&self, range: ByteRange) {

@@ -20,21 +20,7 @@ const QCOW2: &[u8] = b"QFI\xfb";
 /// # Errors
 /// When nothing would tell that the disk was written.
 pub(super) fn digests(name: &str, file: &Path) -> anyhow::Result<Digests> {
-    ensure!(
-        !NbdUri::is_one(name),
-        "digests are kept of image files: nothing tells whether {name} was written since"
-    );
-    let path = fs::canonicalize(name).with_context(|| format!("find {name}"))?;
-    let about = fs::metadata(&path).with_context(|| format!("look at {name}"))?;
-    ensure!(
-        about.is_file(),
-        "digests are kept of image files: nothing tells whether {name} was written since"
-    );
-    ensure!(
-        stands_alone(&path).with_context(|| format!("read {name}"))?,
-        "digests are kept of images that stand alone: {name} has a backing or data file, of \
-         which its own times say nothing"
-    );
+    let path = vouched(name).context("digests are kept of image files that stand alone")?;
     ensure!(
         fs::canonicalize(file).map_or(true, |kept| kept != path),
         "the digests of {name} cannot be kept in the disk itself"
@@ -44,6 +30,28 @@ pub(super) fn digests(name: &str, file: &Path) -> anyhow::Result<Digests> {
         identity: path.display().to_string(),
         stamp: Arc::new(FileStamp(path)),
     })
+}
+
+/// The path of a disk whose own times tell whether it was written.
+///
+/// # Errors
+/// When they do not.
+pub(super) fn vouched(name: &str) -> anyhow::Result<PathBuf> {
+    ensure!(
+        !NbdUri::is_one(name),
+        "nothing tells whether {name} was written since"
+    );
+    let path = fs::canonicalize(name).with_context(|| format!("find {name}"))?;
+    let about = fs::metadata(&path).with_context(|| format!("look at {name}"))?;
+    ensure!(
+        about.is_file(),
+        "nothing tells whether {name} was written since"
+    );
+    ensure!(
+        stands_alone(&path).with_context(|| format!("read {name}"))?,
+        "{name} has a backing or data file, of which its own times say nothing"
+    );
+    Ok(path)
 }
 
 /// As [`digests`], where a file was given.

@@ -208,6 +208,10 @@ impl Disk for NbdDisk {
         self.sector
     }
 
+    fn reads_device(&self) -> bool {
+        false
+    }
+
     fn requests(&self) -> usize {
         // Two on each: one is answered while the other is on its way.
         (self.connections.len() * 2).max(4)
