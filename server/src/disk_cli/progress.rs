@@ -122,7 +122,7 @@ mod tests {
             ..DiskCounters::default()
         };
         let text = words(&counters);
-        assert!(text.contains("3.0 MiB different"), "{text}");
+        assert!(text.contains("3 MiB different"), "{text}");
         assert!(
             !text.contains("unreadable") && !text.contains("left"),
             "{text}"
