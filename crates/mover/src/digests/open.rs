@@ -3,7 +3,7 @@
 use std::{
     fs::{self, OpenOptions, TryLockError},
     io,
-    os::unix::fs::MetadataExt as _,
+    os::unix::fs::{FileExt as _, MetadataExt as _},
     path::PathBuf,
 };
 
@@ -93,23 +93,35 @@ impl Kept {
         let mut kept = Self::new(of, shape, file, None, now);
         kept.temporary = Some(temporary);
         kept.write_header(State::Open)?;
-        forget(of)?;
+        disown(of)?;
         Ok(kept)
     }
 }
 
-/// Removes what is in the place of digests that are begun anew: the disk may be written from now
-/// on, and nobody would say so there.
-fn forget(of: &Digests) -> Result<(), StoreError> {
+/// Ends the belief in what is in the place of digests that are begun anew: the disk may be written
+/// from now on, and nobody would say so there.
+fn disown(of: &Digests) -> Result<(), StoreError> {
     let failed = |step| move |source| failure(of, step, source);
-    match fs::remove_file(&of.path) {
+    let file = match OpenOptions::new().read(true).write(true).open(&of.path) {
+        Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        done => done.map_err(failed(StoreStep::Write))?,
+        Err(error) => return Err(failed(StoreStep::Open)(error)),
+    };
+    let Ok(header) = read_header(&file).map_err(failed(StoreStep::Read))? else {
+        return Ok(());
+    };
+    if matches!(header.state, State::Open) {
+        return Ok(());
     }
-    let folder = of.path.parent().filter(|it| !it.as_os_str().is_empty());
-    let folder = fs::File::open(folder.unwrap_or_else(|| ".".as_ref()));
-    folder
-        .and_then(|folder| folder.sync_all())
+    lock(of, file.try_lock())?;
+    let open = Header {
+        state: State::Open,
+        ..header
+    };
+    let path = of.path.clone();
+    let page = open.page().ok_or(StoreError::TooLong { path })?;
+    file.write_all_at(&page, 0)
+        .and_then(|()| file.sync_all())
         .map_err(failed(StoreStep::Write))
 }
 

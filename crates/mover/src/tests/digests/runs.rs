@@ -228,7 +228,7 @@ fn damage_found_in_the_middle_is_said_and_everything_is_read() {
 
 /// Found in review: the damaged file stayed, clean by its header, beside the one begun anew.
 #[test]
-fn damaged_digests_are_gone_before_the_target_is_written() {
+fn damaged_digests_are_disowned_before_the_target_is_written() {
     let folder = TempDir::new().unwrap();
     let (source, target) = pair(3_000_000, 9);
     let digests = || kept(folder.path(), None, Some("1"));
