@@ -1,3 +1,5 @@
+//! What of a read image stays in the page cache.
+
 use std::{fs, path::Path, process::Command};
 
 use super::*;
