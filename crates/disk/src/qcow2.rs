@@ -1,6 +1,7 @@
 //! qcow2 images with their backing chains, through crate `imago`.
 
 mod guard;
+mod mend;
 
 use std::{fmt, io, path::Path};
 
@@ -41,6 +42,7 @@ impl Qcow2Disk {
         let file = std::fs::File::open(path).map_err(failed)?;
         if access == Access::Write {
             check_writable(&file).map_err(failed)?;
+            mend::mend(path).map_err(failed)?;
         }
         // Backing files are named by images that Landfall made or its platform owns; each names
         // its own format, so that nothing is guessed from what a guest wrote.
