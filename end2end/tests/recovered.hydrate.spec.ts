@@ -58,7 +58,7 @@ test("a layout that does not fit is shown disk by disk and stops Next", async ({
   await next(page, "destination");
   await page.getByRole("radio", { name: /^Recovered VM/ }).check();
   await next(page, "target");
-  await page.getByRole("combobox", { name: /Returns to/ }).selectOption("production/tiny-c-restored");
+  await page.getByRole("combobox", { name: /VM to return to/ }).selectOption("production/tiny-c-restored");
   await expect(page.getByText(/24 MiB on the replica and 32 MiB on production/).first()).toBeVisible();
   await page.getByRole("button", { name: "Next" }).click();
   await expect(page.getByRole("alert").first()).toContainText("tiny-c-replica does not fit");
@@ -78,7 +78,7 @@ test("another destination and back keeps what was chosen", async ({ open, page, 
   await page.goto(summary.replace("summary", "destination"));
   await page.getByRole("radio", { name: /^Recovered VM/ }).check();
   await next(page, "target");
-  await expect(page.getByRole("combobox", { name: /Returns to/ })).toHaveValue("production/tiny-a-restored");
+  await expect(page.getByRole("combobox", { name: /VM to return to/ })).toHaveValue("production/tiny-a-restored");
   await expect(page.getByText("1 of 1 chosen")).toBeVisible();
   void server;
 });

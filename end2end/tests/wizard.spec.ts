@@ -33,11 +33,11 @@ test("the VM to return to is proposed, and others are refused where they are cho
   await next(page, "destination");
   await page.getByRole("radio", { name: /^Recovered VM/ }).check();
   await next(page, "target");
-  const list = page.getByRole("combobox", { name: /Returns to, for tiny-b-replica/ });
+  const list = page.getByRole("combobox", { name: /VM to return to for tiny-b-replica/ });
   await expect(list).toHaveValue("production/tiny-b-restored");
   await expect(page.getByText(/16 MiB on both sides, at scsi0:0/)).toBeVisible();
   await expect(page.getByText(/32 MiB on both sides, at scsi0:1/)).toBeVisible();
-  const byName = page.getByRole("textbox", { name: /another VM, by name, for tiny-b-replica/ });
+  const byName = page.getByRole("textbox", { name: /another VM, by name for tiny-b-replica/ });
   for (const [name, says] of [
     ["tiny-b-drill", /tiny-b-drill runs/],
     ["tiny-a-replica", /is itself a replica/],

@@ -74,7 +74,7 @@ fn Row(row: TargetRow, error: Signal<Option<ApiError>>) -> impl IntoView {
             <input type="hidden" name="replicas[]" value=replica/>
             <div class="field">
                 <label for=field_id(&field)>
-                    "Returns to" <span class="visually-hidden">", for " {name.clone()}</span>
+                    "VM to return to" <span class="visually-hidden">" for " {name.clone()}</span>
                 </label>
                 <select
                     name="targets[]"
@@ -89,7 +89,7 @@ fn Row(row: TargetRow, error: Signal<Option<ApiError>>) -> impl IntoView {
             </div>
             <div class="field">
                 <label for=other.clone()>
-                    "Or another VM, by name" <span class="visually-hidden">", for " {name.clone()}</span>
+                    "Or another VM, by name" <span class="visually-hidden">" for " {name.clone()}</span>
                 </label>
                 <input type="text" name="others[]" id=other autocomplete="off"/>
             </div>
