@@ -101,11 +101,16 @@ impl Estate {
 
     /// The name of a replica's production VM, also when the VM itself cannot be found.
     pub(crate) fn production_name(&self, replica: &ReplicaRow) -> String {
+        self.production_name_of(replica).to_owned()
+    }
+
+    /// See [`Self::production_name`].
+    pub(crate) fn production_name_of<'a>(&'a self, replica: &'a ReplicaRow) -> &'a str {
         let production = self.production_of(replica);
         match (self.vm(production), self.protected.get(&replica.protected)) {
-            (Some(vm), _) => vm.name.clone(),
-            (None, Some(row)) => row.name.clone(),
-            (None, None) => production.platform_id.clone(),
+            (Some(vm), _) => &vm.name,
+            (None, Some(row)) => &row.name,
+            (None, None) => &production.platform_id,
         }
     }
 
@@ -117,14 +122,15 @@ impl Estate {
 
     /// From where to where, in words.
     pub(crate) fn route(&self, from: &VmRef, to: &VmRef) -> String {
-        if from.site == to.site {
+        self.route_to(from, &to.site)
+    }
+
+    /// From where to which site, in words.
+    pub(crate) fn route_to(&self, from: &VmRef, to: &SiteId) -> String {
+        if from.site == *to {
             return format!("within {}", self.site_name(&from.site));
         }
-        format!(
-            "{} to {}",
-            self.site_name(&from.site),
-            self.site_name(&to.site)
-        )
+        format!("{} to {}", self.site_name(&from.site), self.site_name(to))
     }
 
     pub(crate) fn replica_views(&self) -> Vec<ReplicaView> {

@@ -16,6 +16,7 @@ mod jobs;
 mod lab;
 mod live;
 mod mode;
+mod placement;
 mod preflight;
 mod refusal;
 mod session;

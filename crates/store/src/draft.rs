@@ -1,11 +1,15 @@
 //! What was chosen in a wizard so far, in the store so that another browser goes on.
 
+mod placement;
+
 use std::collections::BTreeMap;
 
 use model::{
     Actor, Destination, DraftId, FailbackMode, ReplicaId, Timestamp, VmRef, view::ModeInput,
 };
 use serde::{Deserialize, Serialize};
+
+pub use placement::{DiskChoice, FolderChoice, NetworkChoice, PlacementChoice, PoolChoice};
 
 use crate::{
     Store, StoreError,
@@ -37,6 +41,9 @@ pub struct DraftBody {
     /// Which existing VM each replica returns to; kept while another destination is chosen.
     #[serde(default)]
     pub targets: BTreeMap<ReplicaId, VmRef>,
+    /// Where each VM is made; kept while another destination is chosen.
+    #[serde(default)]
+    pub placements: BTreeMap<ReplicaId, PlacementChoice>,
 }
 
 /// A draft and its version.

@@ -28,7 +28,9 @@ pub use audit::AuditRow;
 pub use batch::{BatchRow, NewBatch};
 pub use connect::Store;
 pub use convert::fresh_id;
-pub use draft::{DraftBody, DraftRow};
+pub use draft::{
+    DiskChoice, DraftBody, DraftRow, FolderChoice, NetworkChoice, PlacementChoice, PoolChoice,
+};
 pub use effect::{EffectFinish, EffectRow, EffectStart};
 pub use error::{Retry, StoreError};
 pub use intent::{ActionKind, IntentId, IntentKind, IntentRow, NewIntent};

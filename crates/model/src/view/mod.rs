@@ -1,9 +1,14 @@
 //! What pages show and what the API returns: whole answers, computed on the server.
 
+mod placement;
 mod session;
 mod start;
 mod wizard;
 
+pub use placement::{
+    DatastoreSpace, HostInput, PlaceChoice, PlaceFinding, PlaceOption, PlacedAdapter, PlacedFile,
+    PlacedVm, PlacementView, RowsInput,
+};
 pub use session::{
     ActionRequest, DiskView, EffectView, LogLine, ProgressView, SessionSummary, SessionView,
 };

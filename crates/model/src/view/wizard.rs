@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ReplicaView;
+use super::{PlacementView, ReplicaView};
 use crate::{
     BatchId, ByteCount, Destination, DraftId, Drift, FailbackMode, LayoutFinding, ReplicaId,
     SessionId, Timestamp, VmRef,
@@ -189,6 +189,9 @@ pub struct SummaryVm {
     pub name: String,
     /// From where to where, in words.
     pub route: String,
+    /// Where it is made, as names and choices; empty for a VM that is there.
+    #[serde(default)]
+    pub placement: Vec<(String, String)>,
     /// Disk layout, disk by disk.
     pub layout: Vec<LayoutFinding>,
     /// What differs and is not sent.
@@ -280,6 +283,9 @@ pub struct DraftView {
     /// Per VM, for Target VM; empty for other destinations.
     #[serde(default)]
     pub targets: Vec<TargetRow>,
+    /// For the steps of a specified location; none for other destinations.
+    #[serde(default)]
+    pub placement: Option<PlacementView>,
     /// Per VM, for Summary.
     pub summary: Vec<SummaryVm>,
     /// The newest dry run.

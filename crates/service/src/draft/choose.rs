@@ -44,7 +44,8 @@ impl Service {
         destination: Option<Destination>,
     ) -> Result<(), ApiError> {
         authorise(actor)?;
-        if let Some(why_not) = destination.and_then(destinations::why_not) {
+        let estate = self.estate().await?;
+        if let Some(why_not) = destination.and_then(|it| destinations::why_not(&estate, it)) {
             return Err(invalid(
                 "destination",
                 why_not,

@@ -2,6 +2,8 @@
 
 use model::{Destination, view::DestinationOption};
 
+use crate::{estate::Estate, placement::World};
+
 const ALL: [Destination; 3] = [
     Destination::OriginalVm,
     Destination::RecoveredVm,
@@ -9,7 +11,7 @@ const ALL: [Destination; 3] = [
 ];
 
 /// The three options.
-pub(super) fn options() -> Vec<DestinationOption> {
+pub(super) fn options(estate: &Estate) -> Vec<DestinationOption> {
     ALL.into_iter()
         .map(|destination| {
             let (title, transfers, needs) = texts(destination);
@@ -18,17 +20,20 @@ pub(super) fn options() -> Vec<DestinationOption> {
                 title: title.to_owned(),
                 transfers: transfers.to_owned(),
                 needs: needs.to_owned(),
-                why_not: why_not(destination).map(str::to_owned),
+                why_not: why_not(estate, destination).map(str::to_owned),
             }
         })
         .collect()
 }
 
 /// Why a destination cannot be chosen; none when it can.
-pub(super) const fn why_not(destination: Destination) -> Option<&'static str> {
+pub(super) fn why_not(estate: &Estate, destination: Destination) -> Option<&'static str> {
     match destination {
         Destination::OriginalVm | Destination::RecoveredVm => None,
-        Destination::SpecifiedLocation => Some("Not built yet in this version."),
+        Destination::SpecifiedLocation => World::of(estate)
+            .sites
+            .is_empty()
+            .then_some("No production site's platform can make VMs."),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use failback::Terms;
 use model::{
-    Actor, ApiError, BatchId, CommitTimer, Destination, DraftId, FailbackMode, SessionChoices,
-    SessionId, view::FinishReply,
+    Actor, ApiError, BatchId, CommitTimer, Destination, DraftId, FailbackMode, NewVm,
+    SessionChoices, SessionId, view::FinishReply,
 };
 use store::{DraftBody, NewBatch, NewSession, fresh_id};
 
@@ -119,22 +119,32 @@ impl Plan<'_> {
             catch_up: None,
             timer: CommitTimer::None,
         });
+        let id = SessionId::new(fresh_id());
+        let new_vm = target.new_vm.map(|spec| NewVm {
+            vm: NewVm::made_by(&id, spec.vm.site.clone()),
+            ..spec
+        });
         NewSession {
-            id: SessionId::new(fresh_id()),
             batch: self.batch.clone(),
             replica: target.replica.id,
             protected: target.replica.protected,
             vm_name: target.vm_name,
             replica_vm: target.replica.vm,
-            production_vm: target.production,
+            production_vm: new_vm
+                .as_ref()
+                .map_or(target.production, |spec| spec.vm.clone()),
             destination: self.destination,
-            choices: SessionChoices::default(),
+            choices: SessionChoices {
+                new_vm,
+                storage_policy: None,
+            },
             machine: machine.to_record(),
             limit: None,
             started_by: self.actor.clone(),
             reason: self.body.reason.clone(),
             started_at: now,
             layout: target.pairs,
+            id,
         }
     }
 }

@@ -4,6 +4,7 @@ mod choose;
 mod destinations;
 mod dry_run;
 mod finish;
+mod place;
 mod targets;
 mod view;
 

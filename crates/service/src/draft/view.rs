@@ -1,7 +1,7 @@
 //! A draft with everything that its steps show.
 
 use model::{
-    ApiError, DraftId,
+    ApiError, Destination, DraftId,
     view::{DraftView, FinishReply, TargetRow, WizardStep},
 };
 use store::DraftBody;
@@ -9,6 +9,7 @@ use store::DraftBody;
 use super::{destinations, finish::unseen, targets};
 use crate::{
     Service, mode,
+    placement::{self, Plan},
     preflight::{self, Checked},
     refusal::failed,
 };
@@ -25,13 +26,16 @@ impl Service {
         let estate = self.estate().await?;
         let checked = preflight::check(&estate, &body);
         let targets = targets::rows(&estate, &body);
+        let plan = (body.destination == Some(Destination::SpecifiedLocation))
+            .then(|| placement::of(&estate, &body));
         Ok(DraftView {
             id: id.clone(),
             now: self.now(),
-            steps: self.steps(&body, &checked, &targets),
+            steps: self.steps(&body, &checked, &targets, plan.as_ref()),
             targets,
+            placement: plan.as_ref().map(Plan::view),
             replicas: estate.replica_views(),
-            destinations: destinations::options(),
+            destinations: destinations::options(&estate),
             destination: body.destination,
             mode_words: body.mode.as_ref().map(mode::words).unwrap_or_default(),
             dry_run: self.dry_run_view(id).await?,
@@ -53,6 +57,7 @@ impl Service {
         body: &DraftBody,
         checked: &[Checked],
         targets: &[TargetRow],
+        plan: Option<&Plan<'_>>,
     ) -> Vec<(WizardStep, bool)> {
         let replicas = !body.chosen.is_empty();
         let destination = body.destination.is_some();
@@ -72,12 +77,13 @@ impl Service {
                     WizardStep::Replica => replicas,
                     WizardStep::Destination => destination,
                     WizardStep::TargetVm => targets,
-                    // Nothing leads to them yet: their destination cannot be chosen.
                     WizardStep::Host
                     | WizardStep::ResourcePool
                     | WizardStep::Datastore
                     | WizardStep::Folder
-                    | WizardStep::Network => false,
+                    | WizardStep::Network => {
+                        replicas && plan.is_some_and(|plan| plan.is_complete(step))
+                    }
                     WizardStep::FailbackMode => mode,
                     WizardStep::Summary => replicas && destination && mode && checks,
                 };

@@ -5,12 +5,13 @@
 mod drift;
 mod layout;
 pub(crate) mod pairing;
+mod specified;
 pub(crate) mod target;
 
 use std::collections::BTreeMap;
 
 use model::{
-    ByteCount, Destination, LayoutKind, PowerState, ReplicaId, SiteId, VmInfo, VmRef,
+    ByteCount, Destination, LayoutKind, NewVm, PowerState, ReplicaId, SiteId, VmInfo, VmRef,
     view::SummaryVm,
 };
 use store::{DraftBody, ReplicaRow, SessionDisk};
@@ -32,10 +33,15 @@ pub(crate) struct Target {
     pub(crate) production: VmRef,
     pub(crate) vm_name: String,
     pub(crate) pairs: Vec<SessionDisk>,
+    /// The VM to be made; then `production` is a name that no VM has yet.
+    pub(crate) new_vm: Option<NewVm>,
 }
 
 /// Checks the chosen VMs, each by itself and then together.
 pub(crate) fn check(estate: &Estate, body: &DraftBody) -> Vec<Checked> {
+    if body.destination == Some(Destination::SpecifiedLocation) {
+        return specified::check(estate, body);
+    }
     let chosen = body.chosen.iter();
     let mut all: Vec<Checked> = chosen.map(|id| check_one(estate, body, id)).collect();
     check_space(estate, &mut all);
@@ -51,6 +57,7 @@ fn check_one(estate: &Estate, body: &DraftBody, id: &ReplicaId) -> Checked {
         };
     };
     let production = match body.destination {
+        // A specified location is checked apart: there is no VM yet.
         None | Some(Destination::OriginalVm | Destination::SpecifiedLocation) => {
             estate.production_of(replica)
         }
@@ -66,7 +73,7 @@ fn check_one(estate: &Estate, body: &DraftBody, id: &ReplicaId) -> Checked {
             .site(&production.site)
             .map_or(ByteCount::ZERO, |(site, ..)| site.free),
         blocked: why_not_now(estate, replica),
-        warnings: stale_sites(estate, replica, production),
+        warnings: stale_sites(estate, replica, &production.site),
         ..gone(id)
     };
     let mut pairs = Vec::new();
@@ -98,6 +105,7 @@ fn check_one(estate: &Estate, body: &DraftBody, id: &ReplicaId) -> Checked {
         production: production.clone(),
         vm_name: estate.production_name(replica),
         pairs,
+        new_vm: None,
     };
     Checked {
         view,
@@ -121,6 +129,7 @@ fn gone(id: &ReplicaId) -> SummaryVm {
         replica: id.clone(),
         name: id.to_string(),
         route: String::new(),
+        placement: Vec::new(),
         layout: Vec::new(),
         drift: Vec::new(),
         to_read: ByteCount::ZERO,
@@ -148,10 +157,10 @@ fn why_not_now(estate: &Estate, replica: &ReplicaRow) -> Vec<String> {
         .collect()
 }
 
-fn stale_sites(estate: &Estate, replica: &ReplicaRow, production: &VmRef) -> Vec<String> {
+fn stale_sites(estate: &Estate, replica: &ReplicaRow, production: &SiteId) -> Vec<String> {
     let mut sites = vec![&replica.vm.site];
-    if production.site != replica.vm.site {
-        sites.push(&production.site);
+    if *production != replica.vm.site {
+        sites.push(production);
     }
     sites
         .into_iter()

@@ -91,7 +91,10 @@ async fn what_cannot_be_chosen_is_refused_and_changes_nothing() {
         .draft_set_destination(&actor(), &id, Some(Destination::SpecifiedLocation))
         .await
         .unwrap_err();
-    assert_eq!(refused.message, "Not built yet in this version.");
+    assert_eq!(
+        refused.message,
+        "No production site's platform can make VMs."
+    );
     let past = scheduled("2020-01-01T00:00", "UTC");
     let refused = service
         .draft_set_mode(&actor(), &id, past)

@@ -7,16 +7,18 @@ use std::sync::{
 };
 
 use model::{
-    Actor, Adapter, ByteCount, Destination, DiskFormat, DiskInfo, DiskKey, DraftId, Firmware, Job,
-    JobId, PowerState, ProtectedVmId, ReplicaId, ReplicaState, SessionId, SessionRecord, SiteId,
-    SiteRole, Timestamp, VmInfo, VmRef, view::ModeInput,
+    Actor, Adapter, ByteCount, Cluster, ClusterId, Compute, Datastore, DatastoreId, Destination,
+    DiskFormat, DiskInfo, DiskKey, DraftId, Firmware, Folder, FolderId, Host, HostId, Job, JobId,
+    Network, NetworkId, Pool, PoolId, PoolKind, PowerState, ProtectedVmId, ReplicaId, ReplicaState,
+    SessionId, SessionRecord, SiteId, SiteResources, SiteRole, Timestamp, VmInfo, VmRef,
+    view::ModeInput,
 };
 use store::{ReplicaRow, SiteInventory, Store};
 use tempfile::TempDir;
 
 use crate::{DryRunProgress, Live, LiveSession, Service, Wiring, local_operator};
 
-pub(super) const GIB: u64 = 1 << 30;
+pub(crate) const GIB: u64 = 1 << 30;
 /// 2026-11-23T04:00:00Z.
 pub(super) const NOW: Timestamp = Timestamp(1_795_406_400_000_000);
 
@@ -207,6 +209,70 @@ pub(crate) fn disk(key: &str, gib: u64) -> DiskInfo {
     }
 }
 
+/// What a site with a cluster of two hosts and a standalone host offers.
+pub(crate) fn resources() -> SiteResources {
+    let cluster = ClusterId::new("c");
+    let host =
+        |id: &str, cluster: Option<&ClusterId>, datastores: &[&str], networks: &[&str]| Host {
+            id: HostId::new(id),
+            name: format!("{id}.example"),
+            cluster: cluster.cloned(),
+            datastores: datastores.iter().map(|it| DatastoreId::new(*it)).collect(),
+            networks: networks.iter().map(|it| NetworkId::new(*it)).collect(),
+        };
+    let pool = |id: &str, kind, of: Compute, parent: Option<&str>| Pool {
+        id: PoolId::new(id),
+        name: id.to_owned(),
+        kind,
+        of,
+        parent: parent.map(PoolId::new),
+    };
+    let of_cluster = || Compute::Cluster(cluster.clone());
+    SiteResources {
+        hosts: vec![
+            host("h1", Some(&cluster), &["fast", "bulk"], &["lan", "backup"]),
+            host("h2", Some(&cluster), &["fast"], &["lan"]),
+            host("edge", None, &["bulk"], &["backup"]),
+        ],
+        pools: vec![
+            pool("gold", PoolKind::ResourcePool, of_cluster(), None),
+            pool("shop", PoolKind::VApp, of_cluster(), Some("gold")),
+            pool(
+                "own",
+                PoolKind::ResourcePool,
+                Compute::Host(HostId::new("edge")),
+                None,
+            ),
+        ],
+        clusters: vec![Cluster {
+            id: cluster.clone(),
+            name: "Cluster".to_owned(),
+        }],
+        datastores: [("fast", 10), ("bulk", 100)]
+            .map(|(id, gib)| Datastore {
+                id: DatastoreId::new(id),
+                name: id.to_owned(),
+                capacity: ByteCount(gib * GIB),
+                free: ByteCount(gib * GIB),
+                default_policy: None,
+            })
+            .to_vec(),
+        folders: ["Web", "Databases"]
+            .map(|path| Folder {
+                id: FolderId::new(path),
+                path: path.to_owned(),
+            })
+            .to_vec(),
+        networks: [("lan", "dr network"), ("backup", "Backup")]
+            .map(|(id, name)| Network {
+                id: NetworkId::new(id),
+                name: name.to_owned(),
+            })
+            .to_vec(),
+        policies: Vec::new(),
+    }
+}
+
 /// A VM of which only the disks matter.
 pub(crate) fn vm_with(disks: Vec<DiskInfo>) -> VmInfo {
     vm("site", "vm", "vm", PowerState::Off, disks)
@@ -265,7 +331,7 @@ fn replica(id: &str, vm: &str, original: &str, state: ReplicaState) -> ReplicaRo
     }
 }
 
-fn production() -> SiteInventory {
+pub(crate) fn production() -> SiteInventory {
     let vm = |id: &str, name: &str, power, disks| vm("production", id, name, power, disks);
     SiteInventory {
         site: SiteId::new("production"),
@@ -287,14 +353,14 @@ fn production() -> SiteInventory {
         replicas: Vec::new(),
         jobs: Vec::new(),
         shutdown_timeout_seconds: 20,
-        resources: model::SiteResources::default(),
+        resources: SiteResources::default(),
         creates_vms: true,
         storage_policies: true,
         repoints_jobs: true,
     }
 }
 
-fn dr() -> SiteInventory {
+pub(crate) fn dr() -> SiteInventory {
     let vm = |id: &str, name: &str, power, disks| vm("dr", id, name, power, disks);
     let on = PowerState::On;
     let mut app = vm(
@@ -334,7 +400,7 @@ fn dr() -> SiteInventory {
             vms: Vec::new(),
         }],
         shutdown_timeout_seconds: 20,
-        resources: model::SiteResources::default(),
+        resources: SiteResources::default(),
         creates_vms: true,
         storage_policies: true,
         repoints_jobs: true,

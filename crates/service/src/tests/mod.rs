@@ -3,10 +3,11 @@
 mod draft;
 mod dry_run;
 mod finish;
-mod fixture;
+pub(crate) mod fixture;
 mod jobs;
 mod lab;
 mod mode;
+mod place;
 mod preflight;
 mod session_act;
 mod session_view;

@@ -48,6 +48,7 @@ fn draft(complete: [bool; 4]) -> DraftView {
         now: Timestamp(0),
         steps: WizardStep::of(None).iter().copied().zip(complete).collect(),
         targets: Vec::new(),
+        placement: None,
         replicas: replicas(),
         chosen: vec![ReplicaId::new("r-web-02"), ReplicaId::new("r-web-01")],
         destinations: Vec::new(),

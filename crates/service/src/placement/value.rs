@@ -1,0 +1,60 @@
+//! Choices as forms send them: `site/id`, for hosts and clusters `site/host/id`, and a word for none.
+
+use std::fmt::Display;
+
+use model::{ClusterId, Compute, DiskType, HostId, SiteId};
+
+/// What forms send for no pool, no folder and no network.
+pub(crate) const NONE: &str = "none";
+
+const HOST: &str = "host";
+const CLUSTER: &str = "cluster";
+
+/// A pool, datastore, folder or network of a site.
+pub(super) fn write(site: &SiteId, id: impl Display) -> String {
+    format!("{site}/{id}")
+}
+
+/// See [`write()`].
+pub(crate) fn read(text: &str) -> Option<(SiteId, &str)> {
+    let (site, id) = text.split_once('/')?;
+    Some((SiteId::new(site), id))
+}
+
+pub(super) fn write_compute(site: &SiteId, compute: &Compute) -> String {
+    match compute {
+        Compute::Host(id) => format!("{site}/{HOST}/{id}"),
+        Compute::Cluster(id) => format!("{site}/{CLUSTER}/{id}"),
+    }
+}
+
+pub(crate) fn read_compute(text: &str) -> Option<(SiteId, Compute)> {
+    let (site, rest) = read(text)?;
+    let (kind, id) = rest.split_once('/')?;
+    let compute = match kind {
+        HOST => Compute::Host(HostId::new(id)),
+        CLUSTER => Compute::Cluster(ClusterId::new(id)),
+        _ => return None,
+    };
+    Some((site, compute))
+}
+
+/// A disk type as `serde` writes it.
+pub(crate) fn read_disk_type(text: &str) -> Option<DiskType> {
+    match text {
+        "as_source" => Some(DiskType::AsSource),
+        "thin" => Some(DiskType::Thin),
+        "thick_lazy_zeroed" => Some(DiskType::ThickLazyZeroed),
+        "thick_eager_zeroed" => Some(DiskType::ThickEagerZeroed),
+        _ => None,
+    }
+}
+
+pub(super) const fn disk_type_words(disk_type: DiskType) -> &'static str {
+    match disk_type {
+        DiskType::AsSource => "As source",
+        DiskType::Thin => "Thin",
+        DiskType::ThickLazyZeroed => "Thick, lazy zeroed",
+        DiskType::ThickEagerZeroed => "Thick, eager zeroed",
+    }
+}

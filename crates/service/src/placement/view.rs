@@ -1,0 +1,208 @@
+//! A plan as the steps show it.
+
+mod options;
+
+use model::{
+    DiskType,
+    view::{
+        DatastoreSpace, PlaceChoice, PlaceFinding, PlacedAdapter, PlacedFile, PlacedVm,
+        PlacementView,
+    },
+};
+use store::{FolderChoice, NetworkChoice, PoolChoice};
+
+use super::{
+    Pick, Placed, Plan, Row, Space,
+    find::host_name,
+    space::{CONFIG_FILES, disk_takes},
+    value::disk_type_words,
+};
+
+impl Plan<'_> {
+    /// What the steps show.
+    pub(crate) fn view(&self) -> PlacementView {
+        PlacementView {
+            vms: self.vms.iter().map(Placed::view).collect(),
+            hosts: options::hosts(self),
+            pools: options::pools(self),
+            datastores: options::datastores(self),
+            folders: options::folders(self),
+            networks: options::networks(self),
+            space: self.space.iter().map(space).collect(),
+        }
+    }
+}
+
+fn space(space: &Space<'_>) -> DatastoreSpace {
+    DatastoreSpace {
+        name: space.datastore.name.clone(),
+        free: space.datastore.free,
+        takes: space.takes,
+        at_most: space.at_most,
+        short: space.takes.saturating_sub(space.datastore.free),
+    }
+}
+
+fn choice<T>(pick: &Pick<T>, words: impl FnOnce(&T) -> String) -> PlaceChoice {
+    PlaceChoice {
+        words: pick.value.as_ref().map_or_else(String::new, words),
+        chosen: pick.chosen,
+    }
+}
+
+/// The name of one of a site's resources; its id when it is not there.
+fn name_of<'a, T>(
+    all: &'a [T],
+    is_it: impl Fn(&T) -> bool,
+    name: impl Fn(&'a T) -> &'a str,
+    id: &'a str,
+) -> String {
+    let found = all.iter().find(|it| is_it(it));
+    found.map_or(id, name).to_owned()
+}
+
+impl Placed<'_> {
+    fn view(&self) -> PlacedVm {
+        PlacedVm {
+            replica: self.subject.replica.clone(),
+            name: self.subject.source.name.clone(),
+            new_name: choice(&self.name, Clone::clone),
+            host: choice(&self.compute, |_| host_name(self)),
+            pool: choice(&self.pool, |it| self.pool_words(it)),
+            folder: choice(&self.folder, |it| self.folder_words(it)),
+            tags: self.subject.source.tags.clone(),
+            restore_tags: choice(&self.restore_tags, |it| self.tags_words(*it)),
+            files: self.files(),
+            adapters: self.adapter_views(),
+            findings: self
+                .findings
+                .iter()
+                .map(|finding| PlaceFinding {
+                    step: finding.problem.step(),
+                    row: finding.row.key(self.subject.replica),
+                    blocks: finding.problem.blocks(),
+                    what: finding.problem.words(),
+                })
+                .collect(),
+        }
+    }
+
+    /// Everything that was chosen, as names and choices.
+    pub(crate) fn facts(&self) -> Vec<(String, String)> {
+        let view = self.view();
+        let mut facts = vec![
+            ("New VM".to_owned(), view.new_name.words),
+            ("Host".to_owned(), view.host.words),
+            ("Resource pool".to_owned(), view.pool.words),
+            ("Folder".to_owned(), view.folder.words),
+        ];
+        if !view.tags.is_empty() {
+            facts.push(("Tags".to_owned(), view.restore_tags.words));
+        }
+        facts.extend(view.files.into_iter().map(|file| {
+            let words = match file.disk_type {
+                Some(disk_type) => {
+                    format!(
+                        "{}, {}",
+                        file.datastore.words,
+                        disk_type.words.to_lowercase()
+                    )
+                }
+                None => file.datastore.words,
+            };
+            (file.name, words)
+        }));
+        let adapters = view.adapters.into_iter();
+        facts.extend(adapters.map(|adapter| {
+            (
+                adapter.name,
+                format!("{} to {}", adapter.source, adapter.network.words),
+            )
+        }));
+        facts
+    }
+
+    fn pool_words(&self, pool: &PoolChoice) -> String {
+        match pool {
+            PoolChoice::Top => "None".to_owned(),
+            PoolChoice::In(id) => {
+                let all = self.site.map_or(&[][..], |site| &site.resources.pools);
+                name_of(all, |it| it.id == *id, |it| &it.name, id.as_str())
+            }
+        }
+    }
+
+    fn folder_words(&self, folder: &FolderChoice) -> String {
+        match folder {
+            FolderChoice::Top => "None".to_owned(),
+            FolderChoice::In(id) => {
+                let all = self.site.map_or(&[][..], |site| &site.resources.folders);
+                name_of(all, |it| it.id == *id, |it| &it.path, id.as_str())
+            }
+        }
+    }
+
+    fn tags_words(&self, restore: bool) -> String {
+        match (self.subject.source.tags.is_empty(), restore) {
+            (true, _) => "The replica has none".to_owned(),
+            (false, true) => format!("{}, restored", self.subject.source.tags.join(", ")),
+            (false, false) => "Not restored".to_owned(),
+        }
+    }
+
+    fn datastore_choice(&self, pick: &Pick<model::DatastoreId>) -> PlaceChoice {
+        let all = self.site.map_or(&[][..], |site| &site.resources.datastores);
+        choice(pick, |id| {
+            name_of(all, |it| it.id == *id, |it| &it.name, id.as_str())
+        })
+    }
+
+    fn files(&self) -> Vec<PlacedFile> {
+        let replica = self.subject.replica;
+        let config = PlacedFile {
+            row: Row::Config.key(replica),
+            name: "Configuration files".to_owned(),
+            size: None,
+            takes: CONFIG_FILES,
+            datastore: self.datastore_choice(&self.config),
+            disk_type: None,
+        };
+        let disks = self.disks.iter().map(|disk| {
+            let disk_type = disk.disk_type.value.unwrap_or(DiskType::AsSource);
+            PlacedFile {
+                row: Row::Disk(disk.source.key.clone()).key(replica),
+                name: format!("Disk {}", disk.source.name),
+                size: Some(disk.source.size),
+                takes: disk_takes(disk.source, disk_type),
+                datastore: self.datastore_choice(&disk.datastore),
+                disk_type: Some(choice(&disk.disk_type, |it| {
+                    disk_type_words(*it).to_owned()
+                })),
+            }
+        });
+        std::iter::once(config).chain(disks).collect()
+    }
+
+    fn adapter_views(&self) -> Vec<PlacedAdapter> {
+        let all = self.site.map_or(&[][..], |site| &site.resources.networks);
+        let adapters = self.subject.source.adapters.iter().zip(&self.adapters);
+        adapters
+            .zip(1..)
+            .map(|((source, pick), number)| PlacedAdapter {
+                row: Row::Adapter(source.mac.clone()).key(self.subject.replica),
+                name: format!("Adapter {number}"),
+                mac: source.mac.clone(),
+                source: source
+                    .network
+                    .clone()
+                    .unwrap_or_else(|| "Disconnected".to_owned()),
+                network: choice(pick, |it| match it {
+                    NetworkChoice::Disconnected => "Disconnected".to_owned(),
+                    NetworkChoice::To(id) => {
+                        name_of(all, |it| it.id == *id, |it| &it.name, id.as_str())
+                    }
+                }),
+            })
+            .collect()
+    }
+}
