@@ -10,6 +10,10 @@ use model::{
 
 use crate::components::state_badge::{Badge, Shape, Tone};
 
+mod place;
+
+pub use place::{change_rows, place_intro, space_words};
+
 #[cfg(test)]
 mod tests;
 

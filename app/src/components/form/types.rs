@@ -31,8 +31,8 @@ enum State {
     Untouched,
     /// On its way.
     Pending,
-    /// Done so many times.
-    Done(usize),
+    /// Done so many times; the newest time the page stayed where it was.
+    Done { times: usize, stays: bool },
     /// Refused.
     Refused(ApiError),
 }
@@ -47,7 +47,7 @@ impl Sending {
         let query = use_query_map();
         let error = Signal::derive(move || match state.get() {
             State::Refused(error) => Some(error),
-            State::Pending | State::Done(_) => None,
+            State::Pending | State::Done { .. } => None,
             // A form that the browser sent by itself comes back to its page with the error in
             // the query.
             State::Untouched => query.with(|query| {
@@ -83,8 +83,19 @@ impl Sending {
     /// How often it was done since the page was loaded.
     pub fn done(self) -> usize {
         self.state.with(|state| match state {
-            State::Done(times) => *times,
+            State::Done { times, .. } => *times,
             State::Untouched | State::Pending | State::Refused(_) => 0,
+        })
+    }
+
+    /// How often it was done, where the newest time led nowhere else: what is shown is out of date.
+    pub fn stayed(self) -> usize {
+        self.state.with(|state| match state {
+            State::Done { times, stays: true } => *times,
+            State::Done { stays: false, .. }
+            | State::Untouched
+            | State::Pending
+            | State::Refused(_) => 0,
         })
     }
 
@@ -98,7 +109,11 @@ impl Sending {
                 self.set(State::Pending);
                 match post::send(self.path, fields).await {
                     Ok(done) => {
-                        self.set(State::Done(times + 1));
+                        let stays = done.leads_to.as_deref().is_none_or(is_here);
+                        self.set(State::Done {
+                            times: times + 1,
+                            stays,
+                        });
                         if let Some(target) = done.leads_to {
                             lead_to(&target, &navigate);
                         }
@@ -118,12 +133,10 @@ impl Sending {
 /// Goes to an address of the console. Within a page nothing scrolls, and a question that was answered
 /// does not stay in the history.
 fn lead_to(target: &str, navigate: &impl Fn(&str, NavigateOptions)) {
-    let location = window().location();
-    let here = location.pathname().unwrap_or_default();
-    let query = location.search().unwrap_or_default();
-    if target == format!("{here}{query}") {
+    if is_here(target) {
         return;
     }
+    let here = window().location().pathname().unwrap_or_default();
     let same_page = target.split(['?', '#']).next() == Some(here.as_str());
     let options = NavigateOptions {
         replace: same_page,
@@ -131,6 +144,14 @@ fn lead_to(target: &str, navigate: &impl Fn(&str, NavigateOptions)) {
         ..NavigateOptions::default()
     };
     navigate(target, options);
+}
+
+/// Whether it is the address that is shown.
+fn is_here(target: &str) -> bool {
+    let location = window().location();
+    let path = location.pathname().unwrap_or_default();
+    let query = location.search().unwrap_or_default();
+    target == format!("{path}{query}")
 }
 
 fn decoded(error: &str) -> ApiError {

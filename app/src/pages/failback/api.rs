@@ -30,6 +30,8 @@ pub enum Press {
     All,
     /// Choose none.
     Clear,
+    /// Change the rows that are ticked and show this step again.
+    Apply,
     /// Measure the difference without writing.
     DryRun,
     /// Start the sessions.
@@ -124,7 +126,7 @@ pub async fn save_summary(
 
 /// Where the presses lead.
 #[cfg(feature = "ssr")]
-mod on_server {
+pub(super) mod on_server {
     use model::{
         ApiError, DraftId, ReplicaId,
         view::{TargetInput, WizardStep},
@@ -154,6 +156,7 @@ mod on_server {
             | Press::Back
             | Press::Cancel
             | Press::Filter
+            | Press::Apply
             | Press::DryRun
             | Press::Finish => {}
         }
@@ -183,7 +186,7 @@ mod on_server {
     }
 
     /// Goes where the press leads. What a step lacks matters only on the way forward.
-    pub(super) async fn leave(
+    pub(in crate::pages::failback) async fn leave(
         id: &DraftId,
         step: WizardStep,
         press: Press,
@@ -211,6 +214,10 @@ mod on_server {
             Press::Finish => {
                 answer(saved)?;
                 view_model::after_finish(&answer(service.finish(&actor, id).await)?)
+            }
+            Press::Apply => {
+                answer(saved)?;
+                view_model::step_href(id, step)
             }
             Press::Filter | Press::All | Press::Clear => view_model::step_href(id, step),
         };

@@ -28,6 +28,7 @@ pub(super) fn Choices(draft: DraftView, step: WizardStep) -> impl IntoView {
     let open = draft.finished.is_none();
     let targets = (draft.destination == Some(Destination::RecoveredVm))
         .then(|| view_model::targets_words(&draft));
+    let places = view_model::places_words(&draft);
     let DraftView {
         id,
         mode,
@@ -58,6 +59,10 @@ pub(super) fn Choices(draft: DraftView, step: WizardStep) -> impl IntoView {
                     <dt>"Target VM"</dt>
                     <dd>{words} {change(WizardStep::TargetVm)}</dd>
                 })}
+                {places.into_iter().map(|(step, words)| view! {
+                    <dt>{step.title()}</dt>
+                    <dd>{words} {change(step)}</dd>
+                }).collect_view()}
                 <dt>"Failback mode"</dt>
                 <dd>{mode} {change(WizardStep::FailbackMode)}</dd>
             </dl>

@@ -7,6 +7,7 @@ mod dry_run;
 mod findings;
 mod mode;
 mod new;
+pub mod place;
 mod replica;
 mod summary;
 mod target;
@@ -34,6 +35,7 @@ use api::read_draft;
 use choices::{Choices, Finished};
 use destination::DestinationStep;
 use mode::ModeStep;
+use place::PlaceStep;
 use replica::ReplicaStep;
 use summary::SummaryStep;
 use target::TargetStep;
@@ -55,6 +57,7 @@ pub fn FailbackWizard() -> impl IntoView {
         move || address.get(),
         |(id, step)| async move { (step, read_draft(id).await) },
     );
+    provide_context(Reload(Callback::new(move |()| draft.refetch())));
     view! {
         <Transition fallback=FirstLoad>
             {move || Suspend::new(async move {
@@ -65,6 +68,16 @@ pub fn FailbackWizard() -> impl IntoView {
                 }
             })}
         </Transition>
+    }
+}
+
+/// Reads the draft again, after a form that stays on its step.
+#[derive(Clone, Copy)]
+struct Reload(Callback<()>);
+
+impl Reload {
+    fn now(self) {
+        self.0.run(());
     }
 }
 
@@ -79,12 +92,11 @@ fn Wizard(draft: DraftView, step: WizardStep) -> impl IntoView {
             WizardStep::Replica => view! { <ReplicaStep draft/> }.erase(),
             WizardStep::Destination => view! { <DestinationStep draft/> }.erase(),
             WizardStep::TargetVm => view! { <TargetStep draft/> }.erase(),
-            // Nothing leads to them yet: their destination cannot be chosen.
             WizardStep::Host
             | WizardStep::ResourcePool
             | WizardStep::Datastore
             | WizardStep::Folder
-            | WizardStep::Network => view! { <NotFound/> }.erase(),
+            | WizardStep::Network => view! { <PlaceStep draft step/> }.erase(),
             WizardStep::FailbackMode => view! { <ModeStep draft/> }.erase(),
             WizardStep::Summary => view! { <SummaryStep draft/> }.erase(),
         },

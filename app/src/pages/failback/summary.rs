@@ -23,6 +23,8 @@ pub(super) fn SummaryStep(draft: DraftView) -> impl IntoView {
     let error = save.error();
     let total = view_model::total_to_read(&draft);
     let blocked = blocked(view_model::blocked(&draft));
+    // A VM that is made anew has nothing to compare with.
+    let created = draft.placement.is_some();
     let DraftView {
         id,
         summary,
@@ -47,7 +49,7 @@ pub(super) fn SummaryStep(draft: DraftView) -> impl IntoView {
             <input type="hidden" name="id" value=id.to_string()/>
             <p>{mode_words}</p>
             <div id=field_id("drift_seen") tabindex="-1">{vms} {drift_note}</div>
-            <DryRun id run=dry_run total sending=save/>
+            {(!created).then(|| view! { <DryRun id run=dry_run total sending=save/> })}
             <section class="panel">
                 <h3>"After the switchover"</h3>
                 <div class="choice">
@@ -91,7 +93,30 @@ fn blocked(reasons: Vec<(String, String)>) -> Option<impl IntoView> {
 #[component]
 fn Vm(vm: SummaryVm, drift_seen: Vec<String>) -> impl IntoView {
     let (undo_space, short) = view_model::undo_space(&vm);
+    let created = !vm.placement.is_empty();
+    let read = if created {
+        "To read"
+    } else {
+        "To read, both sides"
+    };
+    let places = vm
+        .placement
+        .iter()
+        .map(|(what, chosen)| view! { <dt>{what.clone()}</dt> <dd>{chosen.clone()}</dd> })
+        .collect_view();
+    let undo = (!created).then(|| {
+        view! {
+            <dt>"Space for undo"</dt>
+            <dd class:short=short>{undo_space}</dd>
+        }
+    });
     let drift = (!vm.drift.is_empty()).then(|| drift(&vm, &drift_seen));
+    let layout = (!created).then(|| {
+        view! {
+            <h4>"Disk layout"</h4>
+            <Findings findings=vm.layout/>
+        }
+    });
     let warnings = vm
         .warnings
         .into_iter()
@@ -103,13 +128,12 @@ fn Vm(vm: SummaryVm, drift_seen: Vec<String>) -> impl IntoView {
             <p class="route">{vm.route}</p>
             <ul class="warnings">{warnings}</ul>
             <dl class="facts">
-                <dt>"To read, both sides"</dt>
+                {places}
+                <dt>{read}</dt>
                 <dd>{vm.to_read.to_string()} ", estimated from allocation"</dd>
-                <dt>"Space for undo"</dt>
-                <dd class:short=short>{undo_space}</dd>
+                {undo}
             </dl>
-            <h4>"Disk layout"</h4>
-            <Findings findings=vm.layout/>
+            {layout}
             {drift}
         </article>
     }

@@ -1,5 +1,7 @@
 //! From a draft to what the wizard's steps show, and where they lead.
 
+pub mod place;
+
 use model::{
     ByteCount, Destination, DraftId, Operation, ReplicaId, VmRef,
     view::{
@@ -142,6 +144,34 @@ pub fn refused_candidates(row: &TargetRow) -> Vec<String> {
 pub fn targets_words(draft: &DraftView) -> String {
     let chosen = draft.targets.iter().filter(|row| row.chosen.is_some());
     format!("{} of {} chosen", chosen.count(), draft.targets.len())
+}
+
+/// How far the steps of a specified location are; none for other destinations.
+pub fn places_words(draft: &DraftView) -> Vec<(WizardStep, &'static str)> {
+    if draft.placement.is_none() {
+        return Vec::new();
+    }
+    let places = [
+        WizardStep::Host,
+        WizardStep::ResourcePool,
+        WizardStep::Datastore,
+        WizardStep::Folder,
+        WizardStep::Network,
+    ];
+    let steps = draft.steps.iter();
+    steps
+        .filter(|(step, _)| places.contains(step))
+        .map(|(step, complete)| {
+            (
+                *step,
+                if *complete {
+                    "chosen"
+                } else {
+                    "not chosen yet"
+                },
+            )
+        })
+        .collect()
 }
 
 /// The names of the chosen replicas, in the order of the table.
