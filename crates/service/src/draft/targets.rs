@@ -109,7 +109,8 @@ fn named<'a>(estate: &'a Estate, input: &TargetInput) -> Result<Option<&'a VmInf
         .collect();
     match alike.as_slice() {
         [vm] => Ok(Some(*vm)),
-        [] => Err(not_found(
+        [] => Err(invalid(
+            "",
             format!("There is no VM named \"{other}\"."),
             "Give the name as its platform shows it.",
         )),

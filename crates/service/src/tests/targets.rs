@@ -165,7 +165,7 @@ async fn what_cannot_be_returned_to_is_refused_and_changes_nothing() {
             "no VM",
             vec![by_name("r-web", "nobody")],
             "There is no VM named \"nobody\"",
-            ErrorKind::NotFound,
+            ErrorKind::Invalid,
         ),
         (
             "a VM that went",
