@@ -19,10 +19,11 @@ use crate::raw::forget;
 const REGION: u64 = 64 << 20;
 /// Readers are at most so many regions apart.
 const BEHIND: u64 = 2;
-/// Bytes of a region by which it is judged.
+/// Bytes of a region by which it is judged where next to nothing was fetched.
 const SAMPLE: u64 = 4 << 20;
-/// The same where the region before is cold: read-ahead from there reaches into this one.
-const SAMPLE_AFTER_COLD: u64 = 32 << 20;
+/// The same where much was, for the host may have lost a few pages of what was there; and where the
+/// region before is cold, for read-ahead reaches from there into this one.
+const LONG_SAMPLE: u64 = 32 << 20;
 
 /// What a read finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,11 +75,10 @@ impl Manners {
         };
         let fetched = region.fetched.fetch_add(fetched, Ordering::Relaxed) + fetched;
         let read = region.read.fetch_add(read, Ordering::Relaxed) + read;
-        let sample = match number.checked_sub(1).map(|before| self.judged(before)) {
-            None | Some(WARM) => SAMPLE,
-            Some(_) => SAMPLE_AFTER_COLD,
-        };
-        if read < sample {
+        let before = number.checked_sub(1).map(|before| self.judged(before));
+        let after_warm = matches!(before, None | Some(WARM));
+        let settled = after_warm && fetched < read / 8;
+        if read < SAMPLE || (read < LONG_SAMPLE && !settled) {
             return;
         }
         let judged = if is_cold(read, fetched) { COLD } else { WARM };
@@ -124,9 +124,9 @@ impl Manners {
     }
 }
 
-/// Read-ahead fetches in bursts, also for other readers: a quarter is much.
+/// Whether most of what was read came from the device.
 const fn is_cold(read: u64, fetched: u64) -> bool {
-    fetched > 0 && fetched >= read / 4
+    fetched > 0 && fetched >= read / 2
 }
 
 /// Bytes that this thread fetched from storage until now; none where the kernel does not count.

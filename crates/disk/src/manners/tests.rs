@@ -1,4 +1,4 @@
-//! What of a read image stays in the page cache.
+//! What is left in the page cache of real files, and how regions are judged.
 
 use std::{fs, path::Path, process::Command};
 
@@ -60,27 +60,40 @@ fn what_was_cached_stays() {
     let before = resident(&path).expect("told before");
     assert!(before >= SIZE / 2, "{before}");
     read_all(&path);
-    assert_eq!(resident(&path), Some(before));
+    // The host itself may take a little back meanwhile.
+    let after = resident(&path).expect("told before");
+    assert!(after + REGION / 2 >= before, "{after} of {before}");
 }
 
 #[test]
 fn a_region_is_judged_once_enough_of_it_was_read() {
     let file = tempfile::tempfile().expect("a file");
     let manners = Manners::new(SIZE);
-    assert_eq!(manners.find(0), Found::Unknown);
-    manners.learn(&file, 0, SAMPLE / 2, SAMPLE / 2);
-    assert_eq!(manners.find(0), Found::Unknown);
-    manners.learn(&file, SAMPLE, SAMPLE / 2, 0);
-    assert_eq!(manners.find(0), Found::Cold);
-    manners.learn(&file, REGION, SAMPLE, 0);
-    assert_eq!(
-        manners.find(REGION),
-        Found::Unknown,
-        "read-ahead may have brought it in"
-    );
-    manners.learn(&file, REGION, SAMPLE_AFTER_COLD, 0);
+    let learn = |region: u64, read, fetched| manners.learn(&file, region * REGION, read, fetched);
+    let find = |region: u64| manners.find(region * REGION);
+    assert_eq!(find(0), Found::Unknown);
+    // A piece that the host lost is not enough to call a region cold.
+    learn(0, SAMPLE, SAMPLE);
+    assert_eq!(find(0), Found::Unknown);
+    learn(0, LONG_SAMPLE - SAMPLE, 0);
+    assert_eq!(find(0), Found::Warm);
+    learn(1, SAMPLE, SAMPLE);
+    learn(1, LONG_SAMPLE - SAMPLE, LONG_SAMPLE / 2);
+    assert_eq!(find(1), Found::Cold);
+    // What read-ahead brought in looks as if it had been there.
+    learn(2, SAMPLE, 0);
+    assert_eq!(find(2), Found::Unknown);
+    learn(2, LONG_SAMPLE - SAMPLE, LONG_SAMPLE);
+    assert_eq!(find(2), Found::Cold);
+    assert_eq!(find(9), Found::Warm);
+}
+
+#[test]
+fn next_to_nothing_fetched_is_soon_called_warm() {
+    let file = tempfile::tempfile().expect("a file");
+    let manners = Manners::new(SIZE);
+    manners.learn(&file, 0, SAMPLE, 0);
+    assert_eq!(manners.find(0), Found::Warm);
+    manners.learn(&file, REGION, SAMPLE, SAMPLE / 9);
     assert_eq!(manners.find(REGION), Found::Warm);
-    manners.learn(&file, 2 * REGION, SAMPLE, SAMPLE / 8);
-    assert_eq!(manners.find(2 * REGION), Found::Warm);
-    assert_eq!(manners.find(SIZE + REGION), Found::Warm);
 }
