@@ -195,6 +195,18 @@ impl Platform for Lab {
         self.unmake_vm(vm, owner)
     }
 
+    fn set_storage_policy(&self, vm: &VmRef, policy: Option<&str>) -> Result<(), PlatformError> {
+        let cell = self.cell(vm)?;
+        if let Some(name) = policy.filter(|name| !resources::has_policy(name)) {
+            return Err(PlatformError::NoResource {
+                site: vm.site.clone(),
+                kind: "storage policy",
+                id: name.to_owned(),
+            });
+        }
+        cell.set_storage_policy(policy)
+    }
+
     fn repoint_jobs(
         &self,
         replica: &ReplicaId,

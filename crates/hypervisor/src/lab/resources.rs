@@ -115,6 +115,11 @@ pub(super) fn of(role: SiteRole) -> SiteResources {
     }
 }
 
+/// Whether the lab's sites have a storage policy of this name.
+pub(super) fn has_policy(name: &str) -> bool {
+    POLICIES.contains(&name)
+}
+
 /// Where the sample's VMs of a site are: those with the Gold policy on the fast datastore.
 pub(super) fn sample_placement(role: SiteRole, policy: &str) -> (Placement, DatastoreId) {
     let resources = of(role);

@@ -258,6 +258,14 @@ impl VmCell {
         self.set_holder(holder, None)
     }
 
+    /// See [`crate::Platform::set_storage_policy`].
+    pub(crate) fn set_storage_policy(&self, policy: Option<&str>) -> Result<(), PlatformError> {
+        let mut state = self.state();
+        let mut file = state.file.clone();
+        file.storage_policy = policy.map(str::to_owned);
+        state.commit(file)
+    }
+
     fn set_holder(&self, by: &str, to: Option<String>) -> Result<(), PlatformError> {
         let mut state = self.state();
         if let Some(other) = &state.file.held_by

@@ -267,3 +267,22 @@ fn free_space_is_what_the_disks_leave_and_never_more_than_the_file_system_has() 
     );
     assert_eq!(free(5), 5);
 }
+
+#[test]
+fn a_storage_policy_is_associated_or_refused_and_nothing_changed() {
+    let (_dir, lab) = lab();
+    lab.create_vm(&spec(), OWNER).expect("made");
+    let of = |lab: &Lab| lab.vm(&spec().vm).expect("there").storage_policy;
+    for policy in [Some("Silver"), None, Some("Gold")] {
+        lab.set_storage_policy(&spec().vm, policy)
+            .expect("it is there");
+        assert_eq!(of(&lab).as_deref(), policy);
+    }
+    let refused = lab.set_storage_policy(&spec().vm, Some("Platinum"));
+    assert!(
+        matches!(&refused, Err(PlatformError::NoResource { kind, id, .. })
+            if *kind == "storage policy" && id == "Platinum"),
+        "{refused:?}"
+    );
+    assert_eq!(of(&lab).as_deref(), Some("Gold"));
+}
