@@ -10,7 +10,7 @@ use hypervisor::{
     Platform, PlatformError,
     lab::{Lab, LabSettings, Scale},
 };
-use model::{ByteCount, DiskCounters, DraftId, Limiter, SessionId};
+use model::{ByteCount, DiskCounters, DraftId, GateAnswer, Limiter, SessionId};
 use service::{DryRunProgress, Live, LiveDisk, LiveSession, Service, Wiring};
 use store::{Store, StoreError};
 use thiserror::Error;
@@ -70,6 +70,7 @@ impl Backend {
             platforms,
             lab: Some(lab.clone()),
             slots: SLOTS,
+            gate_every: gate_every(scale),
             hook: fault::hook(),
         })
         .await?;
@@ -122,6 +123,14 @@ fn lab_settings(scale: Scale) -> LabSettings {
     }
 }
 
+/// Between two tries of health gates; the tiny lab is for tests.
+const fn gate_every(scale: Scale) -> Duration {
+    match scale {
+        Scale::Sample => engine::GATE_EVERY,
+        Scale::Tiny => Duration::from_millis(500),
+    }
+}
+
 /// What the engine knows of running work, as the use cases ask for it.
 #[derive(Debug)]
 struct LiveView(LiveWork);
@@ -148,6 +157,10 @@ impl Live for LiveView {
 
     fn undo_space(&self, id: &SessionId) -> Option<ByteCount> {
         self.0.undo_space(id)
+    }
+
+    fn gates(&self, id: &SessionId) -> Vec<GateAnswer> {
+        self.0.gates(id)
     }
 
     fn dry_run(&self, id: &DraftId) -> Option<DryRunProgress> {

@@ -1,10 +1,13 @@
 //! What the engine needs to run.
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use hypervisor::{Platform, lab::Lab};
 use model::{SiteId, StepName};
 use store::Store;
+
+/// Between two tries of a session's health gates, unless a test wants it otherwise.
+pub const GATE_EVERY: Duration = Duration::from_secs(5);
 
 /// A moment around an effect, at which tests end the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub struct Config {
     pub lab: Option<Lab>,
     /// Task slots of each site's proxy.
     pub slots: u32,
+    /// Between two tries of a session's health gates.
+    pub gate_every: Duration,
     /// Called around effects; tests end the process there.
     pub hook: Option<Hook>,
 }

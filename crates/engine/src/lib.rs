@@ -13,6 +13,7 @@ mod dry_run;
 mod effects;
 mod engine;
 mod failure;
+mod gates;
 mod inventory;
 mod journals;
 mod lab;
@@ -22,6 +23,6 @@ mod session_task;
 mod slots;
 
 pub use clock::now;
-pub use config::{Config, Hook, Moment};
+pub use config::{Config, GATE_EVERY, Hook, Moment};
 pub use engine::{Engine, EngineError};
 pub use live::{LiveDisk, LiveWork};

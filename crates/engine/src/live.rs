@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use model::{ByteCount, DiskCounters, DiskKey, DraftId, SessionId};
+use model::{ByteCount, DiskCounters, DiskKey, DraftId, GateAnswer, SessionId};
 use mover::Meter;
 
 /// The meters of all running work.
@@ -20,6 +20,7 @@ struct Inner {
     sessions: BTreeMap<SessionId, SessionWork>,
     dry_runs: BTreeMap<DraftId, Vec<Meter>>,
     undo_space: BTreeMap<SessionId, ByteCount>,
+    gates: BTreeMap<SessionId, Vec<GateAnswer>>,
 }
 
 #[derive(Debug, Default)]
@@ -76,6 +77,20 @@ impl LiveWork {
 
     pub(crate) fn set_undo_space(&self, session: &SessionId, space: ByteCount) {
         self.lock().undo_space.insert(session.clone(), space);
+    }
+
+    /// What a session's health gates said when they were tried last; empty while nobody tries them.
+    #[must_use]
+    pub fn gates(&self, session: &SessionId) -> Vec<GateAnswer> {
+        self.lock().gates.get(session).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn set_gates(&self, session: &SessionId, answers: Vec<GateAnswer>) {
+        self.lock().gates.insert(session.clone(), answers);
+    }
+
+    pub(crate) fn forget_gates(&self, session: &SessionId) {
+        self.lock().gates.remove(session);
     }
 
     pub(crate) fn begin(&self, session: &SessionId) {

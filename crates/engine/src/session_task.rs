@@ -15,7 +15,10 @@ use crate::{
     config::{Config, Moment},
     effects::{Performed, Stage},
     failure::EffectError,
+    gates::{Said, Watch},
 };
+
+mod gates;
 
 /// How often a waiting effect looks at the controls.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -34,6 +37,7 @@ pub(crate) struct SessionTask {
     open: Option<String>,
     /// Entries of the effect log so far.
     entries: usize,
+    gates: Watch,
 }
 
 struct Running {
@@ -45,6 +49,7 @@ struct Running {
 enum Heard {
     Effect(Effect, Result<Performed, EffectError>),
     Intent(Box<IntentRow>),
+    Gates(Vec<Said>),
     Woken,
     Shutdown,
 }
@@ -72,6 +77,7 @@ impl SessionTask {
             wake_at: None,
             open: None,
             entries: 0,
+            gates: Watch::new(),
             stage,
         })
     }
@@ -104,6 +110,7 @@ impl SessionTask {
             match self.hear(&mut intents, &shutdown).await {
                 Heard::Effect(effect, result) => self.effect_ended(effect, result).await?,
                 Heard::Intent(intent) => self.intent(*intent).await?,
+                Heard::Gates(said) => self.gates_tried(said).await?,
                 Heard::Woken => {
                     self.wake_at = None;
                     self.event(Event::Woken, None).await.map(drop)?;
@@ -177,8 +184,9 @@ impl SessionTask {
                 None => pending().await,
             }
         };
-        let effect = async {
-            match &mut self.running {
+        let running = &mut self.running;
+        let effect = async move {
+            match running {
                 Some(running) => {
                     let result = (&mut running.handle).await;
                     (
@@ -189,12 +197,21 @@ impl SessionTask {
                 None => pending().await,
             }
         };
+        let (session, watch) = (&self.session, &self.gates);
+        let gates = async move {
+            if session.watches_gates() {
+                watch.tried(&session.gates).await
+            } else {
+                pending().await
+            }
+        };
         tokio::select! {
             biased;
             () = shutdown.cancelled() => Heard::Shutdown,
             (effect, result) = effect => Heard::Effect(effect, result),
             Some(intent) = intents.recv() => Heard::Intent(Box::new(intent)),
             () = wake => Heard::Woken,
+            said = gates => Heard::Gates(said),
         }
     }
 
@@ -369,6 +386,7 @@ impl SessionTask {
             .session_commit_step(&self.id, self.version, &record, finish, start, &lines)
             .await?;
         self.session = next.next;
+        self.look_at_gates();
         self.wake_at = next
             .wake_at
             .or(self.wake_at.filter(|_| self.session.activity().is_none()));
@@ -462,6 +480,7 @@ fn event_of(action: ActionKind) -> Asked {
         ActionKind::SwitchNow => Event::SwitchNow,
         ActionKind::ChangeMode { to } => Event::ChangeMode(to),
         ActionKind::CatchUp => Event::CatchUp,
+        ActionKind::SetTimer { timer, gates } => Event::SetTimer { timer, gates },
         ActionKind::Commit => Event::Commit,
         ActionKind::Undo => Event::Undo,
         ActionKind::Retry => Event::Retry,
@@ -482,7 +501,7 @@ const fn words_of(event: &Event) -> &'static str {
         Event::SwitchNow => "Switchover",
         Event::ChangeMode(_) => "Another failback mode",
         Event::CatchUp => "A catch-up pass",
-        Event::SetTimer(_) => "Another timer",
+        Event::SetTimer { .. } => "Another timer",
         Event::Commit => "Commit",
         Event::Undo => "Undo",
         Event::Retry => "Retry",

@@ -1,8 +1,8 @@
 //! What a session is: its state and the facts gathered on the way.
 
 use model::{
-    Attention, CancelKind, CatchUp, CommitTimer, Destination, EpochId, FailbackMode, Outcome,
-    StepName, Timestamp, VisibleState,
+    Attention, CancelKind, CatchUp, CommitTimer, Destination, EpochId, FailbackMode, HealthGate,
+    Outcome, StepName, Timestamp, VisibleState,
 };
 
 use crate::{Effect, program};
@@ -123,6 +123,8 @@ pub struct Terms {
     pub catch_up: Option<CatchUp>,
     /// What follows the switchover by itself.
     pub timer: CommitTimer,
+    /// What the timer asks before it acts.
+    pub gates: Vec<HealthGate>,
 }
 
 impl Terms {
@@ -136,6 +138,7 @@ impl Terms {
             storage_policy: false,
             catch_up: None,
             timer: CommitTimer::None,
+            gates: Vec::new(),
         }
     }
 }
@@ -155,6 +158,8 @@ pub struct Session {
     pub caught_up_at: Option<Timestamp>,
     /// What follows the switchover by itself.
     pub timer: CommitTimer,
+    /// What the timer asks before it acts.
+    pub gates: Vec<HealthGate>,
     /// Since when a health gate fails without a break.
     pub gates_failed_since: Option<Timestamp>,
     /// When the switchover follows phase 1.
@@ -190,6 +195,7 @@ impl Session {
             storage_policy,
             catch_up,
             timer,
+            gates,
         } = terms;
         Self {
             state: State::Synchronizing {
@@ -202,6 +208,7 @@ impl Session {
             catch_up,
             caught_up_at: None,
             timer,
+            gates,
             gates_failed_since: None,
             mode,
             power_on,
@@ -282,6 +289,14 @@ impl Session {
             steps.extend(named(Activity::Switch, 0));
         }
         steps
+    }
+
+    /// Whether the health gates are to be tried: a timer may act on what they say.
+    #[must_use]
+    pub const fn watches_gates(&self) -> bool {
+        matches!(self.state, State::Failback { .. })
+            && !matches!(self.timer, CommitTimer::None)
+            && self.attention.is_none()
     }
 
     /// Whether the session is over.

@@ -1,8 +1,8 @@
 //! One event in, the next session and what to do out.
 
 use model::{
-    Attention, CancelKind, CommitTimer, EpochId, FailbackMode, LogLevel, Operation, Outcome,
-    Timestamp, VisibleState,
+    Attention, CancelKind, CommitTimer, EpochId, FailbackMode, HealthGate, LogLevel, Operation,
+    Outcome, Timestamp, VisibleState,
 };
 
 use crate::{
@@ -43,7 +43,12 @@ pub enum Event {
     /// Send what the replica wrote since the last pass.
     CatchUp,
     /// Change what follows the switchover by itself.
-    SetTimer(CommitTimer),
+    SetTimer {
+        /// What follows.
+        timer: CommitTimer,
+        /// What it asks before it acts.
+        gates: Vec<HealthGate>,
+    },
     /// The health gates were tried.
     Gates {
         /// The first that fails, as a sentence; none when all are green.
@@ -157,7 +162,7 @@ pub fn step(session: &Session, event: Event, now: Timestamp) -> Result<Step, Rej
         Event::Cancel => step.cancel(),
         Event::SwitchNow => step.switch_now(),
         Event::CatchUp => step.enter(Activity::CatchUp),
-        Event::SetTimer(timer) => step.set_timer(timer, now),
+        Event::SetTimer { timer, gates } => step.set_timer(timer, gates, now),
         Event::Gates { failing } => step.gates(failing, now),
         Event::ChangeMode(mode) => step.change_mode(mode, now),
         Event::Commit => step.enter(Activity::Commit),
@@ -193,7 +198,7 @@ const fn operation_of(event: &Event) -> Option<Operation> {
         Event::SwitchNow => Some(Operation::SwitchNow),
         Event::ChangeMode(_) => Some(Operation::ChangeMode),
         Event::CatchUp => Some(Operation::CatchUp),
-        Event::SetTimer(_) => Some(Operation::SetTimer),
+        Event::SetTimer { .. } => Some(Operation::SetTimer),
         Event::Commit => Some(Operation::Commit),
         Event::Undo => Some(Operation::Undo),
         Event::Retry => Some(Operation::Retry),

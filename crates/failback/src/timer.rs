@@ -1,6 +1,6 @@
 //! What follows the switchover by itself: commit or undo, never on old knowledge of the gates.
 
-use model::{CommitTimer, LogLevel, Timestamp};
+use model::{CommitTimer, HealthGate, LogLevel, Timestamp};
 
 use crate::{Activity, State, Step};
 
@@ -15,8 +15,9 @@ impl Step {
         }
     }
 
-    pub(crate) fn set_timer(&mut self, timer: CommitTimer, now: Timestamp) {
+    pub(crate) fn set_timer(&mut self, timer: CommitTimer, gates: Vec<HealthGate>, now: Timestamp) {
         self.next.timer = timer;
+        self.next.gates = gates;
         self.next.gates_failed_since = None;
         self.wake_at = self.commit_due().filter(|due| now < *due);
         if matches!(timer, CommitTimer::None) {

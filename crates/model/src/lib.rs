@@ -7,6 +7,7 @@
 
 mod error;
 mod estate;
+mod gate;
 mod ids;
 mod placement;
 mod progress;
@@ -19,6 +20,7 @@ pub use estate::{
     Adapter, DiskFormat, DiskInfo, Drift, Firmware, Job, LayoutFinding, LayoutKind, PowerState,
     ReplicaState, RestorePoint, SiteRole, TransportMode, VmInfo,
 };
+pub use gate::{GateAnswer, HealthGate};
 pub use ids::{
     Actor, BatchId, ClusterId, DatastoreId, DiskKey, DraftId, EpochId, FolderId, HostId, JobId,
     NetworkId, PointName, PolicyId, PoolId, ProtectedVmId, ProxyId, ReplicaId, SessionId, SiteId,

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EpochId, Timestamp};
+use crate::{EpochId, HealthGate, Timestamp};
 
 /// Where replicas return to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -391,6 +391,9 @@ pub struct SessionRecord {
     /// What follows the switchover by itself.
     #[serde(default)]
     pub timer: CommitTimer,
+    /// What the timer asks before it acts.
+    #[serde(default)]
+    pub gates: Vec<HealthGate>,
     /// Since when a health gate fails without a break.
     #[serde(default)]
     pub gates_failed_since: Option<Timestamp>,

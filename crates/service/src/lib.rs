@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod actor;
+mod after;
 mod draft;
 mod estate;
 mod intent;

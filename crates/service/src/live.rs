@@ -1,6 +1,6 @@
 //! What moves right now, which the engine holds in memory and the store has only at its last save.
 
-use model::{ByteCount, DiskCounters, DiskKey, DraftId, Limiter, SessionId};
+use model::{ByteCount, DiskCounters, DiskKey, DraftId, GateAnswer, Limiter, SessionId};
 
 /// One disk's task as it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,11 @@ pub trait Live: Send + Sync {
 
     /// A draft's dry run; none when it does not run.
     fn dry_run(&self, id: &DraftId) -> Option<DryRunProgress>;
+
+    /// What a session's health gates said last; empty while nobody tries them.
+    fn gates(&self, _id: &SessionId) -> Vec<GateAnswer> {
+        Vec::new()
+    }
 
     /// Bytes that a session's pre-failback snapshot takes now; none when nobody measured it.
     fn undo_space(&self, _id: &SessionId) -> Option<ByteCount> {

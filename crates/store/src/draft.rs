@@ -5,7 +5,8 @@ mod placement;
 use std::collections::BTreeMap;
 
 use model::{
-    Actor, Destination, DraftId, FailbackMode, ReplicaId, Timestamp, VmRef, view::ModeInput,
+    Actor, Destination, DraftId, FailbackMode, ReplicaId, Timestamp, VmRef,
+    view::{AfterInput, ModeInput},
 };
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +33,9 @@ pub struct DraftBody {
     pub mode_input: ModeInput,
     /// The mode, checked when it was typed.
     pub mode: Option<FailbackMode>,
+    /// What happens by itself around the switchover, as it was typed.
+    #[serde(default)]
+    pub after_input: AfterInput,
     /// Power on the production VM after switchover.
     pub power_on: bool,
     /// Reason for the audit log.

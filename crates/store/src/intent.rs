@@ -3,7 +3,8 @@
 use std::fmt;
 
 use model::{
-    Actor, BatchId, BytesPerSecond, DraftId, FailbackMode, ReplicaId, SessionId, Timestamp,
+    Actor, BatchId, BytesPerSecond, CommitTimer, DraftId, FailbackMode, HealthGate, ReplicaId,
+    SessionId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, SqliteConnection};
@@ -61,6 +62,13 @@ pub enum ActionKind {
     },
     /// Send what the replica wrote since the last pass.
     CatchUp,
+    /// Change what follows the switchover by itself.
+    SetTimer {
+        /// What follows.
+        timer: CommitTimer,
+        /// What it asks before it acts.
+        gates: Vec<HealthGate>,
+    },
     /// Accept the production VM.
     Commit,
     /// Return both sides to what they were.

@@ -122,6 +122,7 @@ fn failback_machine() -> model::SessionRecord {
         catch_up: None,
         caught_up_at: None,
         timer: model::CommitTimer::None,
+        gates: Vec::new(),
         gates_failed_since: None,
         state: model::SessionStateRecord::Synchronizing {
             at: 0,

@@ -4,6 +4,7 @@
 
 #![expect(
     missing_docs,
+    clippy::too_many_arguments,
     reason = "the macro makes structs of the arguments, which the functions' own documents describe"
 )]
 
@@ -85,7 +86,8 @@ pub async fn save_targets(
     on_server::leave(&id, model::view::WizardStep::TargetVm, press, saved).await
 }
 
-/// Step Failback mode. The fields are those of [`model::view::ModeInput`].
+/// Step Failback mode. The fields are those of [`model::view::ModeInput`] and
+/// [`model::view::AfterInput`].
 #[server(endpoint = "console/draft/mode", output = Json)]
 pub async fn save_mode(
     id: DraftId,
@@ -94,6 +96,11 @@ pub async fn save_mode(
     #[server(default)] zone: String,
     #[server(default)] not_later_minutes: String,
     #[server(default)] which: String,
+    #[server(default)] catch_up: String,
+    #[server(default)] timer: String,
+    #[server(default)] timer_after: String,
+    #[server(default)] gates: String,
+    #[server(default)] undo_consent: bool,
     #[server(default)] press: Press,
 ) -> Answer<()> {
     let (service, actor) = crate::api::caller();
@@ -104,7 +111,16 @@ pub async fn save_mode(
         not_later_minutes,
         which,
     };
-    let saved = service.draft_set_mode(&actor, &id, input).await;
+    let after = model::view::AfterInput {
+        catch_up,
+        timer: model::view::TimerInput {
+            timer,
+            timer_after,
+            gates,
+            undo_consent,
+        },
+    };
+    let saved = service.draft_set_mode(&actor, &id, input, after).await;
     on_server::leave(&id, model::view::WizardStep::FailbackMode, press, saved).await
 }
 

@@ -1,10 +1,11 @@
-//! Step Failback mode: when the switchover follows.
+//! Step Failback mode: when the switchover follows, and what happens by itself around it.
 
 use leptos::prelude::*;
 use model::view::{DraftView, WizardStep};
 
 use super::{Question, StepButtons, api::SaveMode};
 use crate::components::{
+    after_fields::{CatchUpField, TimerFields},
     error_summary::ErrorSummary,
     form::{Form, Sending},
     mode_fields::ModeFields,
@@ -25,6 +26,8 @@ pub(super) fn ModeStep(draft: DraftView) -> impl IntoView {
         <Form sending=save>
             <input type="hidden" name="id" value=draft.id.to_string()/>
             <ModeFields input=draft.mode_input zones=draft.zones error/>
+            <CatchUpField value=draft.after_input.catch_up error/>
+            <TimerFields input=draft.after_input.timer error/>
             <StepButtons step=WizardStep::FailbackMode sending=save/>
         </Form>
     }

@@ -33,6 +33,7 @@ pub(super) fn SummaryStep(draft: DraftView) -> impl IntoView {
         reason,
         dry_run,
         mode_words,
+        after_words,
         ..
     } = draft;
     let has_drift = summary.iter().any(|vm| !vm.drift.is_empty());
@@ -48,6 +49,7 @@ pub(super) fn SummaryStep(draft: DraftView) -> impl IntoView {
         <Form sending=save>
             <input type="hidden" name="id" value=id.to_string()/>
             <p>{mode_words}</p>
+            <p>{after_words}</p>
             <div id=field_id("drift_seen") tabindex="-1">{vms} {drift_note}</div>
             {(!created).then(|| view! { <DryRun id run=dry_run total sending=save/> })}
             <section class="panel">

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     components::{
+        after_fields::TimerFields,
         confirm::ConfirmDialog,
         dynamic::{part, part_if, text},
         error_summary::{ErrorSummary, field_id},
@@ -169,6 +170,10 @@ fn fields(
             let input = newest.with_untracked(view_model::mode_input);
             Some(view! { <ModeFields input zones=Vec::new() error/> }.erase())
         }
+        Operation::SetTimer => {
+            let input = newest.with_untracked(|view| view.after.timer_input.clone());
+            Some(view! { <TimerFields input error/> }.erase())
+        }
         Operation::SetLimit => {
             let limit = newest.with_untracked(view_model::limit_mib);
             Some(
@@ -201,7 +206,6 @@ fn fields(
         | Operation::CatchUp
         | Operation::Commit
         | Operation::Undo
-        | Operation::Retry
-        | Operation::SetTimer => None,
+        | Operation::Retry => None,
     }
 }

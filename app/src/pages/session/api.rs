@@ -30,6 +30,10 @@ pub async fn act(
     #[server(default)] zone: String,
     #[server(default)] not_later_minutes: String,
     #[server(default)] which: String,
+    #[server(default)] timer: String,
+    #[server(default)] timer_after: String,
+    #[server(default)] gates: String,
+    #[server(default)] undo_consent: bool,
 ) -> Answer<()> {
     let (service, actor) = crate::api::caller();
     let input = model::view::ModeInput {
@@ -39,8 +43,14 @@ pub async fn act(
         not_later_minutes,
         which,
     };
+    let timer = model::view::TimerInput {
+        timer,
+        timer_after,
+        gates,
+        undo_consent,
+    };
     let request = crate::api::answer(super::view_model::action_request(
-        operation, input, &limit_mib,
+        operation, input, &limit_mib, timer,
     ))?;
     crate::api::answer(service.session_act(&actor, &id, request).await)?;
     crate::api::lead_to(&format!("/sessions/{id}"));

@@ -1,6 +1,7 @@
 //! The session page: state, one honest bar, what may be done, steps, disks and the log, all live.
 
 mod actions;
+mod after;
 pub mod api;
 mod disks;
 mod facts;
@@ -34,6 +35,7 @@ use crate::{
     words,
 };
 use actions::Actions;
+use after::After;
 use api::read_session;
 use disks::Disks;
 use facts::Facts;
@@ -88,6 +90,7 @@ fn Session(mut view: SessionView) -> impl IntoView {
             <Steps newest now/>
             <Facts newest now/>
         </div>
+        <After newest/>
         <Disks newest/>
         <Log log/>
     }

@@ -2,13 +2,13 @@
 
 use model::{
     ApiError, ByteCount, DiskCounters, DiskPhase, FailbackMode, Operation, StepName, VisibleState,
-    view::{ActionRequest, EffectView, LogLine, ModeInput, ProgressView, SessionView},
+    view::{ActionRequest, EffectView, LogLine, ModeInput, ProgressView, SessionView, TimerInput},
 };
 
 use crate::words;
 
 /// How the buttons of operations are ordered: what decides comes first.
-const ORDER: [Operation; 10] = [
+const ORDER: [Operation; 11] = [
     Operation::Retry,
     Operation::SwitchNow,
     Operation::Commit,
@@ -17,6 +17,7 @@ const ORDER: [Operation; 10] = [
     Operation::Pause,
     Operation::CatchUp,
     Operation::ChangeMode,
+    Operation::SetTimer,
     Operation::SetLimit,
     Operation::Cancel,
 ];
@@ -166,6 +167,7 @@ pub fn action_request(
     operation: Operation,
     input: ModeInput,
     limit_mib: &str,
+    timer: TimerInput,
 ) -> Result<ActionRequest, ApiError> {
     let limit_mib = if operation == Operation::SetLimit {
         Some(words::parse_limit(limit_mib)?)
@@ -176,6 +178,7 @@ pub fn action_request(
         operation,
         mode: (operation == Operation::ChangeMode).then_some(input),
         limit_mib,
+        timer: (operation == Operation::SetTimer).then_some(timer),
     })
 }
 
@@ -196,6 +199,15 @@ pub fn mode_input(view: &SessionView) -> ModeInput {
         mode: mode.to_owned(),
         zone: zone.to_owned(),
         ..ModeInput::default()
+    }
+}
+
+/// The mark of a health gate.
+pub const fn gate_icon(green: Option<bool>) -> &'static str {
+    match green {
+        None => "waiting",
+        Some(true) => "done",
+        Some(false) => "attention",
     }
 }
 

@@ -1,7 +1,8 @@
 //! Catch-up passes while ready to switch, and what follows the switchover by itself.
 
 use model::{
-    CatchUp, CommitTimer, FailbackMode, Operation, Outcome, StepName, Timestamp, VisibleState,
+    CatchUp, CommitTimer, FailbackMode, HealthGate, Operation, Outcome, StepName, Timestamp,
+    VisibleState,
 };
 
 use super::paths::{NOW, ask, run_to_rest};
@@ -166,4 +167,48 @@ fn a_timer_whose_time_passed_while_the_console_was_down_asks() {
     let in_time = in_failback(CommitTimer::CommitAfter { seconds: 600 });
     let back = step(&in_time, Event::Restarted, at(10)).expect("fine");
     assert_eq!(back.wake_at, Some(at(600)));
+}
+
+#[test]
+fn gates_are_watched_in_failback_while_a_timer_runs_and_come_back_from_the_record() {
+    let quiet = in_failback(CommitTimer::None);
+    assert!(!quiet.watches_gates(), "nothing would follow");
+    let gates = vec![HealthGate::Tcp {
+        host: "10.0.0.5".to_owned(),
+        port: 443,
+    }];
+    let set = ask(
+        &quiet,
+        Event::SetTimer {
+            timer: CommitTimer::UndoAfter { seconds: 60 },
+            gates: gates.clone(),
+        },
+    );
+    assert!(set.watches_gates());
+    let stored = Session::from_record(&set.to_record()).expect("known");
+    assert_eq!((stored.gates.as_slice(), &stored), (gates.as_slice(), &set));
+    let undoing = ask(&set, Event::Undo);
+    assert!(!undoing.watches_gates(), "undo is at work");
+    let waiting = catching_up(FailbackMode::Manual);
+    let early = Event::SetTimer {
+        timer: CommitTimer::CommitAfter { seconds: 60 },
+        gates,
+    };
+    assert!(
+        !ask(&waiting, early).watches_gates(),
+        "not switched over yet"
+    );
+}
+
+#[test]
+fn a_timer_that_is_set_anew_forgets_the_failures_so_far() {
+    let session = in_failback(CommitTimer::UndoAfter { seconds: 60 });
+    let failing = step(&session, gates(true), at(0)).expect("fine").next;
+    let again = Event::SetTimer {
+        timer: CommitTimer::UndoAfter { seconds: 60 },
+        gates: Vec::new(),
+    };
+    let session = step(&failing, again, at(50)).expect("allowed").next;
+    let session = step(&session, gates(true), at(60)).expect("fine").next;
+    assert!(matches!(session.state, State::Failback { .. }));
 }

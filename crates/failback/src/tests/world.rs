@@ -303,7 +303,10 @@ fn event_for(operation: Operation, now: Timestamp) -> Event {
         Operation::Cancel => Event::Cancel,
         Operation::SwitchNow => Event::SwitchNow,
         Operation::CatchUp => Event::CatchUp,
-        Operation::SetTimer => Event::SetTimer(CommitTimer::UndoAfter { seconds: 30 }),
+        Operation::SetTimer => Event::SetTimer {
+            timer: CommitTimer::UndoAfter { seconds: 30 },
+            gates: Vec::new(),
+        },
         Operation::Commit => Event::Commit,
         Operation::Undo => Event::Undo,
         Operation::ChangeMode => Event::ChangeMode(FailbackMode::Scheduled {
@@ -434,6 +437,7 @@ fn terms() -> impl Strategy<Value = Terms> {
             storage_policy,
             catch_up,
             timer,
+            gates: Vec::new(),
         },
     )
 }

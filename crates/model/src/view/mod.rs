@@ -1,10 +1,12 @@
 //! What pages show and what the API returns: whole answers, computed on the server.
 
+mod after;
 mod placement;
 mod session;
 mod start;
 mod wizard;
 
+pub use after::{AfterInput, AfterView, GateView, TimerInput};
 pub use placement::{
     DatastoreSpace, HostInput, PlaceChoice, PlaceFinding, PlaceOption, PlacedAdapter, PlacedFile,
     PlacedVm, PlacementView, RowsInput,

@@ -140,6 +140,8 @@ pub struct SessionView {
     pub disks: Vec<DiskView>,
     /// Bytes that the pre-failback snapshot takes now, for undo.
     pub undo_space: ByteCount,
+    /// What it does by itself around its switchover.
+    pub after: super::AfterView,
     /// Until when undo is possible, as a sentence.
     pub undo_until: String,
     /// What may be done now, and why not.
@@ -159,4 +161,6 @@ pub struct ActionRequest {
     pub mode: Option<super::ModeInput>,
     /// Mebibytes per second, for `set_limit`; 0 is unlimited.
     pub limit_mib: Option<u64>,
+    /// What follows the switchover by itself, for `set_timer`.
+    pub timer: Option<super::TimerInput>,
 }

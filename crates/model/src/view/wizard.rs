@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{PlacementView, ReplicaView};
+use super::{AfterInput, PlacementView, ReplicaView};
 use crate::{
     BatchId, ByteCount, Destination, DraftId, Drift, FailbackMode, LayoutFinding, ReplicaId,
     SessionId, Timestamp, VmRef,
@@ -274,6 +274,10 @@ pub struct DraftView {
     pub mode: Option<FailbackMode>,
     /// The chosen mode in words.
     pub mode_words: String,
+    /// What happens by itself around the switchover, as it was typed.
+    pub after_input: AfterInput,
+    /// The same in words; empty until a mode is chosen.
+    pub after_words: String,
     /// Power on the production VM after switchover.
     pub power_on: bool,
     /// Drift was seen: names of the items ticked, as `replica id/item`.

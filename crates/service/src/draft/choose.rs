@@ -3,13 +3,16 @@
 
 use std::collections::BTreeSet;
 
-use model::{Actor, ApiError, Destination, DraftId, ReplicaId, view::ModeInput};
+use model::{
+    Actor, ApiError, Destination, DraftId, ReplicaId,
+    view::{AfterInput, ModeInput},
+};
 
 use super::destinations;
 use crate::{
     Service,
     actor::authorise,
-    mode,
+    after, mode,
     refusal::{conflict, invalid, not_found},
 };
 
@@ -64,22 +67,26 @@ impl Service {
         Ok(self.draft(id).await?.body.destination)
     }
 
-    /// Step Failback mode.
+    /// Step Failback mode: when the switchover follows, with passes until then and a timer after it.
     ///
     /// # Errors
-    /// When the mode, its time or its zone cannot be; then the mode stays as it was.
+    /// When the mode, its time or its zone, the passes or the timer cannot be; then all stay as
+    /// they were.
     pub async fn draft_set_mode(
         &self,
         actor: &Actor,
         id: &DraftId,
         input: ModeInput,
+        after: AfterInput,
     ) -> Result<(), ApiError> {
         authorise(actor)?;
         self.draft(id).await?;
         let mode = mode::parse(&input, self.now())?;
+        after::check(&after, &mode)?;
         self.edit(id, |body| {
             body.mode_input.clone_from(&input);
             body.mode = Some(mode.clone());
+            body.after_input.clone_from(&after);
         })
         .await
     }

@@ -2,8 +2,8 @@
 
 use failback::Terms;
 use model::{
-    Actor, ApiError, BatchId, CommitTimer, Destination, DraftId, FailbackMode, NewVm,
-    SessionChoices, SessionId, view::FinishReply,
+    Actor, ApiError, BatchId, Destination, DraftId, FailbackMode, NewVm, SessionChoices, SessionId,
+    view::FinishReply,
 };
 use store::{DraftBody, NewBatch, NewSession, fresh_id};
 
@@ -11,6 +11,7 @@ use super::choose::{destination_chosen, some_chosen};
 use crate::{
     Service,
     actor::authorise,
+    after::{self, After},
     mode,
     preflight::{self, Checked, Target},
     refusal::{conflict, failed, invalid},
@@ -47,6 +48,7 @@ impl Service {
         let plan = Plan {
             batch: BatchId::new(fresh_id()),
             destination,
+            after: after::check(&draft.body.after_input, &mode)?,
             mode,
             body: &draft.body,
             actor,
@@ -77,10 +79,11 @@ impl Service {
         let targets: Vec<Target> = checked.into_iter().filter_map(|it| it.target).collect();
         let names: Vec<&str> = targets.iter().map(|it| it.vm_name.as_str()).collect();
         let mut audit = format!(
-            "Started the failback of {}: {}. {}.",
+            "Started the failback of {}: {}. {}. {}",
             counted(names.len(), "VM", "VMs"),
             names.join(", "),
-            mode::words(&plan.mode)
+            mode::words(&plan.mode),
+            plan.after.words()
         );
         if !plan.body.reason.is_empty() {
             audit = format!("{audit} Reason: {}", plan.body.reason);
@@ -105,6 +108,7 @@ struct Plan<'a> {
     batch: BatchId,
     destination: Destination,
     mode: FailbackMode,
+    after: After,
     body: &'a DraftBody,
     actor: &'a Actor,
 }
@@ -116,8 +120,9 @@ impl Plan<'_> {
             mode: self.mode.clone(),
             power_on: self.body.power_on,
             storage_policy: false,
-            catch_up: None,
-            timer: CommitTimer::None,
+            catch_up: self.after.catch_up,
+            timer: self.after.timer,
+            gates: self.after.gates.clone(),
         });
         let id = SessionId::new(fresh_id());
         let new_vm = target.new_vm.map(|spec| NewVm {

@@ -8,7 +8,7 @@ use store::DraftBody;
 
 use super::{destinations, finish::unseen, targets};
 use crate::{
-    Service, mode,
+    Service, after, mode,
     placement::{self, Plan},
     preflight::{self, Checked},
     refusal::failed,
@@ -38,11 +38,13 @@ impl Service {
             destinations: destinations::options(&estate),
             destination: body.destination,
             mode_words: body.mode.as_ref().map(mode::words).unwrap_or_default(),
+            after_words: after_words(&body),
             dry_run: self.dry_run_view(id).await?,
             summary: checked.into_iter().map(|it| it.view).collect(),
             chosen: body.chosen,
             mode_input: body.mode_input,
             mode: body.mode,
+            after_input: body.after_input,
             power_on: body.power_on,
             drift_seen: body.drift_seen,
             reason: body.reason,
@@ -91,4 +93,11 @@ impl Service {
             })
             .collect()
     }
+}
+
+/// What the sessions will do by themselves around their switchover; empty until a mode is chosen.
+fn after_words(body: &DraftBody) -> String {
+    let mode = body.mode.as_ref();
+    let checked = mode.and_then(|mode| after::check(&body.after_input, mode).ok());
+    checked.map_or_else(String::new, |after| after.words())
 }

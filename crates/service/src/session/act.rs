@@ -3,14 +3,15 @@
 
 use model::{
     Actor, ApiError, BytesPerSecond, Operation, SessionId,
-    view::{ActionRequest, ModeInput},
+    view::{ActionRequest, ModeInput, TimerInput},
 };
 use store::{ActionKind, IntentKind};
 
+use super::Work;
 use crate::{
     Service,
     actor::authorise,
-    mode,
+    after, mode,
     refusal::{conflict, invalid},
 };
 
@@ -39,7 +40,7 @@ impl Service {
                 "Load the page again to see what is possible now.",
             ));
         }
-        let (kind, what) = self.checked(&request)?;
+        let (kind, what) = self.checked(&work, &request)?;
         let audit = format!("Session {id} of {}: asked to {what}.", work.row.vm_name);
         let kind = IntentKind::Act(kind);
         let intent = self.intend(actor, Some(id), kind, &audit).await?;
@@ -47,7 +48,11 @@ impl Service {
     }
 
     /// The request with what it needs, and its words for the audit log.
-    fn checked(&self, request: &ActionRequest) -> Result<(ActionKind, String), ApiError> {
+    fn checked(
+        &self,
+        work: &Work,
+        request: &ActionRequest,
+    ) -> Result<(ActionKind, String), ApiError> {
         let plain = |kind: ActionKind, what: &str| Ok((kind, what.to_owned()));
         match request.operation {
             Operation::StartFailback => Err(invalid(
@@ -60,7 +65,7 @@ impl Service {
             Operation::Cancel => plain(ActionKind::Cancel, "cancel"),
             Operation::SwitchNow => plain(ActionKind::SwitchNow, "switch over now"),
             Operation::CatchUp => plain(ActionKind::CatchUp, "catch up now"),
-            Operation::SetTimer => Err(invalid("timer", "No timer is given.", "Choose one.")),
+            Operation::SetTimer => self.set_timer(work, request.timer.as_ref()),
             Operation::Commit => plain(ActionKind::Commit, "commit"),
             Operation::Undo => plain(ActionKind::Undo, "undo"),
             Operation::Retry => plain(ActionKind::Retry, "retry the step"),
@@ -74,6 +79,31 @@ impl Service {
         let to = mode::parse(input.unwrap_or(&empty), self.now())?;
         let what = format!("change the failback mode to {}", mode::words(&to));
         Ok((ActionKind::ChangeMode { to }, what))
+    }
+
+    fn set_timer(
+        &self,
+        work: &Work,
+        input: Option<&TimerInput>,
+    ) -> Result<(ActionKind, String), ApiError> {
+        let input = input
+            .filter(|input| !input.timer.is_empty())
+            .ok_or_else(|| {
+                invalid(
+                    "timer",
+                    "No timer is chosen.",
+                    "Choose nothing, commit or undo.",
+                )
+            })?;
+        let (timer, gates) = after::timer(input)?;
+        after::still_to_come(timer, &work.session, self.now())?;
+        let words = after::timer_words(timer, &gates);
+        let names: Vec<_> = gates.iter().map(ToString::to_string).collect();
+        let what = match names.as_slice() {
+            [] => format!("set the timer: {words}"),
+            names => format!("set the timer: {words} Health gates: {}", names.join(", ")),
+        };
+        Ok((ActionKind::SetTimer { timer, gates }, what))
     }
 }
 

@@ -7,7 +7,7 @@ use model::{
 
 use store::EffectRow;
 
-use super::{Work, disks, steps, words::Names};
+use super::{Work, after, disks, steps, words::Names};
 use crate::{
     Service, mode,
     refusal::{failed, not_found},
@@ -36,6 +36,8 @@ impl Service {
             .live
             .undo_space(id)
             .unwrap_or_else(|| disks::undo_space(&work, &passes));
+        let gates = self.wired.live.gates(id);
+        let after = after::view(&work, &passes, &effects, &gates, names.shutdown_seconds);
         Ok(SessionView {
             summary: work.summary(&estate),
             now: self.now(),
@@ -50,6 +52,7 @@ impl Service {
             progress: disks::progress(&work, &passes, live.as_ref()),
             disks: disks::views(&work, &passes, live.as_ref()),
             undo_space,
+            after,
             undo_until: names.undo_until(&work),
             operations: work.session.operations(),
             consequences: names.consequences(&work),

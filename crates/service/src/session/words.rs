@@ -4,7 +4,7 @@
 use failback::State;
 use model::{CancelKind, Destination, Operation, Outcome, PowerState};
 
-use super::Work;
+use super::{Work, after};
 use crate::estate::{Estate, production_is_authoritative};
 
 /// The names that sentences are made of.
@@ -14,7 +14,7 @@ pub(super) struct Names {
     pub(super) production: String,
     dr_site: String,
     production_site: String,
-    shutdown_seconds: Option<u64>,
+    pub(super) shutdown_seconds: Option<u64>,
     production_power: Option<PowerState>,
 }
 
@@ -102,7 +102,7 @@ impl Names {
             | State::Cancelling {
                 what: CancelKind::Switchover | CancelKind::Resynchronization | CancelKind::CatchUp,
                 ..
-            } => "Until you commit. Nothing commits by itself.".to_owned(),
+            } => after::undo_until(work),
             State::Committing { .. } => {
                 "No longer: commit has begun, and production's old content is going.".to_owned()
             }

@@ -1,6 +1,9 @@
 //! The wizard's choices.
 
-use model::{Actor, Destination, DraftId, ErrorKind, FailbackMode, ReplicaId, view::WizardStep};
+use model::{
+    Actor, Destination, DraftId, ErrorKind, FailbackMode, ReplicaId,
+    view::{AfterInput, WizardStep},
+};
 
 use super::fixture::{Fixture, actor, manual, scheduled};
 
@@ -97,7 +100,7 @@ async fn what_cannot_be_chosen_is_refused_and_changes_nothing() {
     );
     let past = scheduled("2020-01-01T00:00", "UTC");
     let refused = service
-        .draft_set_mode(&actor(), &id, past)
+        .draft_set_mode(&actor(), &id, past, AfterInput::default())
         .await
         .unwrap_err();
     assert_eq!(refused.field.as_deref(), Some("at"));
@@ -158,7 +161,7 @@ async fn edits_of_two_steps_at_once_are_both_kept() {
     let (one, two, three) = tokio::join!(
         service.draft_set_replicas(&operator, &id, web()),
         service.draft_set_destination(&operator, &id, original),
-        service.draft_set_mode(&operator, &id, manual()),
+        service.draft_set_mode(&operator, &id, manual(), AfterInput::default()),
     );
     assert!(one.is_ok() && two.is_ok() && three.is_ok());
     let view = service.draft_view(&id).await.unwrap();
@@ -178,7 +181,7 @@ async fn a_discarded_draft_is_gone() {
     assert!(service.draft_discard(&actor(), &unknown).await.is_err());
     assert!(
         service
-            .draft_set_mode(&actor(), &unknown, manual())
+            .draft_set_mode(&actor(), &unknown, manual(), AfterInput::default())
             .await
             .is_err()
     );

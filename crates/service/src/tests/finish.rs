@@ -1,6 +1,9 @@
 //! Finish.
 
-use model::{ByteCount, DiskKey, ErrorKind, FailbackMode, ReplicaId, SessionStateRecord, VmRef};
+use model::{
+    ByteCount, DiskKey, ErrorKind, FailbackMode, ReplicaId, SessionStateRecord, VmRef,
+    view::AfterInput,
+};
 use store::IntentKind;
 
 use super::fixture::{Fixture, GIB, NOW, actor, scheduled};
@@ -136,7 +139,7 @@ async fn a_scheduled_time_that_passed_on_the_way_is_refused() {
     let soon = scheduled("2026-11-23T04:05", "UTC");
     fixture
         .service
-        .draft_set_mode(&actor(), &id, soon)
+        .draft_set_mode(&actor(), &id, soon, AfterInput::default())
         .await
         .unwrap();
     fixture.set_clock(NOW.plus_seconds(600));

@@ -8,10 +8,11 @@ use std::sync::{
 
 use model::{
     Actor, Adapter, ByteCount, Cluster, ClusterId, Compute, Datastore, DatastoreId, Destination,
-    DiskFormat, DiskInfo, DiskKey, DraftId, Firmware, Folder, FolderId, Host, HostId, Job, JobId,
-    Network, NetworkId, Pool, PoolId, PoolKind, PowerState, ProtectedVmId, ReplicaId, ReplicaState,
-    SessionId, SessionRecord, SiteId, SiteResources, SiteRole, Timestamp, VmInfo, VmRef,
-    view::ModeInput,
+    DiskFormat, DiskInfo, DiskKey, DraftId, Firmware, Folder, FolderId, GateAnswer, Host, HostId,
+    Job, JobId, Network, NetworkId, Pool, PoolId, PoolKind, PowerState, ProtectedVmId, ReplicaId,
+    ReplicaState, SessionId, SessionRecord, SiteId, SiteResources, SiteRole, Timestamp, VmInfo,
+    VmRef,
+    view::{AfterInput, ModeInput},
 };
 use store::{ReplicaRow, SiteInventory, Store};
 use tempfile::TempDir;
@@ -27,11 +28,16 @@ pub(super) const NOW: Timestamp = Timestamp(1_795_406_400_000_000);
 pub(super) struct Moving {
     pub(super) session: Mutex<Option<LiveSession>>,
     pub(super) dry_run: Mutex<Option<DryRunProgress>>,
+    pub(super) gates: Mutex<Vec<GateAnswer>>,
 }
 
 impl Live for Moving {
     fn session(&self, _id: &SessionId) -> Option<LiveSession> {
         self.session.lock().unwrap().clone()
+    }
+
+    fn gates(&self, _id: &SessionId) -> Vec<GateAnswer> {
+        self.gates.lock().unwrap().clone()
     }
 
     fn dry_run(&self, _id: &DraftId) -> Option<DryRunProgress> {
@@ -127,7 +133,7 @@ impl Fixture {
             .await
             .unwrap();
         service
-            .draft_set_mode(&actor(), &id, manual())
+            .draft_set_mode(&actor(), &id, manual(), AfterInput::default())
             .await
             .unwrap();
         id

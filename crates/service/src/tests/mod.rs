@@ -1,5 +1,6 @@
 //! One module per use case, against a real store in a directory of its own.
 
+mod after;
 mod draft;
 mod dry_run;
 mod finish;

@@ -15,6 +15,7 @@ fn request(operation: Operation) -> ActionRequest {
         operation,
         mode: None,
         limit_mib: None,
+        timer: None,
     }
 }
 

@@ -2,8 +2,8 @@
 
 use model::{
     Actor, BatchId, ByteCount, BytesPerSecond, CatchUp, CommitTimer, Destination, DiskKey,
-    FailbackMode, Outcome, ProtectedVmId, ReplicaId, SessionChoices, SessionId, SessionRecord,
-    SessionStateRecord, SiteId, Timestamp, VmRef,
+    FailbackMode, HealthGate, Outcome, ProtectedVmId, ReplicaId, SessionChoices, SessionId,
+    SessionRecord, SessionStateRecord, SiteId, Timestamp, VmRef,
 };
 
 use crate::{NewSession, SessionDisk};
@@ -27,6 +27,9 @@ pub(crate) fn machine() -> SessionRecord {
         catch_up: Some(CatchUp { every_seconds: 900 }),
         caught_up_at: Some(Timestamp(4)),
         timer: CommitTimer::UndoAfter { seconds: 60 },
+        gates: vec![HealthGate::Http {
+            url: "http://web-01/".to_owned(),
+        }],
         gates_failed_since: Some(Timestamp(5)),
         state: SessionStateRecord::Synchronizing {
             at: 0,

@@ -1,7 +1,8 @@
 //! Drafts of the wizard and their dry runs.
 
 use model::{
-    ByteCount, Destination, DraftId, FailbackMode, ReplicaId, Timestamp, view::DryRunView,
+    ByteCount, Destination, DraftId, FailbackMode, ReplicaId, Timestamp,
+    view::{AfterInput, DryRunView, TimerInput},
 };
 
 use super::{Database, builders::actor};
@@ -12,6 +13,15 @@ fn body() -> DraftBody {
         chosen: vec![ReplicaId::new("r1")],
         destination: Some(Destination::OriginalVm),
         mode: Some(FailbackMode::Manual),
+        after_input: AfterInput {
+            catch_up: "2 h".to_owned(),
+            timer: TimerInput {
+                timer: "undo".to_owned(),
+                timer_after: "5".to_owned(),
+                gates: "tcp://10.0.0.5:443".to_owned(),
+                undo_consent: true,
+            },
+        },
         power_on: true,
         reason: "the storm is over".to_owned(),
         drift_seen: vec!["r1/data2".to_owned()],

@@ -1,6 +1,9 @@
 //! Intents: kept whole, answered once.
 
-use model::{BatchId, BytesPerSecond, DraftId, FailbackMode, ReplicaId, SessionId, Timestamp};
+use model::{
+    BatchId, BytesPerSecond, CommitTimer, DraftId, FailbackMode, HealthGate, ReplicaId, SessionId,
+    Timestamp,
+};
 
 use super::{Database, builders::actor};
 use crate::{ActionKind, IntentId, IntentKind, NewIntent, Store, StoreError};
@@ -36,6 +39,18 @@ pub(super) async fn every_kind_comes_back_as_it_was(db: &impl Database) {
             },
         },
         ActionKind::CatchUp,
+        ActionKind::SetTimer {
+            timer: CommitTimer::CommitAfter { seconds: 60 },
+            gates: vec![
+                HealthGate::Tcp {
+                    host: "::1".to_owned(),
+                    port: 22,
+                },
+                HealthGate::Http {
+                    url: "http://web-01/".to_owned(),
+                },
+            ],
+        },
         ActionKind::Commit,
         ActionKind::Undo,
         ActionKind::Retry,

@@ -3,7 +3,7 @@
 use model::{
     Allowed, BatchId, LayoutFinding, LayoutKind, PowerState, SessionId, SiteId, Timestamp,
     VisibleState,
-    view::{DryRunVm, ModeInput},
+    view::{AfterInput, DryRunVm, ModeInput},
 };
 
 use super::*;
@@ -56,6 +56,8 @@ fn draft(complete: [bool; 4]) -> DraftView {
         mode_input: ModeInput::default(),
         mode: None,
         mode_words: String::new(),
+        after_input: AfterInput::default(),
+        after_words: String::new(),
         power_on: true,
         drift_seen: Vec::new(),
         reason: String::new(),

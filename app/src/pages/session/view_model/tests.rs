@@ -2,7 +2,8 @@
 
 use model::{
     Actor, Allowed, Attention, BytesPerSecond, Destination, Limiter, LogLevel, Outcome, SessionId,
-    StepName, Timestamp, VisibleState, view::SessionSummary,
+    StepName, Timestamp, VisibleState,
+    view::{AfterView, SessionSummary},
 };
 
 use super::*;
@@ -36,6 +37,7 @@ fn view(state: VisibleState) -> SessionView {
         progress: ProgressView::default(),
         disks: Vec::new(),
         undo_space: ByteCount::ZERO,
+        after: AfterView::default(),
         undo_until: String::new(),
         operations: Vec::new(),
         consequences: Vec::new(),
@@ -172,15 +174,67 @@ fn replayed_lines_change_nothing() {
     assert_eq!(log.len(), 2);
 }
 
+fn request(operation: Operation, limit: &str) -> Result<ActionRequest, ApiError> {
+    action_request(
+        operation,
+        ModeInput::default(),
+        limit,
+        TimerInput::default(),
+    )
+}
+
 #[test]
 fn only_the_fields_of_an_operation_are_asked() {
-    let commit =
-        action_request(Operation::Commit, ModeInput::default(), "fast").expect("no limit needed");
+    let commit = request(Operation::Commit, "fast").expect("no limit needed");
     assert_eq!((commit.mode, commit.limit_mib), (None, None));
-    let limit = action_request(Operation::SetLimit, ModeInput::default(), "50").expect("a number");
+    let limit = request(Operation::SetLimit, "50").expect("a number");
     assert_eq!(limit.limit_mib, Some(50));
-    assert!(action_request(Operation::SetLimit, ModeInput::default(), "fast").is_err());
-    let mode =
-        action_request(Operation::ChangeMode, ModeInput::default(), "").expect("checked later");
-    assert_eq!(mode.mode, Some(ModeInput::default()));
+    assert!(request(Operation::SetLimit, "fast").is_err());
+    let mode = request(Operation::ChangeMode, "").expect("checked later");
+    assert_eq!((mode.mode, mode.timer), (Some(ModeInput::default()), None));
+    let timer = request(Operation::SetTimer, "").expect("checked later");
+    assert_eq!(
+        (timer.mode, timer.timer),
+        (None, Some(TimerInput::default()))
+    );
+}
+
+#[test]
+fn what_a_session_may_do_by_itself_has_its_buttons_and_addresses() {
+    let mut view = view(VisibleState::ReadyToSwitch);
+    let why = "The switchover has begun already.";
+    view.operations = vec![
+        allowed(Operation::SetTimer, None),
+        allowed(Operation::CatchUp, None),
+        allowed(Operation::SwitchNow, None),
+    ];
+    assert_eq!(
+        possible(&view),
+        [
+            Operation::SwitchNow,
+            Operation::CatchUp,
+            Operation::SetTimer
+        ]
+    );
+    view.operations[1].why_not = Some(why.to_owned());
+    assert_eq!(possible(&view), [Operation::SwitchNow, Operation::SetTimer]);
+    for operation in [Operation::CatchUp, Operation::SetTimer] {
+        assert_eq!(from_slug(slug(operation)), Some(operation));
+        assert_eq!(weight(operation), Weight::Plain);
+        assert!(question(operation, "web-01").contains("web-01"));
+        let sent: Operation =
+            serde_json::from_str(&format!("\"{}\"", form_value(operation))).expect("a word");
+        assert_eq!(sent, operation);
+    }
+}
+
+#[test]
+fn a_gate_says_by_its_mark_and_its_words_how_it_is() {
+    for (green, mark) in [
+        (None, "waiting"),
+        (Some(true), "done"),
+        (Some(false), "attention"),
+    ] {
+        assert_eq!(gate_icon(green), mark);
+    }
 }
