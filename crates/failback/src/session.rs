@@ -162,6 +162,8 @@ pub struct Session {
     pub gates: Vec<HealthGate>,
     /// Since when a health gate fails without a break.
     pub gates_failed_since: Option<Timestamp>,
+    /// Why the timer was stopped and asks, as a sentence, until it is set anew.
+    pub timer_stopped: Option<String>,
     /// When the switchover follows phase 1.
     pub mode: FailbackMode,
     /// Power on the production VM after the switchover.
@@ -210,6 +212,7 @@ impl Session {
             timer,
             gates,
             gates_failed_since: None,
+            timer_stopped: None,
             mode,
             power_on,
             attention: None,

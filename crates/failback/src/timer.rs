@@ -19,6 +19,7 @@ impl Step {
         self.next.timer = timer;
         self.next.gates = gates;
         self.next.gates_failed_since = None;
+        self.next.timer_stopped = None;
         self.wake_at = self.commit_due().filter(|due| now < *due);
         if matches!(timer, CommitTimer::None) {
             self.note(LogLevel::Info, "Nothing follows the switchover by itself.");
@@ -65,7 +66,9 @@ impl Step {
     fn stop_timer(&mut self, why: &str) {
         self.next.timer = CommitTimer::None;
         self.next.gates_failed_since = None;
-        self.note(LogLevel::Warning, format!("The timer is stopped. {why}"));
+        let why = format!("The timer is stopped. {why}");
+        self.note(LogLevel::Warning, why.clone());
+        self.next.timer_stopped = Some(why);
     }
 
     /// A deadline that passed while nobody watched the gates is a person's to decide.

@@ -397,6 +397,9 @@ pub struct SessionRecord {
     /// Since when a health gate fails without a break.
     #[serde(default)]
     pub gates_failed_since: Option<Timestamp>,
+    /// Why the timer was stopped and asks, as a sentence, until it is set anew.
+    #[serde(default)]
+    pub timer_stopped: Option<String>,
     /// The state.
     pub state: SessionStateRecord,
     /// When the switchover follows.

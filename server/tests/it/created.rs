@@ -124,6 +124,7 @@ fn failback_machine() -> model::SessionRecord {
         timer: model::CommitTimer::None,
         gates: Vec::new(),
         gates_failed_since: None,
+        timer_stopped: None,
         state: model::SessionStateRecord::Synchronizing {
             at: 0,
             again: false,

@@ -83,6 +83,7 @@ fn Session(mut view: SessionView) -> impl IntoView {
         <Title text=move || title.get()/>
         <Head newest link/>
         <Attention newest now/>
+        <TimerStopped newest/>
         <Progress newest/>
         <Actions newest/>
         {part_if(move || !over.get(), move || may_leave(newest))}
@@ -166,6 +167,25 @@ fn Head(
         </header>
         <p class="authoritative"><Icon name="on"/>{text(move || authoritative.get())}</p>
     }
+}
+
+/// Why nothing follows by itself any more, until the timer is set anew or the session goes on.
+#[component]
+fn TimerStopped(newest: Newest) -> impl IntoView {
+    let why = Memo::new(move |_| newest.with(view_model::timer_stopped));
+    part(move || {
+        let why = why.get()?;
+        let notice = view! {
+            <section class="notice notice-waiting" aria-labelledby="timer-stopped">
+                <h2 id="timer-stopped">
+                    <Icon name="waiting"/>
+                    "The timer asks you"
+                </h2>
+                <p>{why}</p>
+            </section>
+        };
+        Some(notice.erase())
+    })
 }
 
 /// What stopped, why, and since when.

@@ -202,6 +202,12 @@ pub fn mode_input(view: &SessionView) -> ModeInput {
     }
 }
 
+/// Why the timer asks, while its question is open.
+pub fn timer_stopped(view: &SessionView) -> Option<String> {
+    let open = view.summary.outcome.is_none() && view.summary.state == VisibleState::Failback;
+    view.after.timer_stopped.clone().filter(|_| open)
+}
+
 /// The mark of a health gate.
 pub const fn gate_icon(green: Option<bool>) -> &'static str {
     match green {

@@ -139,6 +139,13 @@ fn commit_after_waits_for_its_time_and_for_green_gates() {
     assert_eq!(red.next.timer, CommitTimer::None);
     assert!(matches!(red.next.state, State::Failback { .. }));
     assert!(red.notes[0].text.contains("Port 443 is closed."));
+    let why = red.next.timer_stopped.as_deref().expect("it asks");
+    assert!(why.contains("Port 443 is closed."), "{why}");
+    let again = Event::SetTimer {
+        timer: CommitTimer::CommitAfter { seconds: 900 },
+        gates: Vec::new(),
+    };
+    assert_eq!(ask(&red.next, again).timer_stopped, None, "answered");
 }
 
 #[test]

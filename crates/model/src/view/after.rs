@@ -44,6 +44,8 @@ pub struct AfterView {
     pub downtime: Option<String>,
     /// The timer in words.
     pub timer: String,
+    /// Why the timer was stopped and asks, as a sentence.
+    pub timer_stopped: Option<String>,
     /// The health gates.
     pub gates: Vec<GateView>,
     /// The timer as its form shows it. Consent is given anew.

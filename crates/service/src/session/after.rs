@@ -29,6 +29,7 @@ pub(super) fn view(
         catch_up: catch_up(work),
         downtime: downtime(work, passes, effects, shutdown_seconds),
         timer: timer(work),
+        timer_stopped: session.timer_stopped.clone(),
         gates: session
             .gates
             .iter()

@@ -200,6 +200,17 @@ fn only_the_fields_of_an_operation_are_asked() {
 }
 
 #[test]
+fn a_stopped_timer_asks_in_failback_only() {
+    let mut view = view(VisibleState::Failback);
+    assert_eq!(timer_stopped(&view), None);
+    let why = "The timer is stopped. A gate fails.".to_owned();
+    view.after.timer_stopped = Some(why.clone());
+    assert_eq!(timer_stopped(&view), Some(why));
+    view.summary.state = VisibleState::Committing;
+    assert_eq!(timer_stopped(&view), None, "somebody decided");
+}
+
+#[test]
 fn what_a_session_may_do_by_itself_has_its_buttons_and_addresses() {
     let mut view = view(VisibleState::ReadyToSwitch);
     let why = "The switchover has begun already.";
