@@ -131,6 +131,7 @@ pub const fn operation_verb(operation: Operation) -> &'static str {
         Operation::ChangeMode => "Change the failback mode",
         Operation::CatchUp => "Catch up now",
         Operation::SetTimer => "Set the timer",
+        Operation::SetCatchUp => "Change the catch-up passes",
         Operation::Commit => "Commit",
         Operation::Undo => "Undo",
         Operation::Retry => "Try the step again",

@@ -4,7 +4,7 @@ use model::{Allowed, CancelKind, Operation, ReplicaState};
 
 use crate::{Effect, Session, State};
 
-const ALL: [Operation; 11] = [
+const ALL: [Operation; 12] = [
     Operation::Pause,
     Operation::Resume,
     Operation::SwitchNow,
@@ -16,6 +16,7 @@ const ALL: [Operation; 11] = [
     Operation::Retry,
     Operation::SetLimit,
     Operation::SetTimer,
+    Operation::SetCatchUp,
 ];
 
 impl Session {
@@ -65,7 +66,7 @@ impl Session {
                 !matches!(self.state, State::Committing { .. } | State::Undoing { .. }),
                 "Commit or undo has begun already.",
             ),
-            Operation::ChangeMode => unless(
+            Operation::ChangeMode | Operation::SetCatchUp => unless(
                 matches!(
                     self.state,
                     State::Synchronizing { .. }

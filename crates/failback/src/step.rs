@@ -1,8 +1,8 @@
 //! One event in, the next session and what to do out.
 
 use model::{
-    Attention, CancelKind, CommitTimer, EpochId, FailbackMode, HealthGate, LogLevel, Operation,
-    Outcome, Timestamp, VisibleState,
+    Attention, CancelKind, CatchUp, CommitTimer, EpochId, FailbackMode, HealthGate, LogLevel,
+    Operation, Outcome, Timestamp, VisibleState,
 };
 
 use crate::{
@@ -49,6 +49,8 @@ pub enum Event {
         /// What it asks before it acts.
         gates: Vec<HealthGate>,
     },
+    /// Change the time between catch-up passes; none is off.
+    SetCatchUp(Option<CatchUp>),
     /// The health gates were tried.
     Gates {
         /// The first that fails, as a sentence; none when all are green.
@@ -163,6 +165,7 @@ pub fn step(session: &Session, event: Event, now: Timestamp) -> Result<Step, Rej
         Event::SwitchNow => step.switch_now(),
         Event::CatchUp => step.enter(Activity::CatchUp),
         Event::SetTimer { timer, gates } => step.set_timer(timer, gates, now),
+        Event::SetCatchUp(catch_up) => step.set_catch_up(catch_up, now),
         Event::Gates { failing } => step.gates(failing, now),
         Event::ChangeMode(mode) => step.change_mode(mode, now),
         Event::Commit => step.enter(Activity::Commit),
@@ -199,6 +202,7 @@ const fn operation_of(event: &Event) -> Option<Operation> {
         Event::ChangeMode(_) => Some(Operation::ChangeMode),
         Event::CatchUp => Some(Operation::CatchUp),
         Event::SetTimer { .. } => Some(Operation::SetTimer),
+        Event::SetCatchUp(_) => Some(Operation::SetCatchUp),
         Event::Commit => Some(Operation::Commit),
         Event::Undo => Some(Operation::Undo),
         Event::Retry => Some(Operation::Retry),
@@ -447,6 +451,12 @@ impl Step {
 
     fn change_mode(&mut self, mode: FailbackMode, now: Timestamp) {
         self.next.mode = mode;
+        self.look_at_schedule(now);
+    }
+
+    /// A pass that the new time makes due begins at once.
+    fn set_catch_up(&mut self, catch_up: Option<CatchUp>, now: Timestamp) {
+        self.next.catch_up = catch_up;
         self.look_at_schedule(now);
     }
 

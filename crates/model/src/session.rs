@@ -252,6 +252,8 @@ pub enum Operation {
     CatchUp,
     /// Change what follows the switchover by itself.
     SetTimer,
+    /// Change the time between catch-up passes.
+    SetCatchUp,
     /// Accept the production VM.
     Commit,
     /// Return both sides to what they were.

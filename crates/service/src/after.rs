@@ -50,7 +50,7 @@ pub(crate) fn check(input: &AfterInput, mode: &FailbackMode) -> Result<After, Ap
 }
 
 /// The catch-up passes that were typed: off, a time, or what suits the mode when left empty.
-fn catch_up(typed: &str, mode: &FailbackMode) -> Result<Option<CatchUp>, ApiError> {
+pub(crate) fn catch_up(typed: &str, mode: &FailbackMode) -> Result<Option<CatchUp>, ApiError> {
     let typed = typed.trim();
     match typed {
         "" => Ok(match mode {
@@ -234,7 +234,7 @@ fn seconds(typed: &str) -> Option<u32> {
 }
 
 /// A time as it could have been typed.
-fn typed(seconds: u32) -> String {
+pub(crate) fn typed(seconds: u32) -> String {
     if seconds.is_multiple_of(MINUTE) {
         (seconds / MINUTE).to_string()
     } else {

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use model::{
-    Actor, BatchId, BytesPerSecond, CommitTimer, DraftId, FailbackMode, HealthGate, ReplicaId,
-    SessionId, Timestamp,
+    Actor, BatchId, BytesPerSecond, CatchUp, CommitTimer, DraftId, FailbackMode, HealthGate,
+    ReplicaId, SessionId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, SqliteConnection};
@@ -68,6 +68,11 @@ pub enum ActionKind {
         timer: CommitTimer,
         /// What it asks before it acts.
         gates: Vec<HealthGate>,
+    },
+    /// Change the time between catch-up passes.
+    SetCatchUp {
+        /// The new time; none is off.
+        catch_up: Option<CatchUp>,
     },
     /// Accept the production VM.
     Commit,

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     components::{
-        after_fields::TimerFields,
+        after_fields::{CatchUpField, TimerFields},
         confirm::ConfirmDialog,
         dynamic::{part, part_if, text},
         error_summary::{ErrorSummary, field_id},
@@ -131,6 +131,7 @@ fn Confirmation(
         | Operation::Undo
         | Operation::Retry
         | Operation::SetTimer
+        | Operation::SetCatchUp
         | Operation::SetLimit => "Leave it as it is",
     };
     view! {
@@ -173,6 +174,10 @@ fn fields(
         Operation::SetTimer => {
             let input = newest.with_untracked(|view| view.after.timer_input.clone());
             Some(view! { <TimerFields input error/> }.erase())
+        }
+        Operation::SetCatchUp => {
+            let value = newest.with_untracked(|view| view.after.catch_up_input.clone());
+            Some(view! { <CatchUpField value error/> }.erase())
         }
         Operation::SetLimit => {
             let limit = newest.with_untracked(view_model::limit_mib);

@@ -34,6 +34,7 @@ pub async fn act(
     #[server(default)] timer_after: String,
     #[server(default)] gates: String,
     #[server(default)] undo_consent: bool,
+    #[server(default)] catch_up: String,
 ) -> Answer<()> {
     let (service, actor) = crate::api::caller();
     let input = model::view::ModeInput {
@@ -50,7 +51,7 @@ pub async fn act(
         undo_consent,
     };
     let request = crate::api::answer(super::view_model::action_request(
-        operation, input, &limit_mib, timer,
+        operation, input, &limit_mib, timer, catch_up,
     ))?;
     crate::api::answer(service.session_act(&actor, &id, request).await)?;
     crate::api::lead_to(&format!("/sessions/{id}"));

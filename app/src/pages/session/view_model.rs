@@ -8,7 +8,7 @@ use model::{
 use crate::words;
 
 /// How the buttons of operations are ordered: what decides comes first.
-const ORDER: [Operation; 11] = [
+const ORDER: [Operation; 12] = [
     Operation::Retry,
     Operation::SwitchNow,
     Operation::Commit,
@@ -17,6 +17,7 @@ const ORDER: [Operation; 11] = [
     Operation::Pause,
     Operation::CatchUp,
     Operation::ChangeMode,
+    Operation::SetCatchUp,
     Operation::SetTimer,
     Operation::SetLimit,
     Operation::Cancel,
@@ -79,6 +80,7 @@ pub const fn weight(operation: Operation) -> Weight {
         | Operation::ChangeMode
         | Operation::CatchUp
         | Operation::SetTimer
+        | Operation::SetCatchUp
         | Operation::SetLimit => Weight::Plain,
     }
 }
@@ -94,6 +96,7 @@ pub const fn slug(operation: Operation) -> &'static str {
         Operation::ChangeMode => "mode",
         Operation::CatchUp => "catch-up",
         Operation::SetTimer => "timer",
+        Operation::SetCatchUp => "passes",
         Operation::Commit => "commit",
         Operation::Undo => "undo",
         Operation::Retry => "retry",
@@ -117,6 +120,7 @@ pub const fn form_value(operation: Operation) -> &'static str {
         Operation::ChangeMode => "change_mode",
         Operation::CatchUp => "catch_up",
         Operation::SetTimer => "set_timer",
+        Operation::SetCatchUp => "set_catch_up",
         Operation::Commit => "commit",
         Operation::Undo => "undo",
         Operation::Retry => "retry",
@@ -135,6 +139,7 @@ pub fn question(operation: Operation, vm: &str) -> String {
         Operation::ChangeMode => format!("When does the switchover of {vm} follow?"),
         Operation::CatchUp => format!("Send what {vm} wrote since the last pass?"),
         Operation::SetTimer => format!("What follows the switchover of {vm}?"),
+        Operation::SetCatchUp => format!("How often is what {vm} writes sent?"),
         Operation::Commit => format!("Commit the failback of {vm}?"),
         Operation::Undo => format!("Undo the failback of {vm}?"),
         Operation::Retry => format!("Try the step of {vm} again?"),
@@ -168,6 +173,7 @@ pub fn action_request(
     input: ModeInput,
     limit_mib: &str,
     timer: TimerInput,
+    catch_up: String,
 ) -> Result<ActionRequest, ApiError> {
     let limit_mib = if operation == Operation::SetLimit {
         Some(words::parse_limit(limit_mib)?)
@@ -179,6 +185,7 @@ pub fn action_request(
         mode: (operation == Operation::ChangeMode).then_some(input),
         limit_mib,
         timer: (operation == Operation::SetTimer).then_some(timer),
+        catch_up: (operation == Operation::SetCatchUp).then_some(catch_up),
     })
 }
 

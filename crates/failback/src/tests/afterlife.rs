@@ -77,6 +77,26 @@ fn a_schedule_and_passes_wake_at_whichever_is_earlier() {
 }
 
 #[test]
+fn another_time_between_passes_counts_from_the_last_one() {
+    let waiting = catching_up(FailbackMode::Manual);
+    let every = |every_seconds| Event::SetCatchUp(Some(CatchUp { every_seconds }));
+    let longer = step(&waiting, every(90), at(10)).expect("allowed");
+    assert_eq!(longer.wake_at, Some(at(90)));
+    assert!(longer.directives.is_empty());
+    let early = step(&longer.next, Event::Woken, at(60)).expect("fine");
+    assert!(matches!(early.next.state, State::ReadyToSwitch { .. }));
+    let due = step(&waiting, every(5), at(10)).expect("allowed");
+    assert!(matches!(due.next.state, State::CatchingUp { .. }));
+    let off = step(&waiting, Event::SetCatchUp(None), at(10)).expect("allowed");
+    assert_eq!(off.wake_at, None);
+    let later = step(&off.next, Event::Woken, at(60)).expect("fine").next;
+    assert!(matches!(later.state, State::ReadyToSwitch { .. }));
+    let switched = in_failback(CommitTimer::None);
+    let late = step(&switched, every(5), at(10)).expect_err("too late");
+    assert_eq!(late.operation, Some(Operation::SetCatchUp));
+}
+
+#[test]
 fn a_switchover_asked_for_during_a_pass_follows_it() {
     let pass = ask(&catching_up(FailbackMode::Manual), Event::CatchUp);
     let mut asked = ask(&pass, Event::SwitchNow);

@@ -291,7 +291,8 @@ fn outside() -> impl Strategy<Value = Outside> {
         1 => any::<bool>().prop_map(|green| Outside::Gates { green }),
         3 => prop::sample::select(vec![
             Operation::Pause, Operation::Resume, Operation::Cancel, Operation::SwitchNow,
-            Operation::ChangeMode, Operation::CatchUp, Operation::SetTimer, Operation::Commit, Operation::Undo, Operation::Retry,
+            Operation::ChangeMode, Operation::CatchUp, Operation::SetTimer, Operation::SetCatchUp,
+            Operation::Commit, Operation::Undo, Operation::Retry,
         ]).prop_map(Outside::Ask),
     ]
 }
@@ -307,6 +308,7 @@ fn event_for(operation: Operation, now: Timestamp) -> Event {
             timer: CommitTimer::UndoAfter { seconds: 30 },
             gates: Vec::new(),
         },
+        Operation::SetCatchUp => Event::SetCatchUp(Some(CatchUp { every_seconds: 45 })),
         Operation::Commit => Event::Commit,
         Operation::Undo => Event::Undo,
         Operation::ChangeMode => Event::ChangeMode(FailbackMode::Scheduled {

@@ -40,6 +40,8 @@ pub struct GateView {
 pub struct AfterView {
     /// Catch-up passes in words, with when the next one begins.
     pub catch_up: String,
+    /// The time between passes as its form shows it; `0` when they are off.
+    pub catch_up_input: String,
     /// The downtime of a switchover now, with what is assumed; only while ready to switch.
     pub downtime: Option<String>,
     /// The timer in words.

@@ -163,4 +163,6 @@ pub struct ActionRequest {
     pub limit_mib: Option<u64>,
     /// What follows the switchover by itself, for `set_timer`.
     pub timer: Option<super::TimerInput>,
+    /// Time between catch-up passes as [`super::AfterInput`] has it, for `set_catch_up`.
+    pub catch_up: Option<String>,
 }

@@ -66,6 +66,7 @@ impl Service {
             Operation::SwitchNow => plain(ActionKind::SwitchNow, "switch over now"),
             Operation::CatchUp => plain(ActionKind::CatchUp, "catch up now"),
             Operation::SetTimer => self.set_timer(work, request.timer.as_ref()),
+            Operation::SetCatchUp => set_catch_up(work, request.catch_up.as_deref()),
             Operation::Commit => plain(ActionKind::Commit, "commit"),
             Operation::Undo => plain(ActionKind::Undo, "undo"),
             Operation::Retry => plain(ActionKind::Retry, "retry the step"),
@@ -105,6 +106,25 @@ impl Service {
         };
         Ok((ActionKind::SetTimer { timer, gates }, what))
     }
+}
+
+/// An empty field would be what suits the mode; here somebody has to say what they want.
+fn set_catch_up(work: &Work, typed: Option<&str>) -> Result<(ActionKind, String), ApiError> {
+    let typed = typed
+        .filter(|typed| !typed.trim().is_empty())
+        .ok_or_else(|| {
+            invalid(
+                "catch_up",
+                "No time is given.",
+                "Give minutes, such as 15, or a time such as 90 s or 2 h; 0 is off.",
+            )
+        })?;
+    let catch_up = after::catch_up(typed, &work.session.mode)?;
+    let what = format!(
+        "change the catch-up passes: {}",
+        after::catch_up_words(catch_up)
+    );
+    Ok((ActionKind::SetCatchUp { catch_up }, what))
 }
 
 fn set_limit(mib: Option<u64>) -> Result<(ActionKind, String), ApiError> {

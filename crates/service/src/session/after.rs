@@ -10,7 +10,7 @@ use store::{DiskPassRow, EffectRow};
 
 use super::Work;
 use crate::after::{
-    catch_up_words, commit_at, length, on_gates, timer_input, timer_words, undo_words,
+    catch_up_words, commit_at, length, on_gates, timer_input, timer_words, typed, undo_words,
 };
 
 /// The activity whose transfer tells how much changes between passes.
@@ -27,6 +27,9 @@ pub(super) fn view(
     let session = &work.session;
     AfterView {
         catch_up: catch_up(work),
+        catch_up_input: session
+            .catch_up
+            .map_or_else(|| "0".to_owned(), |it| typed(it.every_seconds)),
         downtime: downtime(work, passes, effects, shutdown_seconds),
         timer: timer(work),
         timer_stopped: session.timer_stopped.clone(),

@@ -156,6 +156,10 @@ impl Names {
                 "Changes what follows the switchover to {production} by itself. Nothing else \
                  changes."
             ),
+            Operation::SetCatchUp => format!(
+                "Changes how often what {replica} wrote is sent to {production} while the session \
+                 is ready to switch. Nothing else changes."
+            ),
             Operation::Commit => self.commit(work),
             Operation::Undo => self.undo(work),
             Operation::Cancel => self.cancel(work),

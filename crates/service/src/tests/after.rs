@@ -49,6 +49,7 @@ async fn set(fixture: &Fixture, id: &SessionId, timer: TimerInput) -> Result<(),
         mode: None,
         limit_mib: None,
         timer: Some(timer),
+        catch_up: None,
     };
     fixture.service.session_act(&actor(), id, request).await
 }
@@ -117,6 +118,7 @@ async fn a_timer_is_set_while_it_can_still_come() {
         mode: None,
         limit_mib: None,
         timer: Some(timer("undo", "90 s")),
+        catch_up: None,
     };
     let call = tokio::spawn(async move { worker.session_act(&actor(), &of, request).await });
     let kind = loop {
@@ -140,6 +142,48 @@ async fn a_timer_is_set_while_it_can_still_come() {
     assert_eq!(kind, expected);
     fixture.answer_next(Ok(""));
     call.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn the_time_between_passes_is_changed_while_it_waits() {
+    let fixture = Fixture::new().await;
+    let id = fixture.session().await;
+    let change = |typed: &str| ActionRequest {
+        operation: Operation::SetCatchUp,
+        mode: None,
+        limit_mib: None,
+        timer: None,
+        catch_up: Some(typed.to_owned()),
+    };
+    let ready = |machine: &mut model::SessionRecord| {
+        machine.state = SessionStateRecord::ReadyToSwitch { since: NOW };
+        machine.catch_up = Some(CatchUp { every_seconds: 90 });
+    };
+    fixture.advance(&id, ready).await;
+    assert_eq!(view(&fixture, &id).await.after.catch_up_input, "90 s");
+    for typed in [" ", "soon"] {
+        let refused = fixture
+            .service
+            .session_act(&actor(), &id, change(typed))
+            .await
+            .unwrap_err();
+        assert_eq!(refused.field.as_deref(), Some("catch_up"));
+    }
+    fixture.answer_next(Ok(""));
+    fixture
+        .service
+        .session_act(&actor(), &id, change("2 h"))
+        .await
+        .unwrap();
+    let audit = fixture.audit().await;
+    assert!(audit[0].contains("A catch-up pass 2 h after"), "{audit:?}");
+    in_failback(&fixture, &id, CommitTimer::None).await;
+    let refused = fixture
+        .service
+        .session_act(&actor(), &id, change("5"))
+        .await
+        .unwrap_err();
+    assert_eq!(refused.kind, model::ErrorKind::Conflict);
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ fn request(operation: Operation) -> ActionRequest {
         mode: None,
         limit_mib: None,
         timer: None,
+        catch_up: None,
     }
 }
 

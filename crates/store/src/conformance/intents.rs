@@ -1,8 +1,8 @@
 //! Intents: kept whole, answered once.
 
 use model::{
-    BatchId, BytesPerSecond, CommitTimer, DraftId, FailbackMode, HealthGate, ReplicaId, SessionId,
-    Timestamp,
+    BatchId, BytesPerSecond, CatchUp, CommitTimer, DraftId, FailbackMode, HealthGate, ReplicaId,
+    SessionId, Timestamp,
 };
 
 use super::{Database, builders::actor};
@@ -50,6 +50,10 @@ pub(super) async fn every_kind_comes_back_as_it_was(db: &impl Database) {
                     url: "http://web-01/".to_owned(),
                 },
             ],
+        },
+        ActionKind::SetCatchUp { catch_up: None },
+        ActionKind::SetCatchUp {
+            catch_up: Some(CatchUp { every_seconds: 90 }),
         },
         ActionKind::Commit,
         ActionKind::Undo,

@@ -180,6 +180,7 @@ fn request(operation: Operation, limit: &str) -> Result<ActionRequest, ApiError>
         ModeInput::default(),
         limit,
         TimerInput::default(),
+        String::new(),
     )
 }
 
@@ -229,7 +230,11 @@ fn what_a_session_may_do_by_itself_has_its_buttons_and_addresses() {
     );
     view.operations[1].why_not = Some(why.to_owned());
     assert_eq!(possible(&view), [Operation::SwitchNow, Operation::SetTimer]);
-    for operation in [Operation::CatchUp, Operation::SetTimer] {
+    for operation in [
+        Operation::CatchUp,
+        Operation::SetTimer,
+        Operation::SetCatchUp,
+    ] {
         assert_eq!(from_slug(slug(operation)), Some(operation));
         assert_eq!(weight(operation), Weight::Plain);
         assert!(question(operation, "web-01").contains("web-01"));
