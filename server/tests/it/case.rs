@@ -9,7 +9,7 @@ use std::{
 };
 
 use model::{
-    DiskType, VisibleState,
+    DiskType, PowerState, VisibleState,
     view::{ReplicaView, SessionView},
 };
 use tempfile::TempDir;
@@ -86,6 +86,12 @@ impl Case {
             .find(|replica| replica.name == format!("{}-replica", self.vm))
     }
 
+    /// Whether its replica runs.
+    pub(crate) fn replica_runs(&self, console: &Console) -> bool {
+        self.replica(console)
+            .is_some_and(|replica| replica.power == PowerState::On)
+    }
+
     /// Goes through the wizard and presses Finish; the session's id.
     pub(crate) fn finish(&self, console: &Console, mode: &str) -> String {
         if self.way == Way::Specified {
@@ -93,13 +99,22 @@ impl Case {
             created::record(&self.data(), self.vm, &replica.id, DiskType::AsSource);
             return String::new();
         }
-        let draft = self.draft(console, mode);
+        self.finish_with(console, &[("mode", mode)])
+    }
+
+    /// Goes through the wizard with these fields in the step Failback mode and presses Finish.
+    pub(crate) fn finish_with(&self, console: &Console, mode: &[(&str, &str)]) -> String {
+        let draft = self.draft_with(console, mode);
         Self::press(console, &draft, "finish");
         draft
     }
 
     /// Goes through the wizard to its last step; the draft's id.
     pub(crate) fn draft(&self, console: &Console, mode: &str) -> String {
+        self.draft_with(console, &[("mode", mode)])
+    }
+
+    fn draft_with(&self, console: &Console, mode: &[(&str, &str)]) -> String {
         let replica = until("the replica", LIMIT, || self.replica(console));
         let created = console
             .post(
@@ -130,7 +145,7 @@ impl Case {
             ];
             steps.push(("target", line));
         }
-        steps.push(("mode", vec![("mode", mode), ("press", "next")]));
+        steps.push(("mode", [mode, &[("press", "next")]].concat()));
         for (step, form) in steps {
             let mut fields = vec![("id", draft.as_str())];
             fields.extend(form);
@@ -155,19 +170,28 @@ impl Case {
         what: &str,
         want: impl Fn(&SessionView) -> bool,
     ) -> SessionView {
-        until(what, LIMIT, || {
-            let view = console.start_view()?;
-            let all = view.running.into_iter().chain(view.past);
-            let id = all
-                .into_iter()
-                .find(|session| session.vm_name == self.vm)?
-                .id;
-            let session = console.session(id.as_str())?;
+        self.stuck_or_not(console, what, |session| {
             assert!(
                 session.summary.attention.is_none(),
                 "{:?}",
                 session.summary.attention
             );
+            want(session)
+        })
+    }
+
+    /// The newest session of the VM, once it is as wanted, even when it needs attention.
+    pub(crate) fn stuck_or_not(
+        &self,
+        console: &Console,
+        what: &str,
+        want: impl Fn(&SessionView) -> bool,
+    ) -> SessionView {
+        until(what, LIMIT, || {
+            let view = console.start_view()?;
+            let mut all = view.running.into_iter().chain(view.past);
+            let id = all.find(|session| session.vm_name == self.vm)?.id;
+            let session = console.session(id.as_str())?;
             want(&session).then_some(session)
         })
     }

@@ -1,11 +1,14 @@
 //! The program as a process: stopped, killed at every effect in turn, restarted, and judged from
 //! outside.
 
+mod afterlife;
 mod case;
+mod catch_up;
 mod console;
 mod crash;
 mod created;
 mod digests;
 mod disk;
 mod export;
+mod gate;
 mod park;
