@@ -57,6 +57,10 @@ pub enum DiskError {
         /// Why.
         source: io::Error,
     },
+    /// What was written since the last flush may be gone: a connection was lost meanwhile, and the
+    /// server perhaps with it.
+    #[error("a connection was lost before what was written was durable")]
+    WritesLost,
     /// The allocation of a range could not be read.
     #[error("map {range}")]
     Map {
@@ -89,6 +93,7 @@ impl DiskError {
                 source.kind(),
                 io::ErrorKind::Interrupted | io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock
             ),
+            Self::WritesLost => true,
             Self::Unaligned { .. } | Self::PastEnd { .. } => false,
         }
     }

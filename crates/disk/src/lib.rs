@@ -27,9 +27,9 @@ pub use locator::Locator;
 #[doc(hidden)]
 pub use nbd::fuzz as nbd_fuzz;
 pub use nbd::{
-    Bitmap, DirtyRanges, Export, Limits, NbdAddress, NbdServer, NbdTls, NbdUri, ServeError,
-    UriError, dirty_ranges,
+    BadStatus, Bitmap, DirtyRanges, Export, Limits, NbdAddress, NbdServer, NbdTls, NbdUri,
+    ServeError, UriError, dirty_ranges,
 };
 pub use open::{Access, open};
 pub use qcow2::own_extents;
-pub use traits::{Disk, Extent, ExtentKind};
+pub use traits::{Disk, Extent, ExtentKind, Losses};

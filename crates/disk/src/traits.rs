@@ -24,6 +24,15 @@ pub struct Extent {
     pub kind: ExtentKind,
 }
 
+/// What happened on the way to a disk since it was opened. The numbers only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Losses {
+    /// Connections that were lost, whether or not they could be made again.
+    pub connections: u64,
+    /// Losses after which something that was written and not yet flushed may be gone.
+    pub writes: u64,
+}
+
 /// A disk of fixed size. All offsets and lengths are in bytes; a range past the end is an error.
 ///
 /// Writes are durable only after [`Disk::flush`] returned.
@@ -83,6 +92,15 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// [`Disk::flush`]. What cannot be done is left undone, for the read itself is what proves.
     fn forget_cached(&self, range: ByteRange) {
         let _nothing_is_cached = range;
+    }
+
+    /// Ends what waits for a peer, and all that is asked later, with an error: from another thread,
+    /// at once and for good. A disk of this host has no peer, and finishes what it began.
+    fn interrupt(&self) {}
+
+    /// What was lost on the way to the disk so far.
+    fn losses(&self) -> Losses {
+        Losses::default()
     }
 
     /// What is known of `range` without reading it: adjoining extents in order that cover it.

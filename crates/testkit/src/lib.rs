@@ -12,6 +12,7 @@ mod layers;
 mod memory;
 mod pattern;
 mod random;
+mod relay;
 mod stream;
 
 pub use clock::ManualClock;
@@ -24,6 +25,7 @@ pub use layers::{
 pub use memory::MemDisk;
 pub use pattern::Pattern;
 pub use random::Random;
+pub use relay::Relay;
 pub use stream::{Chopped, Spoiled, StreamFault};
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     handshake::{Agreed, Status, ask_tls, greet, negotiate},
+    interrupt::Interrupt,
     link::Link,
     proto::{CMD_DISC, CMD_WRITE, EXTENDED_REQUEST_MAGIC, Headers, REQUEST_MAGIC, flag},
     reply::{Answer, Expected, Failure, Kind, Sink, chunk, receive},
@@ -63,10 +64,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Connection {
-    pub(super) fn open(uri: &NbdUri, status: Status<'_>) -> io::Result<Self> {
+    /// Connects and negotiates, until `interrupt` ends that and everything after.
+    ///
+    /// # Errors
+    /// Why there is no connection.
+    pub(super) fn open(
+        uri: &NbdUri,
+        status: Status<'_>,
+        interrupt: &Interrupt,
+    ) -> io::Result<Self> {
         let config = uri.tls.as_ref().map(|tls| tls::client(&tls.certificates));
         let config = config.transpose()?;
         let mut link = Link::new(Socket::connect(&uri.address)?);
+        interrupt.watch(link.socket())?;
         greet(&mut link)?;
         if let Some(config) = config {
             ask_tls(&mut link)?;
@@ -86,12 +96,12 @@ impl Connection {
     ///
     /// # Errors
     /// What the server answered, or why the connection is gone.
-    pub(super) fn call(&self, request: Request<'_>, mut sink: Sink<'_>) -> io::Result<()> {
+    pub(super) fn call(&self, request: Request<'_>, mut sink: Sink<'_>) -> Result<(), Failure> {
         let expected = Expected {
             offset: request.offset,
             kind: match &sink {
                 Sink::Status => Kind::Status,
-                Sink::Data(_) => Kind::Data(self.fitting(request.len)?),
+                Sink::Data(_) => Kind::Data(self.fitting(request.len).map_err(Failure::Answer)?),
                 Sink::Extents(_) => Kind::Extents(self.agreed.context.unwrap_or_default()),
             },
         };
@@ -105,10 +115,9 @@ impl Connection {
         };
         if let Err(error) = self.send(cookie, request) {
             self.break_down(&error);
-            return Err(error);
+            return Err(error.into());
         }
         self.wait(cookie, expected, &mut sink)
-            .map_err(Failure::into_inner)
     }
 
     /// A length that the server takes at once.

@@ -8,8 +8,10 @@ use super::{
     connection::{Connection, Request},
     disk::LONGEST,
     handshake::Status,
+    interrupt::Interrupt,
     proto::{CMD_BLOCK_STATUS, STATE_DIRTY},
-    reply::Sink,
+    reply::{Failure, Sink},
+    status,
     uri::NbdUri,
 };
 use crate::DiskError;
@@ -20,7 +22,7 @@ use crate::DiskError;
 /// # Errors
 /// [`DiskError::Open`] when the export cannot be opened or has no such bitmap.
 pub fn dirty_ranges(uri: &NbdUri, bitmap: &str) -> Result<DirtyRanges, DiskError> {
-    let connection = Connection::open(uri, Status::Dirty(bitmap));
+    let connection = Connection::open(uri, Status::Dirty(bitmap), &Interrupt::default());
     let connection = connection.map_err(|source| DiskError::Open {
         path: PathBuf::from(uri.to_string()),
         source,
@@ -52,14 +54,16 @@ impl DirtyRanges {
     fn ask(&mut self) -> io::Result<()> {
         let size = self.connection.agreed.size;
         let mut answer = Vec::new();
+        let asked = (size - self.at).min(LONGEST);
         let request = Request {
             command: CMD_BLOCK_STATUS,
             offset: self.at,
-            len: (size - self.at).min(LONGEST),
+            len: asked,
             payload: &[],
         };
-        self.connection.call(request, Sink::Extents(&mut answer))?;
-        let before = self.at;
+        let called = self.connection.call(request, Sink::Extents(&mut answer));
+        called.map_err(Failure::into_inner)?;
+        status::check(&answer, asked)?;
         for (len, flags) in answer {
             // The last one may reach past what was asked for.
             let end = self.at.saturating_add(len).min(size);
@@ -67,9 +71,6 @@ impl DirtyRanges {
                 self.add(self.at, end);
             }
             self.at = end;
-        }
-        if self.at == before {
-            return Err(io::Error::other("the NBD server maps no bytes"));
         }
         Ok(())
     }

@@ -1,24 +1,24 @@
 //! An export as a disk.
 
-use std::{
-    io,
-    path::PathBuf,
-    sync::atomic::{AtomicUsize, Ordering},
-};
+use std::{io, path::PathBuf};
 
 use model::{ByteCount, ByteRange};
 
 use super::{
     connection::{Connection, Request},
     handshake::{Agreed, Status},
+    interrupt::Interrupt,
     proto::{
         CMD_BLOCK_STATUS, CMD_FLUSH, CMD_READ, CMD_WRITE, CMD_WRITE_ZEROES, STATE_ZERO, export,
     },
     reply::Sink,
+    slot::{Common, Slot},
+    status::{self, BadStatus},
     uri::NbdUri,
+    writes::{Before, Writes},
 };
 use crate::{
-    Access, Disk, DiskError, Extent, ExtentKind,
+    Access, Disk, DiskError, Extent, ExtentKind, Losses,
     traits::{check_range, push_extent},
 };
 
@@ -33,24 +33,9 @@ static ZEROES: [u8; 65_536] = [0; 65_536];
 /// An export, over one connection or several.
 #[derive(Debug)]
 pub(crate) struct NbdDisk {
-    connections: Vec<Shared>,
+    slots: Vec<Slot>,
+    common: Common,
     sector: u32,
-}
-
-/// A connection with the number of callers that wait for it.
-#[derive(Debug)]
-struct Shared {
-    connection: Connection,
-    waiting: AtomicUsize,
-}
-
-impl Shared {
-    fn new(connection: Connection) -> Self {
-        Self {
-            connection,
-            waiting: AtomicUsize::new(0),
-        }
-    }
 }
 
 impl NbdDisk {
@@ -59,33 +44,40 @@ impl NbdDisk {
             path: PathBuf::from(uri.to_string()),
             source,
         };
-        let first = Connection::open(uri, Status::Allocation).map_err(failed)?;
+        let interrupt = Interrupt::default();
+        let first = Connection::open(uri, Status::Allocation, &interrupt).map_err(failed)?;
         let agreed = first.agreed;
         if access == Access::Write && agreed.flags & export::READ_ONLY != 0 {
             let read_only = io::Error::new(io::ErrorKind::PermissionDenied, "it is read-only");
             return Err(failed(read_only));
         }
-        let mut connections = vec![Shared::new(first)];
+        let mut slots = vec![Slot::new(first)];
         if agreed.flags & export::CAN_MULTI_CONN != 0 {
             for _ in 1..CONNECTIONS {
                 // A server may have fewer to give than it allows.
-                let Ok(more) = Connection::open(uri, Status::Allocation) else {
+                let Ok(more) = Connection::open(uri, Status::Allocation, &interrupt) else {
                     break;
                 };
                 if more.agreed != agreed {
                     break;
                 }
-                connections.push(Shared::new(more));
+                slots.push(Slot::new(more));
             }
         }
         Ok(Self {
-            connections,
+            slots,
+            common: Common {
+                uri: uri.clone(),
+                agreed,
+                interrupt,
+                writes: Writes::default(),
+            },
             sector: agreed.min_block.max(512),
         })
     }
 
-    fn agreed(&self) -> &Agreed {
-        &self.connections[0].connection.agreed
+    const fn agreed(&self) -> &Agreed {
+        &self.common.agreed
     }
 
     fn most(&self) -> usize {
@@ -96,17 +88,18 @@ impl NbdDisk {
         self.agreed().flags & flag != 0
     }
 
-    fn call(&self, request: Request<'_>, sink: Sink<'_>) -> io::Result<()> {
+    fn call(&self, request: Request<'_>, sink: Sink<'_>) -> io::Result<Before> {
         // A reply to a caller that does not read itself is copied once more: callers spread out.
-        let one = self
-            .connections
-            .iter()
-            .min_by_key(|one| one.waiting.load(Ordering::Relaxed))
-            .expect("a disk has a connection");
-        one.waiting.fetch_add(1, Ordering::Relaxed);
-        let result = one.connection.call(request, sink);
-        one.waiting.fetch_sub(1, Ordering::Relaxed);
-        result
+        let slot = self.slots.iter().min_by_key(|slot| slot.waiting());
+        let slot = slot.expect("a disk has a connection");
+        slot.call(&self.common, request, sink)
+    }
+
+    /// [`NbdDisk::call`] of a request that changes the disk.
+    fn change(&self, request: Request<'_>) -> io::Result<()> {
+        let before = self.call(request, Sink::Status)?;
+        self.common.writes.acknowledged(before);
+        Ok(())
     }
 
     fn read(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
@@ -134,7 +127,7 @@ impl NbdDisk {
                 payload,
             };
             at += payload.len() as u64;
-            self.call(request, Sink::Status)?;
+            self.change(request)?;
         }
         Ok(())
     }
@@ -151,7 +144,7 @@ impl NbdDisk {
                     len,
                     payload: &[],
                 };
-                self.call(request, Sink::Status)?;
+                self.change(request)?;
                 at += len;
             } else {
                 let len = left.min(ZEROES.len() as u64);
@@ -172,14 +165,15 @@ impl NbdDisk {
         let mut at = range.start;
         while at < range.end() {
             let mut found = Vec::new();
+            let asked = (range.end() - at).min(LONGEST);
             let request = Request {
                 command: CMD_BLOCK_STATUS,
                 offset: at,
-                len: (range.end() - at).min(LONGEST),
+                len: asked,
                 payload: &[],
             };
             self.call(request, Sink::Extents(&mut found))?;
-            let before = at;
+            status::check(&found, asked)?;
             for (len, flags) in found {
                 let kind = if flags & u64::from(STATE_ZERO) != 0 {
                     ExtentKind::Zero
@@ -191,8 +185,8 @@ impl NbdDisk {
                 push_extent(&mut extents, at, end, kind);
                 at = end;
             }
-            if at == before {
-                return Err(io::Error::other("the NBD server maps no bytes"));
+            if extents.len() > status::MOST {
+                return Err(BadStatus::TooMany.into());
             }
         }
         Ok(extents)
@@ -214,7 +208,7 @@ impl Disk for NbdDisk {
 
     fn requests(&self) -> usize {
         // Two on each: one is answered while the other is on its way.
-        (self.connections.len() * 2).max(4)
+        (self.slots.len() * 2).max(4)
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), DiskError> {
@@ -255,8 +249,25 @@ impl Disk for NbdDisk {
             len: 0,
             payload: &[],
         };
-        self.call(request, Sink::Status)
-            .map_err(|source| DiskError::Flush { source })
+        let before = self.call(request, Sink::Status);
+        let before = before.map_err(|source| DiskError::Flush { source })?;
+        if self.common.writes.flushed(before) {
+            Ok(())
+        } else {
+            Err(DiskError::WritesLost)
+        }
+    }
+
+    fn interrupt(&self) {
+        self.common.interrupt.interrupt();
+    }
+
+    fn losses(&self) -> Losses {
+        let (connections, writes) = self.common.writes.losses();
+        Losses {
+            connections,
+            writes,
+        }
     }
 
     fn extents(&self, range: ByteRange) -> Result<Vec<Extent>, DiskError> {

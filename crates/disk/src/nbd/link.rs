@@ -49,6 +49,11 @@ impl Link {
         }
     }
 
+    /// What all handles share.
+    pub(super) const fn socket(&self) -> &Arc<Socket> {
+        &self.socket
+    }
+
     /// Encrypts what follows, as the client; `name` is what the server's certificate must say.
     pub(super) fn encrypt_as_client(
         &mut self,

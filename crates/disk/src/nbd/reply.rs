@@ -10,11 +10,13 @@ use super::{
         REPLY_ERROR, REPLY_FLAG_DONE, REPLY_NONE, REPLY_OFFSET_DATA, REPLY_OFFSET_HOLE,
         SIMPLE_REPLY_MAGIC, STRUCTURED_REPLY_MAGIC,
     },
+    status::{BadStatus, MOST},
     wire::{broken, read_u16, read_u32, read_u64, size},
 };
 
-/// No block status is longer: a server may always say less.
-const MOST_STATUS: u32 = 16 * 1024 * 1024;
+/// Parts of one answer that do not touch, while more of it comes: an honest server sends them in
+/// order, or some at a time.
+const MOST_PARTS: usize = 1024;
 
 /// Where the answer of a request goes.
 #[derive(Debug)]
@@ -25,6 +27,20 @@ pub(super) enum Sink<'a> {
     Data(&'a mut [u8]),
     /// Lengths and flags of a block status.
     Extents(&'a mut Vec<(u64, u64)>),
+}
+
+impl Sink<'_> {
+    /// The same place, empty, for another try.
+    pub(super) fn again(&mut self) -> Sink<'_> {
+        match self {
+            Self::Status => Sink::Status,
+            Self::Data(buffer) => Sink::Data(buffer),
+            Self::Extents(extents) => {
+                extents.clear();
+                Sink::Extents(extents)
+            }
+        }
+    }
 }
 
 /// What the reader has to know of a request that is on its way.
@@ -47,7 +63,7 @@ pub(super) enum Kind {
 /// What came of an answer so far.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
-    covered: u64,
+    covered: Covered,
     has_extents: bool,
     error: Option<io::Error>,
 }
@@ -64,13 +80,55 @@ impl Answer {
         }
         let whole = match expected.kind {
             Kind::Status => true,
-            Kind::Data(len) => self.covered == u64::from(len),
+            Kind::Data(len) => self.covered.is_all(u64::from(len)),
             Kind::Extents(_) => self.has_extents,
         };
         if whole {
             Ok(())
         } else {
             Err(broken("the NBD server answered with less than was asked for").into())
+        }
+    }
+}
+
+/// Which parts of a read have come: apart, not touching, in order.
+#[derive(Debug, Default)]
+struct Covered(Vec<(u64, u64)>);
+
+impl Covered {
+    /// Takes a part in.
+    ///
+    /// # Errors
+    /// When something of it has come before, it is empty, or the answer is in too many parts.
+    fn add(&mut self, from: u64, len: u64) -> io::Result<()> {
+        let end = from + len;
+        let place = self.0.partition_point(|(start, _)| *start < from);
+        let before = place.checked_sub(1).map(|before| self.0[before].1);
+        let after = self.0.get(place).map(|(start, _)| *start);
+        if len == 0 || before.is_some_and(|it| it > from) || after.is_some_and(|it| it < end) {
+            return Err(broken("the NBD server sent a part of an answer twice"));
+        }
+        match (before == Some(from), after == Some(end)) {
+            (true, true) => {
+                let (_, last) = self.0.remove(place);
+                self.0[place - 1].1 = last;
+            }
+            (true, false) => self.0[place - 1].1 = end,
+            (false, true) => self.0[place].0 = from,
+            (false, false) if self.0.len() < MOST_PARTS => self.0.insert(place, (from, end)),
+            (false, false) => {
+                return Err(broken("the NBD server sent an answer in too many parts"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether exactly so many bytes have come, from the first on.
+    fn is_all(&self, len: u64) -> bool {
+        match *self.0.as_slice() {
+            [] => len == 0,
+            [(from, end)] => from == 0 && end == len,
+            [..] => false,
         }
     }
 }
@@ -160,7 +218,7 @@ pub(super) fn receive(
         Content::Simple { error: 0 } => {
             if let Sink::Data(buffer) = sink {
                 reader.read_exact(buffer)?;
-                answer.covered = buffer.len() as u64;
+                answer.covered.add(0, buffer.len() as u64)?;
             }
             return Ok(());
         }
@@ -175,15 +233,19 @@ pub(super) fn receive(
         (REPLY_OFFSET_DATA, Sink::Data(buffer)) if len > 8 => {
             let offset = read_u64(reader)?;
             let part = part(buffer, expected, offset, len - 8)?;
-            reader.read_exact(part)?;
-            answer.covered += u64::from(len - 8);
-            Ok(())
+            answer
+                .covered
+                .add(offset - expected.offset, u64::from(len - 8))?;
+            reader.read_exact(part)
         }
         (REPLY_OFFSET_HOLE, Sink::Data(buffer)) if len == 12 => {
             let offset = read_u64(reader)?;
             let hole = read_u32(reader)?;
-            part(buffer, expected, offset, hole)?.fill(0);
-            answer.covered += u64::from(hole);
+            let part = part(buffer, expected, offset, hole)?;
+            answer
+                .covered
+                .add(offset - expected.offset, u64::from(hole))?;
+            part.fill(0);
             Ok(())
         }
         (REPLY_BLOCK_STATUS | REPLY_BLOCK_STATUS_EXT, Sink::Extents(extents)) => {
@@ -212,7 +274,10 @@ fn status(
     let wide = kind == REPLY_BLOCK_STATUS_EXT;
     let (head, each) = if wide { (8, 16) } else { (4, 8) };
     let count = len.saturating_sub(head) / each;
-    if len > MOST_STATUS || count == 0 || head + count * each != len {
+    if size(count) > MOST {
+        return Err(BadStatus::TooMany.into());
+    }
+    if count == 0 || head + count * each != len {
         return Err(broken("a block status of the NBD server makes no sense"));
     }
     let context = read_u32(reader)?;

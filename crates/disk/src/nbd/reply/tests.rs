@@ -62,6 +62,42 @@ fn a_read_comes_in_any_order_and_holes_are_zeroes() {
 }
 
 #[test]
+fn parts_that_overlap_are_not_a_whole_answer_though_their_lengths_add_up() {
+    let hole = |offset: u64, len: u32| [&offset.to_be_bytes()[..], &len.to_be_bytes()].concat();
+    for (first, second) in [
+        ((100, &b"abcd"[..]), (100, &b"efgh"[..])),
+        ((100, b"abcd"), (102, b"efgh")),
+        ((104, b"abcd"), (102, b"efgh")),
+        ((103, b"ab"), (100, b"efghij")),
+        ((100, b"efghij"), (103, b"ab")),
+    ] {
+        let frames = [
+            structured(false, REPLY_OFFSET_DATA, &data(first.0, first.1)),
+            structured(true, REPLY_OFFSET_DATA, &data(second.0, second.1)),
+        ];
+        let said = read(&frames).expect_err("something is missing");
+        assert!(said.contains("twice"), "{said}");
+        let len = u32::try_from(second.1.len()).expect("short");
+        let frames = [
+            structured(false, REPLY_OFFSET_DATA, &data(first.0, first.1)),
+            structured(true, REPLY_OFFSET_HOLE, &hole(second.0, len)),
+        ];
+        read(&frames).expect_err("something is missing");
+    }
+    let empty = structured(false, REPLY_OFFSET_HOLE, &hole(104, 0));
+    let whole = structured(true, REPLY_OFFSET_DATA, &data(100, b"12345678"));
+    read(&[empty, whole]).expect_err("an empty hole");
+}
+
+#[test]
+fn an_answer_in_pieces_that_never_meet_is_given_up() {
+    let mut covered = Covered::default();
+    let parts = 0..MOST_PARTS as u64 + 1;
+    let first_wrong = parts.into_iter().find(|at| covered.add(at * 2, 1).is_err());
+    assert_eq!(first_wrong, Some(MOST_PARTS as u64));
+}
+
+#[test]
 fn what_was_not_asked_for_or_is_missing_is_an_error() {
     let ends = |frames: &[Vec<u8>], words: &str| {
         let said = read(frames).expect_err(words);
@@ -108,6 +144,25 @@ fn a_block_status_of_another_context_is_not_taken_for_ours() {
 }
 
 proptest! {
+    #[test]
+    fn cover_is_what_a_flag_for_each_byte_says(
+        parts in proptest::collection::vec((0_u64..32, 0_u64..8), 0..24),
+    ) {
+        let (mut covered, mut flags) = (Covered::default(), vec![false; 40]);
+        for (from, len) in parts {
+            let place = usize::try_from(from).unwrap()..usize::try_from(from + len).unwrap();
+            let fits = len > 0 && flags[place.clone()].iter().all(|flag| !flag);
+            prop_assert_eq!(covered.add(from, len).is_ok(), fits);
+            if !fits {
+                break;
+            }
+            flags[place].fill(true);
+            let count = flags.iter().filter(|flag| **flag).count();
+            let all = flags[..count].iter().all(|flag| *flag);
+            prop_assert_eq!(covered.is_all(count as u64), all);
+        }
+    }
+
     #[test]
     fn no_bytes_make_a_panic(
         magic in prop_oneof![

@@ -185,15 +185,16 @@ fn refusal(error: DiskError) -> Refusal {
         | DiskError::Read { source, .. }
         | DiskError::Write { source, .. }
         | DiskError::Flush { source }
-        | DiskError::Map { source, .. } => Some(source),
-        DiskError::Unaligned { .. } | DiskError::PastEnd { .. } => None,
+        | DiskError::Map { source, .. } => source,
+        DiskError::WritesLost => return Refusal::new(errno::IO, &error.to_string()),
+        DiskError::Unaligned { .. } | DiskError::PastEnd { .. } => {
+            return Refusal::new(errno::INVALID, &error.to_string());
+        }
     };
-    let number = source.map_or(errno::INVALID, number);
-    let words = match source {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    };
-    Refusal { number, words }
+    Refusal {
+        number: number(source),
+        words: format!("{error}: {source}"),
+    }
 }
 
 fn number(source: &io::Error) -> u32 {

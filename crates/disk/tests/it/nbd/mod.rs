@@ -4,6 +4,8 @@
 mod bitmap;
 mod client;
 mod hostile;
+mod lost;
+mod maps;
 mod peers;
 mod server;
 mod shutdown;

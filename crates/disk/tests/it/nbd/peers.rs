@@ -125,6 +125,13 @@ pub(super) fn read_all(disk: &dyn Disk) -> Vec<u8> {
     all
 }
 
+/// The export `disk` of a socket in `dir`.
+pub(super) fn at(dir: &TempDir, socket: &str, access: Access) -> Result<Arc<dyn Disk>, DiskError> {
+    let path = dir.path().join(socket);
+    let uri = format!("nbd+unix:///disk?socket={}", path.display());
+    open(&Locator::named(&uri, None)?, access)
+}
+
 /// Runs a tool to its end.
 pub(super) fn tool(program: &str, args: &[&str]) -> Output {
     Command::new(program)
