@@ -1,6 +1,8 @@
 //! What an operator may do to a running task.
 
 use std::{
+    collections::BTreeMap,
+    fmt,
     num::NonZeroUsize,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -20,6 +22,37 @@ pub struct Controls(Arc<Inner>);
 struct Inner {
     state: Mutex<State>,
     changed: Condvar,
+    acts: Mutex<Acts>,
+}
+
+/// What to do when the tasks are ended.
+#[derive(Default, Debug)]
+struct Acts {
+    next: u64,
+    all: BTreeMap<u64, Act>,
+}
+
+#[derive(Clone)]
+struct Act(Arc<dyn Fn() + Send + Sync>);
+
+impl fmt::Debug for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Act")
+    }
+}
+
+/// As long as this lives, something is done when the tasks are ended.
+#[derive(Debug)]
+#[must_use = "dropping it takes back what is to be done"]
+pub struct OnCancel {
+    controls: Controls,
+    number: u64,
+}
+
+impl Drop for OnCancel {
+    fn drop(&mut self) {
+        drop(self.controls.acts().all.remove(&self.number));
+    }
 }
 
 #[derive(Default, Debug)]
@@ -69,6 +102,34 @@ impl Controls {
     /// Ends them for good, also while they are held or limited.
     pub fn cancel(&self) {
         self.change(|state| state.cancelled = true);
+        let acts: Vec<Act> = self.acts().all.values().cloned().collect();
+        for act in acts {
+            (act.0)();
+        }
+    }
+
+    /// Has something done when the tasks are ended, on the thread that ends them, or here and now
+    /// if they were. It must not wait: it is there to end waits for a peer that does not answer.
+    pub fn on_cancel(&self, act: impl Fn() + Send + Sync + 'static) -> OnCancel {
+        let act = Act(Arc::new(act));
+        let number = {
+            let mut acts = self.acts();
+            acts.next += 1;
+            let number = acts.next;
+            acts.all.insert(number, act.clone());
+            number
+        };
+        if self.is_cancelled() {
+            (act.0)();
+        }
+        OnCancel {
+            controls: self.clone(),
+            number,
+        }
+    }
+
+    fn acts(&self) -> MutexGuard<'_, Acts> {
+        self.0.acts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether they were ended.

@@ -22,6 +22,7 @@ mod io;
 mod journal;
 mod judge;
 mod lane;
+mod losses;
 mod meter;
 mod read;
 pub mod remote;
@@ -35,7 +36,7 @@ mod work;
 #[cfg(test)]
 mod tests;
 
-pub use controls::Controls;
+pub use controls::{Controls, OnCancel};
 pub use digests::{BothDigests, Digests, Disbelieved, FileStamp, Stamp, StoreError, StoreStep};
 pub use error::{JournalStep, MoverError, Side};
 pub use meter::Meter;

@@ -57,6 +57,16 @@ pub enum Note {
         /// The block.
         block: ByteRange,
     },
+    /// Connections to a disk were lost and made again; what was asked over them was asked again.
+    Reconnected {
+        /// Which disk.
+        side: Side,
+        /// How often.
+        times: u64,
+    },
+    /// What was written and not yet durable may have gone with a connection to the target: all
+    /// that was not known to be durable was compared again, and the counters are those of that.
+    ComparedAgain,
     /// A range read back other than it was sent; it was written again from the source and is right.
     Repaired {
         /// The range.
@@ -108,6 +118,14 @@ impl fmt::Display for Note {
                 f,
                 "Change tracking does not name {block}, which could not be read or is different: \
                  the whole disk was compared."
+            ),
+            Self::Reconnected { side, times } => write!(
+                f,
+                "The connection to the {side} was lost and made again ({times} in all)."
+            ),
+            Self::ComparedAgain => f.write_str(
+                "What was written last may have been lost with the connection to the target: it \
+                 was compared again, and the numbers are those of the last pass.",
             ),
             Self::Repaired { range } => write!(
                 f,

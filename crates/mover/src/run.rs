@@ -11,7 +11,7 @@ use std::{
 };
 
 use blockmap::{BlockSize, RangeSet, TreeShape, population};
-use disk::Disk;
+use disk::{Disk, DiskError};
 use model::{ByteCount, ByteRange, DiskCounters, DiskPhase};
 
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
     io::Io,
     journal::{Header, Journal, Known, Mark},
     lane::{self, Outcome},
+    losses::{Watched, as_cancelled},
     sample,
     settle::Settler,
     watch::Watch,
@@ -29,6 +30,8 @@ use crate::{
 
 /// How often the settling thread looks at the controls when it hears nothing.
 const GLANCE: Duration = Duration::from_millis(20);
+/// Further tries of a task whose target lost what was written.
+const AGAIN: u32 = 3;
 /// Outcomes that may wait to be settled.
 const QUEUE: usize = 64;
 
@@ -146,15 +149,33 @@ pub(crate) fn run_in(
             target_size,
         });
     }
-    let mut distrusted = None;
+    let watched = [(Side::Source, &task.source), (Side::Target, &task.target)]
+        .map(|(side, disk)| Watched::new(side, disk, controls));
+    let (mut distrusted, mut again) = (None, 0);
     loop {
-        match attempt(task, controls, meter, sizes, distrusted) {
+        let before = task.target.losses();
+        let done = attempt(task, controls, meter, sizes, distrusted);
+        let writes_lost = task.target.losses().writes != before.writes;
+        match as_cancelled(done, controls) {
             // Found in the middle: what was written is right, and is found equal.
             Err(MoverError::Digests {
                 side,
                 source: StoreError::Damaged { .. },
             }) if distrusted.is_none() => distrusted = Some(side),
-            done => return done,
+            Err(MoverError::Cancelled) => return Err(MoverError::Cancelled),
+            // What was written may be gone, so nothing that was found can be believed.
+            Err(_) if writes_lost && again < AGAIN => {
+                again += 1;
+                // It tells once what is known already.
+                drop(task.target.flush());
+            }
+            done => {
+                let mut report = done?;
+                let compared_again = (again > 0).then_some(Note::ComparedAgain);
+                let lost = watched.iter().filter_map(Watched::note);
+                report.notes.extend(lost.chain(compared_again));
+                return Ok(report);
+            }
         }
     }
 }
@@ -166,6 +187,7 @@ fn attempt(
     sizes: Sizes,
     distrusted: Option<Side>,
 ) -> Result<Report, MoverError> {
+    let lost_before = task.target.losses().writes;
     let (mut journal, known) = open_journal(task)?;
     let scope = scope(task);
     meter.begin(DiskCounters {
@@ -209,6 +231,10 @@ fn attempt(
     settler.notes = notes;
     let work = Work::new(task, &sides, &scope.subtract(&proved), sizes);
     work_through(io, work, sizes, &mut settler)?;
+    if task.target.losses().writes != lost_before {
+        let source = DiskError::WritesLost;
+        return Err(MoverError::Flush { source });
+    }
     let (to_send, unread, mut notes) = (settler.to_send, settler.unread, settler.notes);
     seal(task, &mut sides, &mut notes)?;
     meter.set_phase(DiskPhase::Done);

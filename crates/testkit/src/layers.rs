@@ -9,7 +9,7 @@ mod slow;
 
 use std::{fmt, sync::Arc};
 
-use disk::{Disk, DiskError, Extent};
+use disk::{Disk, DiskError, Extent, Losses};
 use model::{ByteCount, ByteRange};
 
 pub use counting::{Counting, Counts};
@@ -111,6 +111,14 @@ impl<H: Hook> Disk for Layer<H> {
 
     fn flush(&self) -> Result<(), DiskError> {
         self.call(Call::Flush, ByteRange::new(0, 0), |inner| inner.flush())
+    }
+
+    fn interrupt(&self) {
+        self.inner.interrupt();
+    }
+
+    fn losses(&self) -> Losses {
+        self.inner.losses()
     }
 
     fn extents(&self, range: ByteRange) -> Result<Vec<Extent>, DiskError> {

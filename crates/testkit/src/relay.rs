@@ -24,7 +24,8 @@ pub struct Relay {
 struct Shared {
     to: PathBuf,
     ended: AtomicBool,
-    silent: AtomicBool,
+    /// Connections before this one are silent.
+    silent_before: AtomicU64,
     /// A connection is cut once so many bytes of the server have passed.
     cut_after: AtomicU64,
     accepted: AtomicU64,
@@ -54,7 +55,7 @@ impl Relay {
         let shared = Arc::new(Shared {
             to: to.to_owned(),
             ended: AtomicBool::new(false),
-            silent: AtomicBool::new(false),
+            silent_before: AtomicU64::new(0),
             cut_after: AtomicU64::new(u64::MAX),
             accepted: AtomicU64::new(0),
             streams: Mutex::default(),
@@ -77,7 +78,16 @@ impl Relay {
 
     /// Passes on nothing more of what the server says; connections stay.
     pub fn fall_silent(&self) {
-        self.shared.silent.store(true, Ordering::SeqCst);
+        self.shared.silent_before.store(u64::MAX, Ordering::SeqCst);
+    }
+
+    /// Cuts every connection as a server that dies with them: nothing that it says after `dies`
+    /// comes through. New connections may be made.
+    pub fn cut_with(&self, dies: impl FnOnce()) {
+        let so_far = self.accepted();
+        self.shared.silent_before.store(so_far, Ordering::SeqCst);
+        dies();
+        self.cut();
     }
 
     /// Cuts every connection; new ones may be made.
@@ -109,29 +119,31 @@ impl Drop for Relay {
 
 fn join(shared: &Arc<Shared>, client: UnixStream) -> io::Result<()> {
     let server = UnixStream::connect(&shared.to)?;
-    shared.accepted.fetch_add(1, Ordering::SeqCst);
+    let number = shared.accepted.fetch_add(1, Ordering::SeqCst);
     shared
         .streams()
         .extend([client.try_clone()?, server.try_clone()?]);
     let (from, to) = (client.try_clone()?, server.try_clone()?);
     let (up, down) = (Arc::clone(shared), Arc::clone(shared));
-    thread::spawn(move || pass(&up, from, to, false));
-    thread::spawn(move || pass(&down, server, client, true));
+    thread::spawn(move || pass(&up, from, to, None));
+    thread::spawn(move || pass(&down, server, client, Some(number)));
     Ok(())
 }
 
-/// Passes on one direction until an end is gone.
-fn pass(shared: &Shared, mut from: UnixStream, mut to: UnixStream, of_server: bool) {
+/// Passes on one direction until an end is gone; `number` is the connection's where it is the
+/// server that speaks.
+fn pass(shared: &Shared, mut from: UnixStream, mut to: UnixStream, number: Option<u64>) {
     let (mut buffer, mut passed) = (vec![0; 16 * 1024], 0);
     while let Ok(read @ 1..) = from.read(&mut buffer) {
-        if of_server && shared.silent.load(Ordering::SeqCst) {
+        let silent_before = shared.silent_before.load(Ordering::SeqCst);
+        if number.is_some_and(|number| number < silent_before) {
             continue;
         }
         if to.write_all(&buffer[..read]).is_err() {
             break;
         }
         passed += read as u64;
-        if of_server && passed >= shared.cut_after.load(Ordering::SeqCst) {
+        if number.is_some() && passed >= shared.cut_after.load(Ordering::SeqCst) {
             break;
         }
     }

@@ -28,6 +28,7 @@ use crate::{
     buffer::Buffer,
     digests::{Kept, Sides, of},
     error::Side,
+    losses::{Watched, as_cancelled},
     watch::Watch,
 };
 
@@ -56,7 +57,8 @@ pub struct Remote {
 /// Makes the far end's disk equal to the source and proves it by the roots of both.
 ///
 /// Dropping `output` must end the far end's input, and so the far end and `input`: this is how a
-/// synchronisation that fails here ends there.
+/// synchronisation that fails here ends there. A stream that stalls has to be ended by whoever
+/// cancels, with [`Controls::on_cancel`].
 ///
 /// Returns the report and the bytes that went over the wire, in both directions.
 ///
@@ -85,6 +87,7 @@ pub fn sync_with_digests(
     controls: &Controls,
     meter: &Meter,
 ) -> Result<(Report, ByteCount), MoverError> {
+    let source = Watched::new(Side::Source, &task.source, controls);
     let size = task.source.size();
     meter.begin(DiskCounters {
         phase: DiskPhase::Moving,
@@ -111,7 +114,7 @@ pub fn sync_with_digests(
         repaired: Mutex::default(),
         seeds: RwLock::default(),
     };
-    let done = near.run(input, output);
+    let done = as_cancelled(near.run(input, output), controls);
     let (outcome, wire, far) = done.inspect_err(|error| distrust(kept, error))?;
     let to_send = ByteCount(near.to_send.load(Ordering::Relaxed));
     let repaired = near.repaired.into_inner();
@@ -123,6 +126,7 @@ pub fn sync_with_digests(
         FarDigests::Believed(_) => Some(Note::DigestsBelieved { side }),
         FarDigests::Disbelieved(why) => Some(Note::DigestsDiscarded { side, why }),
     });
+    notes.extend(source.note());
     meter.update(|counters| {
         counters.written = ByteCount(outcome.written);
         counters.verified = ByteCount(outcome.verified);

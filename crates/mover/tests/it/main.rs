@@ -1,5 +1,6 @@
 //! Real images moved by the mover, judged by `qemu-img compare`.
 
+mod lost;
 mod nbdkit;
 mod unreadable;
 

@@ -51,6 +51,8 @@ fn discarded(report: &Report) -> Vec<(Side, Disbelieved)> {
         | Note::DigestsNotMade { .. }
         | Note::JournalDiscarded { .. }
         | Note::Widened { .. }
+        | Note::Reconnected { .. }
+        | Note::ComparedAgain
         | Note::Repaired { .. } => None,
     });
     discarded.collect()
