@@ -99,7 +99,8 @@ impl Controls {
         self.lock().paused
     }
 
-    /// Ends them for good, also while they are held or limited.
+    /// Ends them for good, also while they are held or limited, or wait for a peer of their disks:
+    /// disks that have one are of no use afterwards.
     pub fn cancel(&self) {
         self.change(|state| state.cancelled = true);
         let acts: Vec<Act> = self.acts().all.values().cloned().collect();

@@ -4,6 +4,11 @@
 //! endian. The first payload is the header (size, block size, task key). Each other one is a kind
 //! and ranges. A frame that is cut off or damaged ends the journal: it and all after it are dropped.
 //! Ranges are appended only after the target's flush of them has returned.
+//!
+//! However long a journal is, it is read frame by frame: what is kept of it are the ranges that its
+//! own make together, and at most so many.
+
+mod proved;
 
 use std::{
     fs::{File, OpenOptions},
@@ -14,6 +19,7 @@ use std::{
 use blockmap::{BlockSize, RangeSet};
 use model::{ByteCount, ByteRange};
 
+use self::proved::Proved;
 use crate::{Discarded, JournalStep, MoverError, Proof};
 
 const MAGIC: &[u8; 8] = b"LFJRNL01";
@@ -65,14 +71,22 @@ pub(crate) struct Header<'a> {
 /// What a journal knew when it was opened.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    pub(crate) equal: RangeSet,
-    pub(crate) copied: RangeSet,
-    pub(crate) zeroed: RangeSet,
+    /// Whatever the mark, except for what was found different and left.
+    pub(crate) proved: RangeSet,
+    /// Proved as well, in more pieces than are kept: to be done again.
+    pub(crate) forgotten: ByteCount,
     /// A block that the sampled check found different.
     pub(crate) untold: Option<ByteRange>,
     pub(crate) discarded: Option<Discarded>,
     /// An earlier try of the same transfer began it.
     pub(crate) continues: bool,
+}
+
+/// How much of what is proved was written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) copied: ByteCount,
+    pub(crate) zeroed: ByteCount,
 }
 
 /// An open journal.
@@ -171,12 +185,15 @@ impl Journal {
             return Ok(Start::Fresh(Some(Discarded::OtherTask)));
         }
         let mut good = (MAGIC.len() + 8 + first.len()) as u64;
-        let mut ranges = Vec::new();
+        let (mut proved, mut untold) = (Proved::default(), None);
         while let Some(payload) = read_frame(&mut reader)? {
-            let Some(part) = parse(&payload, header.size) else {
+            let Some((mark, ranges)) = parse(&payload, header.size) else {
                 break;
             };
-            ranges.extend(part);
+            match mark {
+                Mark::Equal | Mark::Copied | Mark::Zeroed => proved.extend(&ranges),
+                Mark::Untold => untold = untold.or(ranges.first().copied()),
+            }
             good += payload.len() as u64 + 8;
         }
         if good < length {
@@ -184,7 +201,57 @@ impl Journal {
             self.file.sync_all()?;
         }
         self.file.seek(SeekFrom::Start(good))?;
-        Ok(Start::Known(known(&ranges)))
+        let (proved, forgotten) = proved.finish();
+        Ok(Start::Known(Known {
+            proved,
+            forgotten,
+            untold,
+            discarded: None,
+            continues: true,
+        }))
+    }
+
+    /// Reads once more how what is proved became equal: of each part, as far as `within` reaches.
+    ///
+    /// # Errors
+    /// [`MoverError::Journal`].
+    pub(crate) fn tally(
+        &mut self,
+        size: ByteCount,
+        within: &RangeSet,
+    ) -> Result<Tally, MoverError> {
+        let counted = self.count(size, within);
+        counted.map_err(|source| failure(&self.path, JournalStep::Load, source))
+    }
+
+    fn count(&mut self, size: ByteCount, within: &RangeSet) -> io::Result<Tally> {
+        let end = self.file.stream_position()?;
+        self.file.seek(SeekFrom::Start(MAGIC.len() as u64))?;
+        let mut reader = BufReader::new(&self.file);
+        // The header, which was judged before.
+        read_frame(&mut reader)?;
+        let (mut copied, mut zeroed) = (ByteCount::ZERO, ByteCount::ZERO);
+        while let Some((mark, ranges)) = read_frame(&mut reader)?
+            .as_deref()
+            .and_then(|payload| parse(payload, size))
+        {
+            let total = || {
+                ranges
+                    .iter()
+                    .map(|range| within.within(*range).total())
+                    .sum()
+            };
+            match mark {
+                Mark::Equal | Mark::Untold => {}
+                Mark::Copied => copied += total(),
+                Mark::Zeroed => zeroed += total(),
+            }
+        }
+        self.file.seek(SeekFrom::Start(end))?;
+        // A range that is named twice is no more than it is.
+        let copied = copied.min(within.total());
+        let zeroed = zeroed.min(within.total().saturating_sub(copied));
+        Ok(Tally { copied, zeroed })
     }
 }
 
@@ -194,21 +261,6 @@ enum Start {
     Fresh(Option<Discarded>),
     /// The journal of this transfer.
     Known(Known),
-}
-
-fn known(ranges: &[(Mark, ByteRange)]) -> Known {
-    let of = |wanted: Mark| {
-        let same = ranges.iter().filter(|(mark, _)| *mark == wanted);
-        RangeSet::from_ranges(same.map(|(_, range)| *range))
-    };
-    Known {
-        equal: of(Mark::Equal),
-        copied: of(Mark::Copied),
-        zeroed: of(Mark::Zeroed),
-        untold: of(Mark::Untold).iter().next(),
-        discarded: None,
-        continues: true,
-    }
 }
 
 fn header_payload(header: &Header<'_>) -> Vec<u8> {
@@ -258,22 +310,23 @@ fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
     }
 }
 
-fn parse(payload: &[u8], size: ByteCount) -> Option<Vec<(Mark, ByteRange)>> {
+fn parse(payload: &[u8], size: ByteCount) -> Option<(Mark, Vec<ByteRange>)> {
     let (code, rest) = payload.split_first()?;
     let mark = Mark::from_code(*code)?;
     let (pairs, odd) = rest.as_chunks::<16>();
     if !odd.is_empty() {
         return None;
     }
-    pairs
+    let ranges = pairs
         .iter()
         .map(|pair| {
             let number = u128::from_le_bytes(*pair);
             let start = u64::try_from(number & u128::from(u64::MAX)).ok()?;
             let range = ByteRange::new(start, u64::try_from(number >> 64).ok()?);
-            (range.end() <= size.0).then_some((mark, range))
+            (range.end() <= size.0).then_some(range)
         })
-        .collect()
+        .collect::<Option<_>>()?;
+    Some((mark, ranges))
 }
 
 fn failure(path: &Path, step: JournalStep, source: io::Error) -> MoverError {

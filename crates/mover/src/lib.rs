@@ -6,7 +6,8 @@
 //!
 //! Memory of one task, whatever the disk's size: two buffers of 256 KiB, or of one block, per
 //! worker, one for the proof, and some 40 bytes per block that was written since the last flush.
-//! The scope, the journal's ranges and the map of 1 GiB come on top, at 16 bytes per range.
+//! The scope and the map of 1 GiB come on top, at 16 bytes per range; of a journal and of what cannot
+//! be read at most 2 MiB of ranges are kept.
 
 #![forbid(unsafe_code)]
 
@@ -15,6 +16,7 @@ mod compare;
 mod controls;
 mod digests;
 mod error;
+mod findings;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -17,7 +17,8 @@ pub struct Report {
     /// The sampled check of the ranges, where there was one.
     pub sampled: Option<Sampled>,
     /// What could not be read at the source: the target was left there as it was, and the disks are
-    /// not known to be equal. Empty unless the task goes on past it.
+    /// not known to be equal. Empty unless the task goes on past it. Exact, up to 65536 ranges;
+    /// [`Note::UnreadWidened`] says when it is not.
     pub unread: RangeSet,
     /// What an operator should know, in the order in which it happened.
     pub notes: Vec<Note>,
@@ -31,6 +32,12 @@ pub enum Note {
     JournalDiscarded {
         /// Why.
         why: Discarded,
+    },
+    /// A journal names what is proved in more pieces than are kept in memory, so some of it is
+    /// compared again.
+    JournalCut {
+        /// So much.
+        bytes: ByteCount,
     },
     /// Digests of a disk were kept and believed: it was read only where the other one differs.
     DigestsBelieved {
@@ -67,6 +74,14 @@ pub enum Note {
     /// What was written and not yet durable may have gone with a connection to the target: all
     /// that was not known to be durable was compared again, and the counters are those of that.
     ComparedAgain,
+    /// More ranges than the report names were repaired.
+    MoreRepaired {
+        /// So many.
+        ranges: u64,
+    },
+    /// What could not be read at the source is in very many pieces: the report's ranges hold all
+    /// of them, and something between them that could be read.
+    UnreadWidened,
     /// A range read back other than it was sent; it was written again from the source and is right.
     Repaired {
         /// The range.
@@ -103,6 +118,10 @@ impl fmt::Display for Note {
                     "The journal was discarded and everything is read again: {why}."
                 )
             }
+            Self::JournalCut { bytes } => write!(
+                f,
+                "The journal is in very many pieces: {bytes} that it proves are compared again."
+            ),
             Self::DigestsBelieved { side } => write!(
                 f,
                 "The kept digests of the {side} are valid: it was read only where it differs."
@@ -126,6 +145,13 @@ impl fmt::Display for Note {
             Self::ComparedAgain => f.write_str(
                 "What was written last may have been lost with the connection to the target: it \
                  was compared again, and the numbers are those of the last pass.",
+            ),
+            Self::MoreRepaired { ranges } => {
+                write!(f, "{ranges} further ranges were repaired like these.")
+            }
+            Self::UnreadWidened => f.write_str(
+                "What cannot be read is in very many pieces: the ranges named hold all of them, \
+                 and something between them.",
             ),
             Self::Repaired { range } => write!(
                 f,

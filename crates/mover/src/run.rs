@@ -19,7 +19,7 @@ use crate::{
     StoreError,
     digests::{Kept, Sides},
     io::Io,
-    journal::{Header, Journal, Known, Mark},
+    journal::{Header, Journal, Known, Mark, Tally},
     lane::{self, Outcome},
     losses::{Watched, as_cancelled},
     sample,
@@ -221,21 +221,28 @@ fn attempt(
     notes.extend(untold.map(|block| Note::Widened { block }));
     let size = task.source.size();
     let scope = untold.map_or(scope, |_| whole(size));
-    let (proved, counters) = resume(&known, &scope);
+    if known.forgotten > ByteCount::ZERO {
+        let bytes = known.forgotten;
+        notes.push(Note::JournalCut { bytes });
+    }
+    let (proved, counters) = resume(&known, journal.as_mut(), &scope, size)?;
     meter.begin(DiskCounters {
         outside: size.saturating_sub(scope.total()),
         sampled: meter.counters().sampled,
         ..counters
     });
     let mut settler = Settler::new(io, journal, sizes.settled);
-    settler.notes = notes;
+    settler.notes.extend(notes);
     let work = Work::new(task, &sides, &scope.subtract(&proved), sizes);
     work_through(io, work, sizes, &mut settler)?;
     if task.target.losses().writes != lost_before {
         let source = DiskError::WritesLost;
         return Err(MoverError::Flush { source });
     }
-    let (to_send, unread, mut notes) = (settler.to_send, settler.unread, settler.notes);
+    let to_send = settler.to_send;
+    let (unread, widened) = settler.unread.finish();
+    let mut notes = settler.notes.into_vec();
+    notes.extend(widened);
     seal(task, &mut sides, &mut notes)?;
     meter.set_phase(DiskPhase::Done);
     Ok(Report {
@@ -391,22 +398,30 @@ fn open_journal(task: &Task) -> Result<(Option<Journal>, Known), MoverError> {
 
 /// The part of the scope that an earlier try proved, and the counters with which to go on: those
 /// of the whole pass, so that they never fall.
-fn resume(known: &Known, scope: &RangeSet) -> (RangeSet, DiskCounters) {
-    let total = |ranges: &RangeSet| ranges.intersect(scope).total();
-    let written = known.copied.union(&known.zeroed);
-    let proved = known.equal.union(&written).intersect(scope);
+fn resume(
+    known: &Known,
+    journal: Option<&mut Journal>,
+    scope: &RangeSet,
+    size: ByteCount,
+) -> Result<(RangeSet, DiskCounters), MoverError> {
+    let proved = known.proved.intersect(scope);
+    let Tally { copied, zeroed } = match journal {
+        Some(journal) if !proved.is_empty() => journal.tally(size, &proved)?,
+        Some(_) | None => Tally::default(),
+    };
+    let (all, written) = (proved.total(), copied.saturating_add(zeroed));
     let counters = DiskCounters {
         phase: DiskPhase::Moving,
         to_scan: scope.total(),
-        scanned: proved.total(),
-        resumed: proved.total(),
-        equal: proved.subtract(&written).total(),
-        different: total(&written),
-        sent: total(&known.copied),
-        zeroed: written.subtract(&known.copied).intersect(scope).total(),
-        written: total(&written),
-        verified: total(&written),
+        scanned: all,
+        resumed: all,
+        equal: all.saturating_sub(written),
+        different: written,
+        sent: copied,
+        zeroed,
+        written,
+        verified: written,
         ..DiskCounters::default()
     };
-    (proved, counters)
+    Ok((proved, counters))
 }

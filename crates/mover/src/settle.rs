@@ -9,6 +9,7 @@ use crate::{
     MoverError, Note, Proof,
     buffer::Buffer,
     compare::{is_zero, slice},
+    findings::{Notes, Unread},
     io::{Io, pieces},
     journal::{Journal, Mark},
     lane::{Outcome, REQUEST, Sent},
@@ -27,10 +28,10 @@ pub(crate) struct Settler<'a> {
     written: u64,
     since: Instant,
     buffer: Buffer,
-    pub(crate) notes: Vec<Note>,
+    pub(crate) notes: Notes,
     pub(crate) to_send: ByteCount,
     /// Could not be read at the source.
-    pub(crate) unread: RangeSet,
+    pub(crate) unread: Unread,
 }
 
 impl<'a> Settler<'a> {
@@ -43,9 +44,9 @@ impl<'a> Settler<'a> {
             written: 0,
             since: Instant::now(),
             buffer: Buffer::default(),
-            notes: Vec::new(),
+            notes: Notes::default(),
             to_send: ByteCount::ZERO,
-            unread: RangeSet::new(),
+            unread: Unread::default(),
         }
     }
 
@@ -61,7 +62,7 @@ impl<'a> Settler<'a> {
         self.to_send += outcome.to_send;
         for range in outcome.unread {
             tracing::warn!(%range, "the source cannot be read here; the target is left as it is");
-            self.unread.insert(range);
+            self.unread.insert(range, self.io.task.source.size().0);
             self.pending.unread.push(range);
         }
         self.pending.equal.extend(outcome.equal);

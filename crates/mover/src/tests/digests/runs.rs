@@ -51,6 +51,9 @@ fn discarded(report: &Report) -> Vec<(Side, Disbelieved)> {
         | Note::DigestsNotMade { .. }
         | Note::JournalDiscarded { .. }
         | Note::Widened { .. }
+        | Note::JournalCut { .. }
+        | Note::MoreRepaired { .. }
+        | Note::UnreadWidened
         | Note::Reconnected { .. }
         | Note::ComparedAgain
         | Note::Repaired { .. } => None,
