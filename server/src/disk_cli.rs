@@ -2,11 +2,13 @@
 //! `export` offers one over NBD.
 
 mod bitmap;
+mod cancel;
 mod export;
 mod kept;
 mod map;
 mod progress;
 mod report;
+mod streams;
 mod via;
 
 use std::{
@@ -488,6 +490,7 @@ fn ranges(path: &Path) -> anyhow::Result<RangeSet> {
 
 /// Runs a task while its progress is shown.
 fn transfer(task: &Task, controls: &Controls, json: bool) -> anyhow::Result<Report> {
+    cancel::on_signal(controls)?;
     let meter = Meter::default();
     let shown = Progress::start(&meter, json);
     let result = mover::run(task, controls, &meter);

@@ -3,7 +3,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::{Command, ExitCode, Stdio},
+    process::{Child, Command, ExitCode, Stdio},
     sync::Arc,
     time::Instant,
 };
@@ -13,13 +13,13 @@ use clap::Args;
 use disk::{Access, Disk, Locator};
 use model::{ByteCount, BytesPerSecond, DiskFormat};
 use mover::{
-    Meter, Proof,
+    Controls, Digests, Meter, Proof, Report,
     remote::{self, Remote},
 };
 
 use super::{
-    Ends, Format, SyncArgs, Unread, Verify, block, controls, kept, open, progress::Progress,
-    report::Summary, status,
+    Ends, Format, SyncArgs, Unread, Verify, block, cancel, controls, kept, open,
+    progress::Progress, report::Summary, status, streams::Bell,
 };
 
 /// Arguments of `disk serve`.
@@ -97,6 +97,7 @@ pub(super) fn run(ends: &Ends, command: &str, sync: Option<&SyncArgs>) -> anyhow
     let controls = controls(ends);
     let limit = sync.and_then(|args| args.limit);
     controls.set_limit(limit.map(|mib| BytesPerSecond(mib << 20)));
+    cancel::on_signal(&controls)?;
     let begun = Instant::now();
     let mut far = Command::new("sh")
         .args(["-c", command])
@@ -104,13 +105,14 @@ pub(super) fn run(ends: &Ends, command: &str, sync: Option<&SyncArgs>) -> anyhow
         .stdout(Stdio::piped())
         .spawn()
         .with_context(|| format!("start the far end, {command}"))?;
-    let (input, output) = (far.stdout.take(), far.stdin.take());
-    let (input, output) = input.zip(output).context("reach the far end's streams")?;
     let meter = Meter::default();
     let shown = Progress::start(&meter, ends.json);
-    let digests = digests.as_ref();
-    let result = remote::sync_with_digests(&task, digests, input, output, &controls, &meter);
+    let result = speak(&mut far, &task, digests.as_ref(), &controls, &meter);
     shown.end();
+    if controls.is_cancelled() {
+        // It may hang, or have ended by the same signal.
+        drop(far.kill());
+    }
     let ended = far.wait().context("wait for the far end")?;
     let (report, wire) = result?;
     ensure!(ended.success(), "the far end ended with {ended}");
@@ -125,4 +127,23 @@ pub(super) fn run(ends: &Ends, command: &str, sync: Option<&SyncArgs>) -> anyhow
     }
     .print(ends.json);
     Ok(status(equal, &report))
+}
+
+/// Runs the near end over the streams of a child.
+fn speak(
+    far: &mut Child,
+    task: &Remote,
+    digests: Option<&Digests>,
+    controls: &Controls,
+    meter: &Meter,
+) -> anyhow::Result<(Report, ByteCount)> {
+    let (input, output) = (far.stdout.take(), far.stdin.take());
+    let (input, output) = input.zip(output).context("reach the far end's streams")?;
+    let bell = Bell::new().context("prepare to be cancelled")?;
+    let input = bell.wrap(input).context("prepare the far end's output")?;
+    let output = bell.wrap(output).context("prepare the far end's input")?;
+    let _rings = controls.on_cancel(move || bell.ring());
+    Ok(remote::sync_with_digests(
+        task, digests, input, output, controls, meter,
+    )?)
 }

@@ -2,6 +2,7 @@
 //! outside.
 
 mod afterlife;
+mod cancel;
 mod case;
 mod catch_up;
 mod console;
