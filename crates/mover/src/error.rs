@@ -6,7 +6,7 @@ use disk::DiskError;
 use model::{ByteCount, ByteRange};
 use thiserror::Error;
 
-use crate::StoreError;
+use crate::{StoreError, remote::Failure};
 
 /// Which of the two disks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,10 +84,10 @@ pub enum MoverError {
         source: io::Error,
     },
     /// The far end could not go on.
-    #[error("the far end: {words}")]
+    #[error("the far end: {}", failure.words)]
     FarEnd {
         /// What it said.
-        words: String,
+        failure: Failure,
     },
     /// Everything was sent and written, and the roots of the two disks differ.
     #[error("the disks differ after everything was written: their roots are not the same")]
@@ -186,9 +186,9 @@ impl MoverError {
             | Self::SizeDiffers { .. }
             | Self::Mismatch { .. }
             | Self::SourceChanged { .. }
-            | Self::FarEnd { .. }
             | Self::DigestsWrong { .. }
             | Self::Unproved => false,
+            Self::FarEnd { failure } => failure.temporary,
             Self::Digests { source, .. } => source.is_temporary(),
             Self::Map { source, .. }
             | Self::Read { source, .. }

@@ -64,6 +64,11 @@ pub enum Note {
         /// The block.
         block: ByteRange,
     },
+    /// A seed of the far end could not be read, so nothing more was copied from it.
+    SeedDropped {
+        /// Which of them, counted from one.
+        number: u64,
+    },
     /// Connections to a disk were lost and made again; what was asked over them was asked again.
     Reconnected {
         /// Which disk.
@@ -137,6 +142,10 @@ impl fmt::Display for Note {
                 f,
                 "Change tracking does not name {block}, which could not be read or is different: \
                  the whole disk was compared."
+            ),
+            Self::SeedDropped { number } => write!(
+                f,
+                "Seed {number} of the far end cannot be read: what it may hold was sent."
             ),
             Self::Reconnected { side, times } => write!(
                 f,

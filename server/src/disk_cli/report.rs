@@ -81,7 +81,8 @@ impl Summary<'_> {
             unread: self.report.unread.iter().collect(),
             notes: self.report.notes.iter().map(ToString::to_string).collect(),
         };
-        serde_json::to_string(&object).unwrap_or_default()
+        // Maps have text for keys, and numbers are finite: the two things that JSON asks for.
+        serde_json::to_string(&object).expect("a summary that is JSON")
     }
 
     fn lines(&self) -> String {

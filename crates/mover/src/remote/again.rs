@@ -10,6 +10,7 @@ use blake3::Hash;
 use model::{ByteCount, ByteRange};
 
 use super::{
+    apply::{REPAIRS, UNSEEDED},
     frame::Frame,
     near::{Near, protocol},
     pack::Packer,
@@ -19,8 +20,13 @@ use super::{
 };
 use crate::{MoverError, Note, buffer::Buffer, compare::length};
 
-/// Blocks that a far end may want once more, and repairs of its that are told: it asks for no more.
-const WANTED: usize = 1024;
+/// Blocks that a far end may want once more, because they are not right or come from no seed: it
+/// asks for no more.
+const WANTED: usize = REPAIRS + UNSEEDED;
+/// Notes of a far end that are kept.
+const TOLD: usize = 2048;
+/// Seeds of a far end that may be dropped.
+const SEEDS: usize = 1024;
 
 #[expect(
     clippy::wildcard_enum_match_arm,
@@ -127,14 +133,29 @@ impl Near<'_> {
         }
     }
 
+    /// Nothing more comes from a seed, and nobody knows which of the rest came from it: all that
+    /// differs is sent from now on.
+    pub(super) fn drop_seed(&self, seed: u32) -> Result<(), MoverError> {
+        let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+        if !dropped.insert(seed) || dropped.len() > SEEDS {
+            return Err(protocol());
+        }
+        let mut seeds = self.seeds.write().unwrap_or_else(PoisonError::into_inner);
+        seeds.clear();
+        let number = u64::from(seed) + 1;
+        let mut notes = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.push(Note::SeedDropped { number });
+        Ok(())
+    }
+
     /// The far end's last frame; what it repaired comes before it.
     pub(super) fn proof(&self, input: &mut impl Read) -> Result<Frame, MoverError> {
         loop {
             match self.frame(input)? {
                 Frame::Repaired { start, len } => {
                     let range = self.block(start, len)?;
-                    let mut notes = self.repaired.lock().unwrap_or_else(PoisonError::into_inner);
-                    if notes.len() < WANTED {
+                    let mut notes = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+                    if notes.len() < TOLD {
                         notes.push(Note::Repaired { range });
                     }
                 }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
-    io,
     sync::atomic::Ordering,
 };
 
@@ -11,8 +10,9 @@ use disk::{Disk, DiskError};
 use model::ByteRange;
 
 use super::{
-    far::{Far, failed, mismatch, unusable},
-    frame::{Outcome, wrong},
+    far::{Far, failed, unheard},
+    fault::{FarError, FarStep},
+    frame::Outcome,
     pack::{Codec, Unpacker},
     root::{BlockDigest, Root, digest},
     scan,
@@ -33,7 +33,10 @@ pub(super) enum Why {
 const SETTLED: u64 = 64 << 20;
 /// Blocks that may wait to be repaired, and repairs that are told one by one: a device with more
 /// is broken.
-const REPAIRS: usize = 1024;
+pub(super) const REPAIRS: usize = 1024;
+/// Blocks that were to come from a seed and are asked for after all: what is on its way before the
+/// near end hears that a seed is gone.
+pub(super) const UNSEEDED: usize = 1 << 16;
 
 /// The writing half.
 pub(super) struct Apply<'a> {
@@ -50,6 +53,9 @@ pub(super) struct Apply<'a> {
     /// To be sent, or sent once more: what each has to be.
     again: BTreeMap<u64, (ByteRange, BlockDigest, Why)>,
     seeds: Seeds,
+    /// Of those in `again`, how many so far were not right, and were not seeded.
+    not_right: usize,
+    unseeded: usize,
     /// Written once more; a second time is too often.
     rewritten: HashSet<u64>,
     /// Right after a repair, the first of them.
@@ -69,15 +75,17 @@ impl<'a> Apply<'a> {
             different: BTreeSet::new(),
             again: BTreeMap::new(),
             seeds,
+            not_right: 0,
+            unseeded: 0,
             rewritten: HashSet::new(),
             repaired: Vec::new(),
         }
     }
 
     /// A dry run writes nothing, and must not remember what was never written.
-    fn may_write(&self) -> io::Result<()> {
+    fn may_write(&self) -> Result<(), FarError> {
         if self.far.terms.dry_run {
-            return Err(wrong("the near end sent content in a dry run"));
+            return Err(unheard("the near end sent content in a dry run"));
         }
         Ok(())
     }
@@ -89,53 +97,54 @@ impl<'a> Apply<'a> {
         wanted: Hash,
         codec: Codec,
         bytes: Vec<u8>,
-    ) -> io::Result<()> {
+    ) -> Result<(), FarError> {
         let range = ByteRange::new(start, u64::from(len));
         self.check(range, 1)?;
         let unpacked = self.unpacker.unpack(codec, bytes, length(range.len));
-        let bytes = unpacked.map_err(|_| wrong("a block arrived damaged"))?;
+        let bytes = unpacked.map_err(|_| unheard("a block arrived damaged"))?;
         self.outcome.hashed += bytes.len() as u64;
         if bytes.len() as u64 != range.len || digest(&bytes) != Some(wanted) {
-            return Err(wrong(&format!("{range} arrived damaged")));
+            return Err(unheard(&format!("{range} arrived damaged")));
         }
         self.may_write()?;
         self.expect(range, Some(wanted))?;
         self.far.begin_changes()?;
         let target = &*self.far.target;
         let written = target.write_at(start, &bytes);
-        written.map_err(|error| failed(&format!("write {range}"), &error))?;
+        written.map_err(failed(FarStep::Write, range))?;
         self.wrote(range, Some(wanted), |target| target.write_at(start, &bytes))
     }
 
     /// Copies a block from a seed, or asks for it.
-    pub(super) fn seeded(&mut self, start: u64, len: u32, wanted: Hash) -> io::Result<()> {
+    pub(super) fn seeded(&mut self, start: u64, len: u32, wanted: Hash) -> Result<(), FarError> {
         let range = ByteRange::new(start, u64::from(len));
         self.check(range, 1)?;
         self.may_write()?;
         self.expect(range, Some(wanted))?;
         // Taken out while what it found is written.
         let mut seeds = std::mem::take(&mut self.seeds);
-        let done = match seeds.find(&wanted, range.len)? {
+        let done = match seeds.find(&wanted, range.len) {
             Some(bytes) => {
                 self.outcome.hashed += range.len;
                 self.far.begin_changes()?;
                 let target = &*self.far.target;
                 let written = target.write_at(start, bytes);
-                written.map_err(|error| failed(&format!("write {range}"), &error))?;
+                written.map_err(failed(FarStep::Write, range))?;
                 self.wrote(range, Some(wanted), |target| target.write_at(start, bytes))
             }
-            None if self.again.len() < REPAIRS => {
+            None if self.unseeded < UNSEEDED => {
+                self.unseeded += 1;
                 let want = (range, Some(wanted), Why::NotSeeded);
                 self.again.insert(start, want);
                 Ok(())
             }
-            None => Err(io::Error::other("the seeds changed while they were used")),
+            None => Err(FarError::SeedsChanged),
         };
         self.seeds = seeds;
         done
     }
 
-    pub(super) fn zero(&mut self, start: u64, len: u64) -> io::Result<()> {
+    pub(super) fn zero(&mut self, start: u64, len: u64) -> Result<(), FarError> {
         let range = ByteRange::new(start, len);
         self.check(range, u64::MAX)?;
         self.may_write()?;
@@ -145,7 +154,7 @@ impl<'a> Apply<'a> {
         self.far.begin_changes()?;
         let target = &*self.far.target;
         let written = target.write_zeroes(range);
-        written.map_err(|error| failed(&format!("zero {range}"), &error))?;
+        written.map_err(failed(FarStep::Zero, range))?;
         for block in self.far.groups.block.blocks(range) {
             self.wrote(block, None, |target| target.write_zeroes(block))?;
         }
@@ -153,7 +162,7 @@ impl<'a> Apply<'a> {
     }
 
     /// Whole blocks of one group, at most so many.
-    fn check(&self, range: ByteRange, most: u64) -> io::Result<()> {
+    fn check(&self, range: ByteRange, most: u64) -> Result<(), FarError> {
         let groups = self.far.groups;
         let block = groups.block.bytes();
         let end = range.start.checked_add(range.len);
@@ -168,19 +177,17 @@ impl<'a> Apply<'a> {
         if fits {
             Ok(())
         } else {
-            Err(wrong("the near end sent a range that is no block"))
+            Err(unheard("the near end sent a range that is no block"))
         }
     }
 
     /// Takes what a block will be: news, or, of one that is written once more, what was said before.
-    fn expect(&mut self, block: ByteRange, digest: BlockDigest) -> io::Result<()> {
+    fn expect(&mut self, block: ByteRange, digest: BlockDigest) -> Result<(), FarError> {
         let Some((_, before, why)) = self.again.remove(&block.start) else {
             return self.note(block, digest);
         };
         if digest != before {
-            return Err(io::Error::other(format!(
-                "{block} of the source changed while it was being moved"
-            )));
+            return Err(FarError::SourceChanged { range: block });
         }
         if why == Why::NotRight {
             self.rewritten.insert(block.start);
@@ -191,7 +198,7 @@ impl<'a> Apply<'a> {
     }
 
     /// Remembers what a block will be, for the root.
-    fn note(&mut self, block: ByteRange, digest: BlockDigest) -> io::Result<()> {
+    fn note(&mut self, block: ByteRange, digest: BlockDigest) -> Result<(), FarError> {
         let groups = self.far.groups;
         let group = groups.of(block.start);
         self.different.insert(group);
@@ -215,7 +222,7 @@ impl<'a> Apply<'a> {
                 *slot = digest;
                 Ok(())
             }
-            None => Err(wrong("the near end sent a block before it was scanned")),
+            None => Err(unheard("the near end sent a block before it was scanned")),
         }
     }
 
@@ -225,7 +232,7 @@ impl<'a> Apply<'a> {
         block: ByteRange,
         wanted: BlockDigest,
         again: impl FnOnce(&dyn Disk) -> Result<(), DiskError>,
-    ) -> io::Result<()> {
+    ) -> Result<(), FarError> {
         self.outcome.written += block.len;
         if self.far.terms.device {
             self.unproved.push((block, wanted));
@@ -237,9 +244,9 @@ impl<'a> Apply<'a> {
             };
         }
         if self.read_back(block)? != wanted {
-            again(&*self.far.target).map_err(|error| failed(&format!("write {block}"), &error))?;
+            again(&*self.far.target).map_err(failed(FarStep::Write, block))?;
             if self.read_back(block)? != wanted {
-                return Err(mismatch(block));
+                return Err(FarError::Mismatch { range: block });
             }
             self.is_repaired(block);
         }
@@ -254,13 +261,18 @@ impl<'a> Apply<'a> {
         }
     }
 
+    /// A seed that stopped being readable since this was asked for last.
+    pub(super) fn dropped_seed(&mut self) -> Option<u32> {
+        self.seeds.newly_dropped()
+    }
+
     /// What was repaired; of very much, the first.
     pub(super) fn repaired(&self) -> &[ByteRange] {
         &self.repaired
     }
 
     /// Proves everything written so far; returns what is not right and has to be sent once more.
-    pub(super) fn settle(&mut self) -> io::Result<Vec<(ByteRange, Why)>> {
+    pub(super) fn settle(&mut self) -> Result<Vec<(ByteRange, Why)>, FarError> {
         if self.far.terms.device && !self.far.terms.dry_run {
             self.prove_from_device()?;
         }
@@ -268,10 +280,10 @@ impl<'a> Apply<'a> {
         Ok(wanted.map(|(block, _, why)| (*block, *why)).collect())
     }
 
-    fn read_back(&mut self, block: ByteRange) -> io::Result<BlockDigest> {
+    fn read_back(&mut self, block: ByteRange) -> Result<BlockDigest, FarError> {
         self.buffer.resize(length(block.len));
         let read = self.far.target.read_at(block.start, &mut self.buffer);
-        read.map_err(|error| failed(&format!("read back {block}"), &error))?;
+        read.map_err(failed(FarStep::ReadBack, block))?;
         Ok(self.reread())
     }
 
@@ -281,23 +293,24 @@ impl<'a> Apply<'a> {
         digest(&self.buffer)
     }
 
-    fn read_device(&mut self, block: ByteRange) -> io::Result<BlockDigest> {
+    fn read_device(&mut self, block: ByteRange) -> Result<BlockDigest, FarError> {
         self.buffer.resize(length(block.len));
         let read = self.far.target.read_device(block.start, &mut self.buffer);
-        read.map_err(|error| failed(&format!("read back {block}"), &error))?;
+        read.map_err(failed(FarStep::ReadBack, block))?;
         Ok(self.reread())
     }
 
-    fn prove_from_device(&mut self) -> io::Result<()> {
+    fn prove_from_device(&mut self) -> Result<(), FarError> {
         let flushed = self.far.target.flush();
-        flushed.map_err(|error| failed("flush the target", &error))?;
+        flushed.map_err(|source| FarError::Flush { source })?;
         self.unproved_bytes = 0;
         for (block, wanted) in std::mem::take(&mut self.unproved) {
             let right = self.read_device(block)? == wanted;
             if !right {
-                if self.rewritten.contains(&block.start) || self.again.len() >= REPAIRS {
-                    return Err(mismatch(block));
+                if self.rewritten.contains(&block.start) || self.not_right >= REPAIRS {
+                    return Err(FarError::Mismatch { range: block });
                 }
+                self.not_right += 1;
                 let want = (block, wanted, Why::NotRight);
                 self.again.insert(block.start, want);
                 continue;
@@ -311,10 +324,10 @@ impl<'a> Apply<'a> {
     }
 
     /// A group is as it will be: its digests make place for others.
-    pub(super) fn settle_group(&mut self, group: u64) -> io::Result<()> {
+    pub(super) fn settle_group(&mut self, group: u64) -> Result<(), FarError> {
         let digests = self.far.lock().open.remove(&group);
-        let digests = digests.ok_or_else(|| wrong("a group was settled twice"))?;
-        let twice = |_| wrong("a group was settled twice");
+        let digests = digests.ok_or_else(|| unheard("a group was settled twice"))?;
+        let twice = |_| unheard("a group was settled twice");
         if !self.far.walk {
             self.root.put(group, &digests).map_err(twice)?;
         }
@@ -322,30 +335,30 @@ impl<'a> Apply<'a> {
         if let Some(kept) = &self.far.kept
             && (is_different || !kept.is_believed())
         {
-            scan::keep(kept, group, &digests).map_err(unusable)?;
+            scan::keep(kept, group, &digests)?;
         }
         self.far.changed.notify_all();
         Ok(())
     }
 
-    pub(super) fn finish(&mut self) -> io::Result<Outcome> {
+    pub(super) fn finish(&mut self) -> Result<Outcome, FarError> {
         if self.far.terms.device && !self.far.terms.dry_run {
             self.prove_from_device()?;
         }
         if let Some((block, ..)) = self.again.values().next() {
-            return Err(mismatch(*block));
+            return Err(FarError::Mismatch { range: *block });
         }
         let scans = self.far.lock();
-        if let Some(words) = &scans.failed {
-            return Err(io::Error::other(words.clone()));
+        if let Some(failure) = &scans.failed {
+            return Err(FarError::Told(failure.clone()));
         }
         let all_scanned = self.far.walk || scans.next >= self.far.groups.count();
         if !scans.open.is_empty() || scans.busy > 0 || !all_scanned {
-            return Err(wrong("the near end ended before all was compared"));
+            return Err(unheard("the near end ended before all was compared"));
         }
         self.outcome.hashed += self.far.hashed.load(Ordering::Relaxed);
         let root = std::mem::replace(&mut self.root, Root::new(self.far.groups));
-        let twice = |_| wrong("a group was settled twice");
+        let twice = |_| unheard("a group was settled twice");
         self.outcome.root = root.finish().map_err(twice)?;
         Ok(self.outcome)
     }

@@ -14,10 +14,11 @@ use std::{
 use blake3::Hash;
 use blockmap::{BlockSize, Node, RowAt, Rows as _};
 use disk::{Disk, DiskError};
-use model::ByteRange;
+use model::{ByteCount, ByteRange};
 
 use super::{
     apply::{Apply, Why},
+    fault::{Failure, FarError, FarStep},
     frame::{FarDigests, Frame, Outcome, Terms, Theirs, wrong},
     root::{BlockDigest, Groups},
     scan,
@@ -44,7 +45,7 @@ pub fn serve(
     open: impl FnOnce(u64, bool) -> Result<Arc<dyn Disk>, String>,
     input: impl Read,
     output: impl Write + Send,
-) -> io::Result<()> {
+) -> Result<(), FarError> {
     let open = |size, dry_run| open(size, dry_run).map(|disk| (disk, None));
     serve_with_digests(open, input, output)
 }
@@ -57,7 +58,7 @@ pub fn serve_with_digests(
     open: impl FnOnce(u64, bool) -> Result<(Arc<dyn Disk>, Option<Digests>), String>,
     input: impl Read,
     output: impl Write + Send,
-) -> io::Result<()> {
+) -> Result<(), FarError> {
     serve_with(&[], open, input, output)
 }
 
@@ -66,19 +67,19 @@ pub fn serve_with_digests(
 /// same is noticed.
 ///
 /// # Errors
-/// As [`serve_with_digests`], and when a seed cannot be read.
+/// As [`serve_with_digests`]. A seed that cannot be read is done without.
 pub fn serve_with(
     seeds: &[Arc<dyn Disk>],
     open: impl FnOnce(u64, bool) -> Result<(Arc<dyn Disk>, Option<Digests>), String>,
     input: impl Read,
     output: impl Write + Send,
-) -> io::Result<()> {
+) -> Result<(), FarError> {
     let mut input = BufReader::with_capacity(1 << 17, input);
     let output = Output(Mutex::new(Some(BufWriter::with_capacity(1 << 16, output))));
     let result = begin(seeds, open, &mut input, &output);
     if let Err(error) = &result {
         // The near end may be gone.
-        drop(output.send(&Frame::Failed(error.to_string())));
+        drop(output.send(&Frame::Failed(Failure::of(error))));
     }
     result
 }
@@ -108,23 +109,24 @@ fn begin<W: Write + Send>(
     open: impl FnOnce(u64, bool) -> Result<(Arc<dyn Disk>, Option<Digests>), String>,
     input: &mut impl Read,
     output: &Output<W>,
-) -> io::Result<()> {
+) -> Result<(), FarError> {
     let Some(Frame::Begin(terms)) = Frame::read(input)? else {
-        return Err(wrong("the near end did not begin"));
+        return Err(unheard("the near end did not begin"));
     };
-    let block = BlockSize::new(terms.block).ok_or_else(|| wrong("an impossible block size"))?;
-    let (target, digests) = open(terms.size, terms.dry_run).map_err(io::Error::other)?;
+    let block = BlockSize::new(terms.block).ok_or_else(|| unheard("an impossible block size"))?;
+    let opened = open(terms.size, terms.dry_run);
+    let (target, digests) = opened.map_err(|words| FarError::Open { words })?;
     if target.size().0 != terms.size {
-        return Err(io::Error::other(format!(
-            "the source has {} bytes, the target {}",
-            terms.size,
-            target.size().0
-        )));
+        return Err(FarError::SizeDiffers {
+            source_size: ByteCount(terms.size),
+            target_size: target.size(),
+        });
     }
     let groups = Groups {
         size: terms.size,
         block,
     };
+    let writes_lost = target.losses().writes;
     let (kept, known) = open_digests(digests.as_ref(), groups)?;
     output.send(&Frame::Ready(known))?;
     let mut far = Far {
@@ -147,7 +149,10 @@ fn begin<W: Write + Send>(
     };
     let seeds = Seeds::scan(seeds, block, |bytes| {
         far.hashed.fetch_add(bytes, Ordering::Relaxed);
-    })?;
+    });
+    for seed in seeds.dropped() {
+        output.send(&Frame::Dropped { seed })?;
+    }
     let prefixes: Vec<u64> = seeds.prefixes().collect();
     for prefixes in prefixes.chunks(PREFIXES) {
         let prefixes = prefixes.to_vec();
@@ -165,6 +170,10 @@ fn begin<W: Write + Send>(
             }
         }
         let result = far.apply_all(seeds, input, output, asked);
+        if result.is_err() {
+            // Nobody waits for what a peer of the target would still answer.
+            far.target.interrupt();
+        }
         {
             // Who is about to wait has looked at it under this lock.
             let _scans = far.lock();
@@ -175,28 +184,32 @@ fn begin<W: Write + Send>(
     });
     let sealed = result.and_then(|(outcome, source)| far.seal(outcome, source));
     let outcome = sealed.inspect_err(|error| far.distrust_damaged(error))?;
-    output.send(&Frame::Proved(outcome))
+    if far.target.losses().writes != writes_lost {
+        let source = DiskError::WritesLost;
+        return Err(FarError::Flush { source });
+    }
+    output.send(&Frame::Proved(outcome))?;
+    Ok(())
 }
 
 /// Opens what is kept of the target, or begins it.
-fn open_digests(of: Option<&Digests>, groups: Groups) -> io::Result<(Option<Kept>, FarDigests)> {
+fn open_digests(
+    of: Option<&Digests>,
+    groups: Groups,
+) -> Result<(Option<Kept>, FarDigests), FarError> {
     let Some(of) = of else {
         return Ok((None, FarDigests::None));
     };
-    let (why, shape) = match Kept::open(of, groups.shape()).map_err(unusable)? {
+    let (why, shape) = match Kept::open(of, groups.shape())? {
         Opened::Believed(kept) => {
             let known = kept.root().map_or(FarDigests::None, FarDigests::Believed);
             return Ok((Some(*kept), known));
         }
         Opened::Not(why) => (why, groups.shape()),
     };
-    let kept = Kept::begin(of, shape).map_err(unusable)?;
+    let kept = Kept::begin(of, shape)?;
     let known = why.map_or(FarDigests::None, FarDigests::Disbelieved);
     Ok((Some(kept), known))
-}
-
-pub(super) fn unusable(error: StoreError) -> io::Error {
-    io::Error::other(error)
 }
 
 pub(super) struct Far {
@@ -226,7 +239,7 @@ pub(super) struct Scans {
     pub(super) busy: usize,
     /// Groups that were called zero: first and count.
     pub(super) zero: BTreeMap<u64, u64>,
-    pub(super) failed: Option<String>,
+    pub(super) failed: Option<Failure>,
 }
 
 #[derive(Clone, Copy)]
@@ -256,7 +269,7 @@ impl Far {
     }
 
     /// What to scan next; waits while the near end is too far behind.
-    fn next(&self) -> io::Result<Option<Next>> {
+    fn next(&self) -> Result<Option<Next>, FarError> {
         let mut scans = self.lock();
         loop {
             if self.ended.load(Ordering::SeqCst)
@@ -277,9 +290,11 @@ impl Far {
         if scans.window.is_empty() {
             let end = self.groups.count();
             scans.window = match self.believed() {
-                Some(kept) => scan::with_leaves(kept, first, end).map_err(unusable)?,
-                None => scan::with_data(&*self.target, self.groups, first, end)
-                    .map_err(|error| failed("map", &error))?,
+                Some(kept) => scan::with_leaves(kept, first, end)?,
+                None => {
+                    let found = scan::with_data(&*self.target, self.groups, first, end);
+                    found.map_err(failed(FarStep::Map, self.groups.range(first)))?
+                }
             };
         }
         let zeroes = scans.window.iter().take_while(|data| !**data).count();
@@ -299,16 +314,19 @@ impl Far {
         next: Next,
         buffer: &mut Buffer,
         output: &Output<W>,
-    ) -> io::Result<()> {
+    ) -> Result<(), FarError> {
         let group = match next {
-            Next::Zero(first, count) => return output.send(&Frame::ZeroGroups { first, count }),
+            Next::Zero(first, count) => {
+                output.send(&Frame::ZeroGroups { first, count })?;
+                return Ok(());
+            }
             Next::Scan(group) => group,
         };
         if let Some(kept) = self.believed() {
             return self.tell_kept(kept, group, output);
         }
         let (mut all, mut blocks, mut hashed) = (Vec::new(), Vec::new(), 0);
-        scan::group::<ScanError>(
+        scan::group::<FarError>(
             &*self.target,
             self.groups,
             group,
@@ -328,35 +346,42 @@ impl Far {
                 }));
                 Ok(())
             },
-        )
-        .map_err(|error| error.of("target"))?;
+        )?;
         self.hashed.fetch_add(hashed, Ordering::Relaxed);
         {
             let mut scans = self.lock();
             scans.busy -= 1;
             scans.open.insert(group, all);
         }
-        output.send(&Frame::Digests { group, blocks })
+        output.send(&Frame::Digests { group, blocks })?;
+        Ok(())
     }
 
     /// Tells the near end why this one cannot go on.
-    fn give_up<W: Write>(&self, error: &io::Error, output: &Output<W>) {
+    fn give_up<W: Write>(&self, error: &FarError, output: &Output<W>) {
         self.distrust_damaged(error);
-        self.lock().failed.get_or_insert(error.to_string());
+        let failure = Failure::of(error);
+        self.lock().failed.get_or_insert(failure.clone());
         self.changed.notify_all();
-        drop(output.send(&Frame::Failed(error.to_string())));
+        drop(output.send(&Frame::Failed(failure)));
     }
 
     /// Tells a group from the kept digests.
-    fn tell_kept<W: Write>(&self, kept: &Kept, group: u64, output: &Output<W>) -> io::Result<()> {
-        let all = scan::kept_group(kept, group).map_err(unusable)?;
+    fn tell_kept<W: Write>(
+        &self,
+        kept: &Kept,
+        group: u64,
+        output: &Output<W>,
+    ) -> Result<(), FarError> {
+        let all = scan::kept_group(kept, group)?;
         let blocks = scan::unread(&all);
         {
             let mut scans = self.lock();
             scans.busy = scans.busy.saturating_sub(1);
             scans.open.insert(group, all);
         }
-        output.send(&Frame::Digests { group, blocks })
+        output.send(&Frame::Digests { group, blocks })?;
+        Ok(())
     }
 
     /// The target's digests, where they say what it holds.
@@ -373,32 +398,41 @@ impl Far {
         }
     }
 
-    fn answer<W: Write>(&self, at: RowAt, output: &Output<W>) -> io::Result<()> {
+    fn answer<W: Write>(&self, at: RowAt, output: &Output<W>) -> Result<(), FarError> {
         let kept = self
             .believed()
-            .ok_or_else(|| wrong("no digests are kept here"))?;
+            .ok_or_else(|| unheard("no digests are kept here"))?;
         if kept.shape().row_len(at) == 0 || at.level >= kept.shape().levels() {
-            return Err(wrong("the near end asks for a row that is not there"));
+            return Err(unheard("the near end asks for a row that is not there"));
         }
         if at.level == 0 {
             return self.tell_kept(kept, at.row, output);
         }
-        let row = kept.row(at).map_err(unusable)?;
+        let row = kept.row(at)?;
         let nodes = row.into_iter().map(scan::short).collect();
-        output.send(&Frame::Nodes { at, nodes })
+        output.send(&Frame::Nodes { at, nodes })?;
+        Ok(())
     }
 
     /// Keeps what is known of the target now that it is proved; with it the root is known where
     /// nothing was scanned.
-    fn seal(&mut self, mut outcome: Outcome, source: Node) -> io::Result<Outcome> {
+    fn seal(&mut self, mut outcome: Outcome, source: Node) -> Result<Outcome, FarError> {
         let Some(kept) = &mut self.kept else {
             return Ok(outcome);
         };
         if kept.is_changed() {
             let flushed = self.target.flush();
-            flushed.map_err(|error| failed("flush", &error))?;
+            flushed.map_err(|source| FarError::Flush { source })?;
         }
-        let root = kept.seal().map_err(unusable)?.0;
+        let root = match kept.seal() {
+            Ok(root) => root.0,
+            // All of the target was read and is proved; only its digests are of no use.
+            Err(StoreError::NotAlone { .. }) if !kept.is_believed() => {
+                outcome.not_alone = true;
+                return Ok(outcome);
+            }
+            Err(source) => return Err(FarError::Digests { source }),
+        };
         if self.walk {
             outcome.root = root;
             if root != source.0 && !self.terms.dry_run {
@@ -406,22 +440,27 @@ impl Far {
                 kept.distrust();
             }
         } else if outcome.root != root && !self.terms.dry_run {
-            return Err(wrong("the digests that were kept have another root"));
+            return Err(unheard("the digests that were kept have another root"));
         }
         Ok(outcome)
     }
 
     /// What is damaged is not believed again.
-    fn distrust_damaged(&self, error: &io::Error) {
-        let store = error.get_ref().and_then(|error| error.downcast_ref());
-        if let (Some(StoreError::Damaged { .. }), Some(kept)) = (store, &self.kept) {
+    fn distrust_damaged(&self, error: &FarError) {
+        let damaged = matches!(
+            error,
+            FarError::Digests {
+                source: StoreError::Damaged { .. }
+            }
+        );
+        if let (true, Some(kept)) = (damaged, &self.kept) {
             kept.distrust();
         }
     }
 
-    pub(super) fn begin_changes(&self) -> io::Result<()> {
+    pub(super) fn begin_changes(&self) -> Result<(), FarError> {
         let kept = self.kept.as_ref();
-        kept.map_or(Ok(()), |kept| kept.begin_changes().map_err(unusable))
+        kept.map_or(Ok(()), |kept| Ok(kept.begin_changes()?))
     }
 
     #[expect(
@@ -434,7 +473,7 @@ impl Far {
         input: &mut impl Read,
         output: &Output<W>,
         asked: SyncSender<RowAt>,
-    ) -> io::Result<(Outcome, Node)> {
+    ) -> Result<(Outcome, Node), FarError> {
         let mut apply = Apply::new(self, seeds);
         loop {
             match Frame::read(input)? {
@@ -447,13 +486,16 @@ impl Far {
                 }) => apply.data(start, len, Hash::from_bytes(digest), codec, bytes)?,
                 Some(Frame::Seeded { start, len, digest }) => {
                     apply.seeded(start, len, Hash::from_bytes(digest))?;
+                    if let Some(seed) = apply.dropped_seed() {
+                        output.send(&Frame::Dropped { seed })?;
+                    }
                 }
                 Some(Frame::Zero { start, len }) => apply.zero(start, len)?,
                 Some(Frame::GroupDone { group }) => apply.settle_group(group)?,
                 Some(Frame::Ask(at)) if self.walk => match asked.try_send(at) {
                     Ok(()) => {}
                     Err(TrySendError::Full(_)) => {
-                        return Err(wrong("the near end asks for too much at a time"));
+                        return Err(unheard("the near end asks for too much at a time"));
                     }
                     // It said why.
                     Err(TrySendError::Disconnected(_)) => {}
@@ -474,27 +516,17 @@ impl Far {
                     }
                     return Ok((outcome, Node(root)));
                 }
-                Some(Frame::Failed(words)) => return Err(io::Error::other(words)),
-                Some(_) => return Err(wrong("the near end sent what only the far end says")),
-                None => return Err(wrong("the near end is gone")),
+                Some(Frame::Failed(failure)) => return Err(FarError::Told(failure)),
+                Some(_) => return Err(unheard("the near end sent what only the far end says")),
+                None => return Err(unheard("the near end is gone")),
             }
         }
     }
 }
 
-/// An error of a scan, with its place.
-pub(super) struct ScanError(ByteRange, DiskError);
-
-impl ScanError {
-    /// As an error of the disk that was scanned.
-    pub(super) fn of(&self, disk: &str) -> io::Error {
-        failed_of(&format!("read {}", self.0), disk, &self.1)
-    }
-}
-
-impl From<(ByteRange, DiskError)> for ScanError {
-    fn from((range, error): (ByteRange, DiskError)) -> Self {
-        Self(range, error)
+impl From<(ByteRange, DiskError)> for FarError {
+    fn from((range, source): (ByteRange, DiskError)) -> Self {
+        failed(FarStep::Read, range)(source)
     }
 }
 
@@ -503,18 +535,16 @@ fn short(block: ByteRange) -> u32 {
     u32::try_from(block.len).unwrap_or(u32::MAX)
 }
 
-pub(super) fn mismatch(block: ByteRange) -> io::Error {
-    io::Error::other(format!(
-        "{block} of the target differ from what was written, twice"
-    ))
+/// Names the step and the place of an error of the target.
+pub(super) fn failed(step: FarStep, range: ByteRange) -> impl Fn(DiskError) -> FarError {
+    move |source| FarError::Target {
+        step,
+        range,
+        source,
+    }
 }
 
-pub(super) fn failed(what: &str, error: &DiskError) -> io::Error {
-    failed_of(what, "target", error)
-}
-
-pub(super) fn failed_of(what: &str, disk: &str, error: &DiskError) -> io::Error {
-    let cause = std::error::Error::source(error)
-        .map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"));
-    io::Error::other(format!("{what} of the {disk}: {cause}"))
+/// What no near end says.
+pub(super) fn unheard(what: &str) -> FarError {
+    FarError::from(wrong(what))
 }

@@ -10,11 +10,11 @@ use std::io::{self, Read, Write};
 use blockmap::{Node, RowAt};
 use model::ByteCount;
 
-use super::{pack::Codec, root::GROUP};
+use super::{fault::Failure, pack::Codec, root::GROUP};
 use crate::Disbelieved;
 
 /// Names this protocol and its version.
-pub(super) const HELLO: [u8; 8] = *b"LFDISK04";
+pub(super) const HELLO: [u8; 8] = *b"LFDISK05";
 /// No payload is longer: a block of the largest size with its head.
 const LONGEST: u32 = (1 << 20) + 4096;
 /// Before the payload.
@@ -26,6 +26,7 @@ const WANT: u8 = 22;
 const REPAIRED: u8 = 23;
 const SEEDS: u8 = 24;
 const SEEDED: u8 = 25;
+const DROPPED: u8 = 26;
 /// Of a block's payload, what comes before its content.
 const BEFORE_CONTENT: usize = 45;
 
@@ -103,6 +104,36 @@ pub(super) struct Outcome {
     pub(super) reread: u64,
     /// Digested: what was read, what arrived and what was read back.
     pub(super) hashed: u64,
+    /// The digests that were made of the target are not kept: somebody else wrote it.
+    pub(super) not_alone: bool,
+}
+
+impl Outcome {
+    fn put(&self, head: &mut Vec<u8>) {
+        head.extend(self.root);
+        for number in [
+            self.written,
+            self.verified,
+            self.repaired,
+            self.reread,
+            self.hashed,
+        ] {
+            head.extend(number.to_le_bytes());
+        }
+        head.push(u8::from(self.not_alone));
+    }
+
+    fn take(rest: &mut &[u8]) -> Option<Self> {
+        Some(Self {
+            root: take(rest)?,
+            written: number(rest)?,
+            verified: number(rest)?,
+            repaired: number(rest)?,
+            reread: number(rest)?,
+            hashed: number(rest)?,
+            not_alone: take::<1>(rest)? != [0],
+        })
+    }
 }
 
 /// One message.
@@ -157,8 +188,10 @@ pub(super) enum Frame {
     Repaired { start: u64, len: u32 },
     /// Far: all is written and proved.
     Proved(Outcome),
+    /// Far: a seed cannot be read and is used no more; by its place among them.
+    Dropped { seed: u32 },
     /// Either: it cannot go on, and why.
-    Failed(String),
+    Failed(Failure),
 }
 
 impl Frame {
@@ -238,12 +271,7 @@ impl Frame {
                 8
             }
             Self::Proved(outcome) => {
-                head.extend(outcome.root);
-                head.extend(outcome.written.to_le_bytes());
-                head.extend(outcome.verified.to_le_bytes());
-                head.extend(outcome.repaired.to_le_bytes());
-                head.extend(outcome.reread.to_le_bytes());
-                head.extend(outcome.hashed.to_le_bytes());
+                outcome.put(head);
                 9
             }
             Self::Settle => SETTLE,
@@ -266,8 +294,13 @@ impl Frame {
                 head.extend(digest);
                 SEEDED
             }
-            Self::Failed(words) => {
-                body = words.as_bytes();
+            Self::Dropped { seed } => {
+                head.extend(seed.to_le_bytes());
+                DROPPED
+            }
+            Self::Failed(failure) => {
+                head.extend(failure.head());
+                body = failure.words.as_bytes();
                 10
             }
         };
@@ -400,18 +433,14 @@ fn parse(kind: u8, payload: &[u8]) -> Option<Frame> {
         8 => Frame::Done {
             root: take(&mut rest)?,
         },
-        9 => Frame::Proved(Outcome {
-            root: take(&mut rest)?,
-            written: number(&mut rest)?,
-            verified: number(&mut rest)?,
-            repaired: number(&mut rest)?,
-            reread: number(&mut rest)?,
-            hashed: number(&mut rest)?,
-        }),
+        9 => Frame::Proved(Outcome::take(&mut rest)?),
         10 => {
-            let words = String::from_utf8_lossy(std::mem::take(&mut rest)).into_owned();
-            Frame::Failed(words)
+            let head = take(&mut rest)?;
+            Frame::Failed(Failure::parse(head, std::mem::take(&mut rest))?)
         }
+        DROPPED => Frame::Dropped {
+            seed: u32::from_le_bytes(take(&mut rest)?),
+        },
         SETTLE => Frame::Settle,
         SETTLED => Frame::Settled,
         WANT => Frame::Want {

@@ -21,6 +21,7 @@
 mod again;
 mod apply;
 mod far;
+mod fault;
 mod frame;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
@@ -33,4 +34,5 @@ mod send;
 mod walk;
 
 pub use far::{serve, serve_with, serve_with_digests};
+pub use fault::{Failure, FarError, FarFault, FarStep};
 pub use near::{Remote, sync, sync_with_digests};

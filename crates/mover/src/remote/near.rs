@@ -1,6 +1,7 @@
 //! The near end: scans the source, and sends what the far end's digests do not match.
 
 use std::{
+    collections::BTreeSet,
     io::{self, BufReader, BufWriter, Read, Write},
     sync::{
         Arc, Mutex, PoisonError, RwLock,
@@ -16,6 +17,7 @@ use disk::{Disk, DiskError};
 use model::{ByteCount, ByteRange, DiskCounters, DiskPhase};
 
 use super::{
+    fault::{Failure, FarFault},
     frame::{FarDigests, Frame, Outcome, Terms, Theirs},
     pack::{Pace, Packer},
     root::{BlockDigest, Groups, Root},
@@ -24,7 +26,7 @@ use super::{
     walk::Walk,
 };
 use crate::{
-    BothDigests, Controls, Digests, Meter, MoverError, Note, Proof, Report, StoreError,
+    BothDigests, Controls, Digests, Meter, MoverError, NotKept, Note, Proof, Report, StoreError,
     buffer::Buffer,
     digests::{Kept, Sides, of},
     error::Side,
@@ -111,14 +113,15 @@ pub fn sync_with_digests(
         root: Mutex::new(Root::new(groups)),
         to_send: AtomicU64::new(0),
         pace: Pace::new(lanes()),
-        repaired: Mutex::default(),
+        told: Mutex::default(),
+        dropped: Mutex::default(),
         seeds: RwLock::default(),
     };
     let done = as_cancelled(near.run(input, output), controls);
     let (outcome, wire, far) = done.inspect_err(|error| distrust(kept, error))?;
     let to_send = ByteCount(near.to_send.load(Ordering::Relaxed));
-    let repaired = near.repaired.into_inner();
-    notes.extend(repaired.unwrap_or_else(PoisonError::into_inner));
+    let said = near.told.into_inner();
+    notes.extend(said.unwrap_or_else(PoisonError::into_inner));
     seal(task, &mut sides, &mut notes)?;
     let side = Side::Target;
     notes.extend(match far {
@@ -127,6 +130,11 @@ pub fn sync_with_digests(
         FarDigests::Disbelieved(why) => Some(Note::DigestsDiscarded { side, why }),
     });
     notes.extend(source.note());
+    let why = NotKept::NotAlone;
+    let not_kept = outcome
+        .not_alone
+        .then_some(Note::DigestsNotMade { side, why });
+    notes.extend(not_kept);
     meter.update(|counters| {
         counters.written = ByteCount(outcome.written);
         counters.verified = ByteCount(outcome.verified);
@@ -195,8 +203,9 @@ pub(super) struct Near<'a> {
     root: Mutex<Root>,
     pub(super) to_send: AtomicU64,
     pub(super) pace: Pace,
-    /// What the far end repaired.
-    pub(super) repaired: Mutex<Vec<Note>>,
+    /// What the far end repaired, and what it could not use.
+    pub(super) told: Mutex<Vec<Note>>,
+    pub(super) dropped: Mutex<BTreeSet<u32>>,
     /// What the far end has elsewhere, in order.
     pub(super) seeds: RwLock<Vec<u64>>,
 }
@@ -354,13 +363,18 @@ impl Near<'_> {
     }
 
     pub(super) fn frame(&self, input: &mut impl Read) -> Result<Frame, MoverError> {
-        match Frame::read(input).map_err(link)? {
-            Some(Frame::Failed(words)) => Err(MoverError::FarEnd { words }),
-            Some(frame) => Ok(frame),
-            None => Err(link(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "the far end ended before its work was done",
-            ))),
+        loop {
+            match Frame::read(input).map_err(link)? {
+                Some(Frame::Failed(failure)) => return Err(MoverError::FarEnd { failure }),
+                Some(Frame::Dropped { seed }) => self.drop_seed(seed)?,
+                Some(frame) => return Ok(frame),
+                None => {
+                    return Err(link(io::Error::new(
+                        io::ErrorKind::UnexpectedEof,
+                        "the far end ended before its work was done",
+                    )));
+                }
+            }
         }
     }
 
@@ -659,9 +673,12 @@ impl From<(ByteRange, DiskError)> for MoverError {
 }
 
 pub(super) fn protocol() -> MoverError {
-    MoverError::FarEnd {
+    let failure = Failure {
+        fault: FarFault::Protocol,
+        temporary: false,
         words: "it does not speak Landfall's protocol".to_owned(),
-    }
+    };
+    MoverError::FarEnd { failure }
 }
 
 /// Counts what is read.

@@ -5,15 +5,20 @@
 //! block that is among them only the digest travels; whoever copies it from the seed holds the
 //! content against the whole digest, and asks for what is not there after all.
 
-use std::{io, sync::Arc};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    thread,
+};
 
 use blake3::Hash;
 use blockmap::BlockSize;
-use disk::Disk;
+use disk::{Disk, DiskError};
 use model::ByteRange;
 
 use super::{
-    far::{ScanError, failed_of},
     root::{BlockDigest, Groups, digest},
     scan,
 };
@@ -40,59 +45,63 @@ struct Place {
 /// Seeds with the digests of their blocks.
 #[derive(Debug, Default)]
 pub(super) struct Seeds {
-    disks: Vec<Arc<dyn Disk>>,
+    /// None once one cannot be read.
+    disks: Vec<Option<Arc<dyn Disk>>>,
     block: BlockSize,
     /// In order of prefixes; one place for each.
     places: Vec<Place>,
     buffer: Buffer,
+    newly_dropped: Option<u32>,
 }
 
 impl Seeds {
-    /// Digests the seeds, until `MOST` blocks are known; tells what it read.
-    ///
-    /// # Errors
-    /// When a seed cannot be read.
+    /// Digests the seeds, until `MOST` blocks are known; tells what it read. A seed that cannot be
+    /// read is left out.
     pub(super) fn scan(
         disks: &[Arc<dyn Disk>],
         block: BlockSize,
-        mut read: impl FnMut(u64),
-    ) -> io::Result<Self> {
-        let (mut places, mut buffer) = (Vec::new(), Buffer::default());
+        read: impl Fn(u64) + Sync,
+    ) -> Self {
+        let mut seeds = Self {
+            disks: disks.iter().cloned().map(Some).collect(),
+            block,
+            ..Self::default()
+        };
         for (seed, disk) in (0..).zip(disks) {
-            let size = disk.size().0;
-            let groups = Groups { size, block };
-            for group in 0..groups.count() {
-                if places.len() >= MOST {
-                    break;
-                }
-                let take = |piece: ByteRange, bytes: &[u8], digests: &[BlockDigest]| {
-                    read(bytes.len() as u64);
-                    let first = piece.start / block.bytes();
-                    for (number, digest) in (first..).zip(digests) {
-                        if let (Some(digest), Ok(block)) = (digest, u32::try_from(number)) {
-                            let prefix = prefix(digest);
-                            places.push(Place {
-                                prefix,
-                                seed,
-                                block,
-                            });
-                        }
-                    }
-                    Ok(())
-                };
-                scan::group::<ScanError>(&**disk, groups, group, &mut buffer, take)
-                    .map_err(|error| error.of("seed"))?;
+            let room = MOST.saturating_sub(seeds.places.len());
+            match places(seed, &**disk, block, room, &read) {
+                Ok(found) => seeds.places.extend(found),
+                Err((range, error)) => seeds.give_up(seed, range, &error),
             }
         }
-        places.sort_unstable();
-        places.dedup_by_key(|place| place.prefix);
-        places.truncate(MOST);
-        Ok(Self {
-            disks: disks.to_vec(),
-            block,
-            places,
-            buffer,
-        })
+        seeds.places.sort_unstable();
+        seeds.places.dedup_by_key(|place| place.prefix);
+        seeds.places.truncate(MOST);
+        seeds
+    }
+
+    /// Does without a seed.
+    fn give_up(&mut self, seed: u32, range: ByteRange, error: &DiskError) {
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        let cause = cause.unwrap_or_default();
+        tracing::warn!(seed = seed + 1, %range, %error, cause, "a seed cannot be read and is not used");
+        if let Some(disk) = usize::try_from(seed)
+            .ok()
+            .and_then(|it| self.disks.get_mut(it))
+        {
+            *disk = None;
+        }
+    }
+
+    /// Seeds that are done without, by their places.
+    pub(super) fn dropped(&self) -> impl Iterator<Item = u32> + '_ {
+        let numbered = (0..).zip(&self.disks);
+        numbered.filter_map(|(seed, disk)| disk.is_none().then_some(seed))
+    }
+
+    /// One that could not be read since this was asked for last.
+    pub(super) fn newly_dropped(&mut self) -> Option<u32> {
+        self.newly_dropped.take()
     }
 
     /// The short digests of all blocks, in order.
@@ -100,31 +109,88 @@ impl Seeds {
         self.places.iter().map(|place| place.prefix)
     }
 
-    /// The content of `len` bytes with this digest, if a seed has it still.
-    ///
-    /// # Errors
-    /// When the seed cannot be read.
-    pub(super) fn find(&mut self, wanted: &Hash, len: u64) -> io::Result<Option<&[u8]>> {
+    /// The content of `len` bytes with this digest, if a seed has it still and can be read.
+    pub(super) fn find(&mut self, wanted: &Hash, len: u64) -> Option<&[u8]> {
         let wanted_prefix = prefix(wanted);
         let at = self
             .places
             .binary_search_by_key(&wanted_prefix, |place| place.prefix);
-        let Some(place) = at.ok().and_then(|at| self.places.get(at)) else {
-            return Ok(None);
-        };
-        let Some(disk) = usize::try_from(place.seed)
-            .ok()
-            .and_then(|seed| self.disks.get(seed))
-        else {
-            return Ok(None);
-        };
+        let place = *self.places.get(at.ok()?)?;
+        let disk = self.disks.get(usize::try_from(place.seed).ok()?)?.clone()?;
         let range = ByteRange::new(u64::from(place.block) * self.block.bytes(), len);
         if range.end() > disk.size().0 {
-            return Ok(None);
+            return None;
         }
         self.buffer.resize(length(len));
-        let read = disk.read_at(range.start, &mut self.buffer);
-        read.map_err(|error| failed_of(&format!("read {range}"), "seed", &error))?;
-        Ok((digest(&self.buffer) == Some(*wanted)).then_some(&*self.buffer))
+        if let Err(error) = disk.read_at(range.start, &mut self.buffer) {
+            self.give_up(place.seed, range, &error);
+            self.newly_dropped = Some(place.seed);
+            return None;
+        }
+        (digest(&self.buffer) == Some(*wanted)).then_some(&*self.buffer)
     }
+}
+
+/// The blocks of one seed, at most about so many, read by several threads: a run waits for this
+/// before anything is sent.
+fn places(
+    seed: u32,
+    disk: &dyn Disk,
+    block: BlockSize,
+    most: usize,
+    read: &(impl Fn(u64) + Sync),
+) -> Result<Vec<Place>, (ByteRange, DiskError)> {
+    let size = disk.size().0;
+    let groups = Groups { size, block };
+    let (next, count) = (AtomicU64::new(0), AtomicUsize::new(0));
+    let work = || {
+        let (mut found, mut buffer) = (Vec::new(), Buffer::default());
+        while count.load(Ordering::Relaxed) < most {
+            let group = next.fetch_add(1, Ordering::Relaxed);
+            if group >= groups.count() {
+                break;
+            }
+            let before = found.len();
+            let take = |piece: ByteRange, bytes: &[u8], digests: &[BlockDigest]| {
+                read(bytes.len() as u64);
+                let first = piece.start / block.bytes();
+                for (number, digest) in (first..).zip(digests) {
+                    if let (Some(digest), Ok(block)) = (digest, u32::try_from(number)) {
+                        let prefix = prefix(digest);
+                        found.push(Place {
+                            prefix,
+                            seed,
+                            block,
+                        });
+                    }
+                }
+                Ok(())
+            };
+            let done =
+                scan::group::<(ByteRange, DiskError)>(disk, groups, group, &mut buffer, take);
+            // The others stop with it.
+            done.inspect_err(|_| count.store(usize::MAX, Ordering::Relaxed))?;
+            let news = found.len() - before;
+            // It may have been stopped meanwhile.
+            let _stopped = count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
+                count.checked_add(news)
+            });
+        }
+        Ok(found)
+    };
+    let lanes = thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(8);
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..lanes).map(|_| scope.spawn(work)).collect();
+        let mut all = Vec::new();
+        for worker in workers {
+            // A panic of a worker goes on here.
+            let found = worker
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            all.extend(found?);
+        }
+        Ok(all)
+    })
 }

@@ -17,7 +17,7 @@ use testkit::{BitFlip, Call, Counting, FailAt, MemDisk, When, random_image, scat
 use super::assert_done;
 use crate::{
     Controls, Meter, MoverError, Note, Proof, Report,
-    remote::{Remote, serve, serve_with, sync},
+    remote::{FarError, FarFault, Remote, serve, serve_with, sync},
 };
 
 pub(super) fn remote(source: Arc<dyn Disk>, proof: Proof) -> Remote {
@@ -34,7 +34,10 @@ fn join<W: Write + Send>(
     task: &Remote,
     target: Arc<dyn Disk>,
     wrap: impl FnOnce(WriteHalf) -> W,
-) -> (Result<(Report, ByteCount), MoverError>, io::Result<()>) {
+) -> (
+    Result<(Report, ByteCount), MoverError>,
+    Result<(), FarError>,
+) {
     join_with(task, target, &[], wrap)
 }
 
@@ -44,7 +47,10 @@ pub(super) fn join_with<W: Write + Send>(
     target: Arc<dyn Disk>,
     seeds: &[Arc<dyn Disk>],
     wrap: impl FnOnce(WriteHalf) -> W,
-) -> (Result<(Report, ByteCount), MoverError>, io::Result<()>) {
+) -> (
+    Result<(Report, ByteCount), MoverError>,
+    Result<(), FarError>,
+) {
     let (near, far) = UnixStream::pair().expect("a pair");
     let writer = wrap(WriteHalf(near.try_clone().expect("cloned")));
     thread::scope(|scope| {
@@ -330,12 +336,42 @@ fn errors_of_either_disk_name_their_side_and_place() {
         failing(target, Call::Read),
         |it| it,
     );
-    let error = near.unwrap_err().to_string();
-    assert!(error.contains("the far end: read"), "{error}");
+    let error = near.unwrap_err();
+    assert!(error.to_string().contains("the far end: read"), "{error}");
+    assert!(error.to_string().contains("injected fault"), "{error}");
+    assert_eq!(far_fault(&error), Some((FarFault::Target, false)));
     let small: Arc<dyn Disk> = Arc::new(MemDisk::new(ByteCount(4096)));
     let (near, _) = join(&remote(source, Proof::Cache), small, |it| it);
-    let error = near.unwrap_err().to_string();
-    assert!(error.contains("600000 bytes, the target 4096"), "{error}");
+    let error = near.unwrap_err();
+    let words = error.to_string();
+    assert!(words.contains("600000 bytes, the target 4096"), "{words}");
+    assert_eq!(far_fault(&error), Some((FarFault::Target, false)));
+}
+
+/// What a far end said of its fault, and whether another try may help.
+fn far_fault(error: &MoverError) -> Option<(FarFault, bool)> {
+    let MoverError::FarEnd { failure } = error else {
+        return None;
+    };
+    assert_eq!(error.is_temporary(), failure.temporary);
+    Some((failure.fault, failure.temporary))
+}
+
+/// Found in review: the near end could not tell whether to try again.
+#[test]
+fn a_far_end_says_whether_another_try_may_help() {
+    for (call, kind, temporary) in [
+        (Call::Read, io::ErrorKind::TimedOut, true),
+        (Call::Write, io::ErrorKind::TimedOut, true),
+        (Call::Write, io::ErrorKind::StorageFull, false),
+        (Call::Extents, io::ErrorKind::Interrupted, true),
+    ] {
+        let (source, target) = pair(600_000, 9, 0);
+        let failing = Arc::new(FailAt::new(target, call, When::From(0), kind));
+        let (near, _) = join(&remote(source, Proof::Cache), failing, |it| it);
+        let fault = far_fault(&near.unwrap_err());
+        assert_eq!(fault, Some((FarFault::Target, temporary)), "{call:?}");
+    }
 }
 
 #[test]

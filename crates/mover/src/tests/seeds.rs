@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use blockmap::BlockSize;
 use disk::Disk;
-use model::ByteCount;
+use model::{ByteCount, ByteRange};
 use proptest::prelude::*;
-use testkit::{BitFlip, MemDisk, Random, random_image};
+use testkit::{BitFlip, Call, Counting, FailAt, MemDisk, Random, When, random_image};
 
 use super::{
     assert_done,
     remote::{join_with, remote},
 };
-use crate::{Proof, remote::Remote};
+use crate::{Note, Proof, remote::Remote};
 
 const BLOCK: usize = 4096;
 
@@ -94,13 +94,8 @@ fn a_seed_that_changes_is_noticed_and_its_blocks_are_sent() {
     #[derive(Debug)]
     struct Changing(Arc<MemDisk>);
     impl testkit::Hook for Changing {
-        fn after(
-            &self,
-            call: testkit::Call,
-            range: model::ByteRange,
-            _: &dyn Disk,
-        ) -> Result<(), disk::DiskError> {
-            if call == testkit::Call::Read && range.start == 0 {
+        fn after(&self, call: Call, range: ByteRange, _: &dyn Disk) -> Result<(), disk::DiskError> {
+            if call == Call::Read && range.start == 0 {
                 self.0.write_at(0, &[1, 2, 3])?;
             }
             Ok(())
@@ -139,9 +134,46 @@ fn a_seeded_block_is_proved_and_repaired_like_any_other() {
     }
 }
 
+/// Found in review: a bad sector of a template ended a run that did not need it.
+#[test]
+fn a_seed_that_cannot_be_read_is_said_and_done_without() {
+    let template = MemDisk::new(ByteCount(2 << 20));
+    random_image(&template, 3, 20).unwrap();
+    let (bytes, template) = (template.bytes(), Arc::new(template));
+    let bad = When::Touching(ByteRange::new(1_000_000, 10));
+    let failing = |when| -> Arc<dyn Disk> {
+        let kind = std::io::ErrorKind::Other;
+        Arc::new(FailAt::new(template.clone(), Call::Read, when, kind))
+    };
+    let other = disk(built(&[1, 2, 3], 9));
+    // While it is digested; and once it was, while it is copied from.
+    let digesting = Arc::new(Counting::new(template.clone()));
+    let counted: Arc<dyn Disk> = digesting.clone();
+    let run = |seeds: &[Arc<dyn Disk>]| {
+        let source = disk([bytes.clone(), built(&[1, 2, 3], 9)].concat());
+        let target = disk(vec![0; source.bytes().len()]);
+        let task = remote(source.clone(), Proof::Device);
+        let (done, far) = join_with(&task, target.clone(), seeds, |it| it);
+        far.unwrap();
+        let (report, _) = done.unwrap();
+        assert!(source.bytes() == target.bytes());
+        assert_done(&report.counters);
+        report
+    };
+    run(&[counted]);
+    let report = run(&[failing(bad), other.clone()]);
+    assert_eq!(report.notes, [Note::SeedDropped { number: 1 }]);
+    assert_eq!(report.counters.seeded, ByteCount(3 * BLOCK as u64));
+    let reads = run(&[failing(When::From(u64::MAX))]).counters.seeded.0 / BLOCK as u64;
+    let digested = digesting.calls(Call::Read) as u64 - reads;
+    let report = run(&[other, failing(When::From(digested + 3))]);
+    assert_eq!(report.notes, [Note::SeedDropped { number: 2 }]);
+    assert!(report.counters.sent > ByteCount(1 << 20));
+}
+
 #[test]
 fn a_dry_run_reads_no_seed() {
-    let seed = Arc::new(testkit::Counting::new(disk(built(&[1, 2], 9))));
+    let seed = Arc::new(Counting::new(disk(built(&[1, 2], 9))));
     let (source, target) = (disk(built(&[1, 2], 9)), disk(vec![0; 2 * BLOCK]));
     let task = Remote {
         apply: false,
@@ -151,5 +183,5 @@ fn a_dry_run_reads_no_seed() {
     let seeds: [Arc<dyn Disk>; 1] = [seed.clone()];
     let (done, _) = join_with(&task, target, &seeds, |it| it);
     assert_eq!(done.unwrap().0.to_send, ByteCount(2 * BLOCK as u64));
-    assert_eq!(seed.calls(testkit::Call::Read), 0);
+    assert_eq!(seed.calls(Call::Read), 0);
 }

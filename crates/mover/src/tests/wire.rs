@@ -26,7 +26,7 @@ use testkit::{
 use super::{BLOCK, assert_done};
 use crate::{
     Controls, Meter, MoverError, Proof, Report,
-    remote::{Remote, serve, sync},
+    remote::{FarError, Remote, serve, sync},
 };
 
 /// Two groups and a short third.
@@ -164,7 +164,7 @@ impl Ends {
     }
 
     /// Runs both ends; one that waits for ever is a failure.
-    fn run(self, task: Remote, target: Arc<dyn Disk>) -> (Result_, io::Result<()>) {
+    fn run(self, task: Remote, target: Arc<dyn Disk>) -> (Result_, Result<(), FarError>) {
         let (tell, told) = mpsc::channel();
         thread::spawn(move || {
             let far =

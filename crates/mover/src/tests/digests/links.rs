@@ -1,6 +1,6 @@
 //! Ends apart with kept digests: what travels and what is read.
 
-use std::{io, os::unix::net::UnixStream, path::Path, sync::Arc, thread};
+use std::{os::unix::net::UnixStream, path::Path, sync::Arc, thread};
 
 use disk::Disk;
 use model::ByteCount;
@@ -8,10 +8,10 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 use testkit::{Call, Counting, MemDisk, random_image, scatter_changes};
 
-use super::{believed, digests, leaves_of, shape};
+use super::{believed, digests, leaves_of, runs::Moving, shape};
 use crate::{
-    Controls, Digests, Disbelieved, Meter, MoverError, Note, Proof, Report, Side,
-    remote::{Remote, serve_with_digests, sync_with_digests},
+    Controls, Digests, Disbelieved, Meter, MoverError, NotKept, Note, Proof, Report, Side,
+    remote::{FarError, Remote, serve_with_digests, sync_with_digests},
     tests::{BLOCK, assert_done, remote::WriteHalf},
 };
 
@@ -24,7 +24,7 @@ fn link(
     target: Arc<dyn Disk>,
     far: Option<&Digests>,
     apply: bool,
-) -> (Synced, io::Result<()>) {
+) -> (Synced, Result<(), FarError>) {
     let task = Remote {
         source,
         block: blockmap::BlockSize::MIN,
@@ -249,4 +249,69 @@ fn damage_at_the_far_end_ends_the_run_and_is_not_believed_again() {
     let notes = done.unwrap().0.notes;
     assert_eq!(notes, [Note::DigestsDiscarded { side, why }]);
     assert!(source.bytes() == target.bytes());
+}
+
+/// Found in review: a synchronisation that was done and proved ended with an error because the
+/// digests that it made could not be kept.
+#[test]
+fn digests_that_cannot_be_kept_at_the_far_end_are_a_note_and_no_failure() {
+    let folder = TempDir::new().unwrap();
+    let (source, target) = pair(3_000_000, 31, 9);
+    let moving = Digests {
+        stamp: Arc::new(Moving::default()),
+        ..digests(folder.path(), "target", "")
+    };
+    let (near, far) = link(source.clone(), None, target.clone(), Some(&moving), true);
+    far.unwrap();
+    let (report, _) = near.unwrap();
+    assert!(source.bytes() == target.bytes());
+    assert_done(&report.counters);
+    let (side, why) = (Side::Target, NotKept::NotAlone);
+    assert_eq!(report.notes, [Note::DigestsNotMade { side, why }]);
+    assert!(!moving.path.exists());
+}
+
+/// A stamp that stands still until it is told.
+#[derive(Debug, Default)]
+struct Held(std::sync::Mutex<u32>);
+
+impl crate::Stamp for Held {
+    fn now(&self) -> std::io::Result<String> {
+        Ok(self.0.lock().unwrap().to_string())
+    }
+}
+
+/// What was not read because of digests is not proved once somebody else wrote it.
+#[test]
+fn digests_that_were_believed_and_are_not_alone_fail_the_run_for_now() {
+    #[derive(Debug)]
+    struct Writes(Arc<Held>);
+    impl testkit::Hook for Writes {
+        fn before(&self, call: Call, _: model::ByteRange) -> Result<(), disk::DiskError> {
+            if call == Call::Write {
+                *self.0.0.lock().unwrap() += 1;
+            }
+            Ok(())
+        }
+    }
+    let folder = TempDir::new().unwrap();
+    let (source, target) = pair(3_000_000, 32, 9);
+    let held = Arc::new(Held::default());
+    let kept = Digests {
+        stamp: held.clone(),
+        ..digests(folder.path(), "target", "")
+    };
+    let (made, _) = link(source.clone(), None, target.clone(), Some(&kept), true);
+    made.unwrap();
+    scatter_changes(&*source, 33, 5, 9000).unwrap();
+    let written = Arc::new(testkit::Layer::around(target, Writes(held)));
+    let (near, _) = link(source, None, written, Some(&kept), true);
+    let error = near.unwrap_err();
+    assert!(error.is_temporary(), "{error}");
+    let MoverError::FarEnd { failure } = error else {
+        panic!("{error}");
+    };
+    assert_eq!(failure.fault, crate::remote::FarFault::Digests);
+    assert_eq!(failure.fault.side(), Some(Side::Target));
+    assert!(failure.words.contains("somebody else"), "{failure:?}");
 }

@@ -52,6 +52,7 @@ fn discarded(report: &Report) -> Vec<(Side, Disbelieved)> {
         | Note::JournalDiscarded { .. }
         | Note::Widened { .. }
         | Note::JournalCut { .. }
+        | Note::SeedDropped { .. }
         | Note::MoreRepaired { .. }
         | Note::UnreadWidened
         | Note::Reconnected { .. }
@@ -285,7 +286,7 @@ fn a_source_that_is_not_what_its_digests_say_is_an_error_once() {
 
 /// A stamp that moves under a run.
 #[derive(Debug, Default)]
-struct Moving(AtomicU32);
+pub(super) struct Moving(AtomicU32);
 
 impl Stamp for Moving {
     fn now(&self) -> io::Result<String> {
