@@ -14,10 +14,10 @@ use blockmap::BlockSize;
 use disk::Disk;
 use mover::{
     BothDigests, Controls, Digests, Meter, Proof, Scope, Task, Unreadable,
-    remote::{Remote, serve, sync},
+    remote::{Remote, serve_with, sync},
     run,
 };
-use testkit::{MemDisk, scatter_changes};
+use testkit::{Call, FailAt, MemDisk, When, scatter_changes};
 
 /// Of a frame on the wire, before its payload.
 const HEAD: usize = 13;
@@ -79,7 +79,9 @@ fn wire() {
         ("cache", 1, true, Proof::Cache),
         ("device", 2, true, Proof::Device),
         ("dry-run", 3, false, Proof::Cache),
+        ("seeded", 4, true, Proof::Cache),
     ] {
+        let seeds = if name == "seeded" { seeds() } else { Vec::new() };
         let changed = MemDisk::from_bytes(mover::fuzzing::content());
         scatter_changes(&changed, seed, 4, 3000).expect("changed");
         let (to_far, to_near) = (Arc::default(), Arc::default());
@@ -88,8 +90,8 @@ fn wire() {
             Arc::new(changed),
             apply,
             proof,
-            &to_far,
-            &to_near,
+            &seeds,
+            [&to_far, &to_near],
         );
         save(
             "near_end",
@@ -105,8 +107,8 @@ fn wire() {
             fuzz::disk(),
             apply,
             proof,
-            &to_far,
-            &to_near,
+            &seeds,
+            [&to_far, &to_near],
         );
         let said = to_far.lock().expect("no panic");
         save("far_end", name, &unsealed(&said));
@@ -123,19 +125,35 @@ fn wire() {
     }
 }
 
+/// A disk that has something of the content, and one that cannot be read.
+fn seeds() -> Vec<Arc<dyn Disk>> {
+    let mut bytes = mover::fuzzing::content();
+    bytes.rotate_left(8192);
+    let template = Arc::new(MemDisk::from_bytes(bytes));
+    let broken = FailAt::new(
+        template.clone(),
+        Call::Read,
+        When::From(0),
+        io::ErrorKind::Other,
+    );
+    vec![Arc::new(broken), template]
+}
+
 fn record(
     source: Arc<dyn Disk>,
     target: Arc<dyn Disk>,
     apply: bool,
     proof: Proof,
-    to_far: &Arc<Mutex<Vec<u8>>>,
-    to_near: &Arc<Mutex<Vec<u8>>>,
+    seeds: &[Arc<dyn Disk>],
+    [to_far, to_near]: [&Arc<Mutex<Vec<u8>>>; 2],
 ) {
     let (near_in, far_out) = io::pipe().expect("a pipe");
     let (far_in, near_out) = io::pipe().expect("a pipe");
     let far_out = Tee(far_out, to_near.clone());
     let near_out = Tee(near_out, to_far.clone());
-    let far = thread::spawn(move || serve(|_, _| Ok(target), far_in, far_out));
+    let seeds = seeds.to_vec();
+    let open = |_, _| Ok((target, None));
+    let far = thread::spawn(move || serve_with(&seeds, open, far_in, far_out));
     let task = Remote {
         source,
         block: BlockSize::MIN,

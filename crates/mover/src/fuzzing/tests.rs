@@ -1,8 +1,10 @@
 //! The committed inputs of the fuzzer, held without it.
 
-use std::sync::Arc;
+use std::{fs, path::Path, sync::Arc};
 
 use testkit::{MemDisk, replay};
+
+use crate::remote::fuzzing::{read_all, sealed};
 
 fn disk() -> Arc<MemDisk> {
     Arc::new(MemDisk::from_bytes(super::content()))
@@ -31,4 +33,30 @@ fn journals_of_any_bytes() {
 #[test]
 fn kept_digests_of_any_bytes() {
     replay("digests", super::digests);
+}
+
+/// Inputs of an older version are refused at their first frame, and the fuzzer learns nothing from
+/// them: `crates/fuzz/examples/seeds.rs` writes them anew.
+#[test]
+fn what_fuzzing_begins_with_speaks_the_protocol_of_now() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
+    let mut seen = 0;
+    for folder in ["far_end", "near_end"] {
+        for entry in fs::read_dir(corpus.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let plain = fs::read(&path).unwrap();
+            let (mut rest, mut all) = (plain.as_slice(), 0);
+            while super::next(&mut rest).is_some() {
+                all += 1;
+            }
+            let understood = read_all(&sealed(&plain));
+            assert!(
+                all > 2 && understood == all,
+                "{}: {understood} of {all}",
+                path.display()
+            );
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 8);
 }

@@ -13,7 +13,9 @@ pub(crate) fn sealed(mut data: &[u8]) -> Vec<u8> {
 }
 
 /// Reads frames until the bytes end or are none; each says the same when it is written again.
-pub(crate) fn read_all(mut wire: &[u8]) {
+/// Returns how many there were.
+pub(crate) fn read_all(mut wire: &[u8]) -> usize {
+    let mut frames = 0;
     while let Ok(Some(frame)) = Frame::read(&mut wire) {
         let mut again = Vec::new();
         let written = frame
@@ -22,5 +24,7 @@ pub(crate) fn read_all(mut wire: &[u8]) {
         assert!(written == again.len() as u64, "another length");
         let read = Frame::read(&mut again.as_slice()).expect("what was written can be read");
         assert!(read == Some(frame), "a frame changed");
+        frames += 1;
     }
+    frames
 }
