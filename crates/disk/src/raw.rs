@@ -1,17 +1,17 @@
-//! Raw images: bytes as they are, with holes.
+//! Raw images: bytes as they are, with holes; and block devices.
 
 use std::{
     fs::{File, OpenOptions},
     io::{self, IoSliceMut},
     num::NonZeroU64,
-    os::unix::fs::{FileExt, OpenOptionsExt as _},
+    os::unix::fs::{FileExt, FileTypeExt as _, OpenOptionsExt as _},
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
 };
 
 use model::{ByteCount, ByteRange};
 use rustix::{
-    fs::{Advice, FallocateFlags, OFlags, SeekFrom, fadvise, fallocate, seek},
+    fs::{Advice, FallocateFlags, OFlags, SeekFrom, fadvise, fallocate, ioctl_blksszget, seek},
     io::{Errno, ReadWriteFlags, preadv2},
 };
 
@@ -21,14 +21,16 @@ use crate::{
     traits::{check_range, push_extent},
 };
 
-/// Every image here has sectors of this many bytes.
+/// Every image file has sectors of this many bytes; a block device says its own.
 pub(crate) const SECTOR: u32 = 512;
 
-/// A raw image file.
+/// A raw image file, or a block device.
 #[derive(Debug)]
 pub(crate) struct RawDisk {
     file: File,
     size: ByteCount,
+    /// In bytes: what a device reads and writes at once.
+    sector: u32,
     /// Whether reads may ask the host to keep no page that was not there before.
     uncached: AtomicBool,
     manners: Manners,
@@ -60,16 +62,23 @@ impl RawDisk {
         // Of a block device, metadata has no size.
         let end = seek(&file, SeekFrom::End(0)).map_err(|error| failed(error.into()))?;
         let size = ByteCount(end);
-        if !size.0.is_multiple_of(u64::from(SECTOR)) {
+        let about = file.metadata().map_err(failed)?;
+        let sector = if about.file_type().is_block_device() {
+            ioctl_blksszget(&file).map_err(|error| failed(error.into()))?
+        } else {
+            SECTOR
+        };
+        if !size.0.is_multiple_of(u64::from(sector)) {
             return Err(DiskError::Unaligned {
                 path: path.to_owned(),
                 size,
-                sector: SECTOR,
+                sector,
             });
         }
         Ok(Self {
             file,
             size,
+            sector,
             uncached: AtomicBool::new(true),
             manners: Manners::new(end),
             direct: OpenOptions::new()
@@ -162,8 +171,8 @@ impl RawDisk {
         let punch = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
         match fallocate(&self.file, punch, range.start, range.len) {
             Ok(()) => Ok(()),
-            // A file system without holes: zeroes are written out.
-            Err(Errno::OPNOTSUPP) => self.write_out_zeroes(range),
+            // A file system without holes, or parts of a device's sectors: zeroes are written out.
+            Err(Errno::OPNOTSUPP | Errno::INVAL) => self.write_out_zeroes(range),
             Err(error) => Err(error.into()),
         }
     }
@@ -203,7 +212,7 @@ impl Disk for RawDisk {
     }
 
     fn sector(&self) -> u32 {
-        SECTOR
+        self.sector
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), DiskError> {

@@ -7,6 +7,7 @@
 
 mod clock;
 mod corpus;
+mod device;
 mod image;
 mod layers;
 mod memory;
@@ -17,6 +18,7 @@ mod stream;
 
 pub use clock::ManualClock;
 pub use corpus::replay;
+pub use device::LoopDevice;
 pub use image::{random_image, scatter_changes};
 pub use layers::{
     BitFlip, Call, Counting, Counts, FailAt, Fault, Hook, Lasts, Layer, Mishap, Mishaps, PowerLoss,

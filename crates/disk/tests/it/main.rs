@@ -1,5 +1,6 @@
 //! Images read and written here, judged by `qemu-img`.
 
+mod device;
 mod nbd;
 
 use std::{fs, path::Path, process::Command};

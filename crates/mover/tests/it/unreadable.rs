@@ -14,7 +14,7 @@ use disk::{Access, Disk, Locator, open};
 use model::{ByteCount, ByteRange, DiskFormat};
 use mover::{BothDigests, Controls, Meter, MoverError, Proof, Scope, Task, Unreadable, run};
 use tempfile::TempDir;
-use testkit::random_image;
+use testkit::{Call, Counting, FailAt, LoopDevice, When, random_image};
 
 const SIZE: u64 = 3 << 20;
 
@@ -74,19 +74,8 @@ impl Peer {
     fn task(&self, unreadable: Unreadable) -> Task {
         let uri = format!("nbd+unix:///?socket={}", self.path("socket").display());
         let locator = Locator::named(&uri, None).expect("a locator");
-        Task {
-            source: open(&locator, Access::Read).expect("connected"),
-            target: self.file("target", Access::Write),
-            scope: Scope::Whole,
-            block: BlockSize::default(),
-            journal: None,
-            task_key: "disk".to_owned(),
-            apply: true,
-            proof: Proof::Device,
-            digests: BothDigests::default(),
-            sample: None,
-            unreadable,
-        }
+        let source = open(&locator, Access::Read).expect("connected");
+        task(source, self.file("target", Access::Write), unreadable)
     }
 
     fn content(&self, name: &str) -> Vec<u8> {
@@ -100,6 +89,22 @@ impl Drop for Peer {
             drop(child.kill());
             drop(child.wait());
         }
+    }
+}
+
+fn task(source: Arc<dyn Disk>, target: Arc<dyn Disk>, unreadable: Unreadable) -> Task {
+    Task {
+        source,
+        target,
+        scope: Scope::Whole,
+        block: BlockSize::default(),
+        journal: None,
+        task_key: "disk".to_owned(),
+        apply: true,
+        proof: Proof::Device,
+        digests: BothDigests::default(),
+        sample: None,
+        unreadable,
     }
 }
 
@@ -157,4 +162,36 @@ fn one_bad_sector_of_a_peer_is_found_exactly() {
     let mut wanted = peer.content("source");
     wanted[512_000..512_512].fill(0);
     assert!(peer.content("target") == wanted);
+}
+
+/// A device reads and loses 4096 bytes at once: nothing less is asked for to find out which.
+#[test]
+fn what_a_device_with_long_sectors_cannot_read_is_named_in_its_sectors() {
+    let peer = Peer::new();
+    let Some(device) = LoopDevice::attach(&peer.path("source"), 4096) else {
+        return;
+    };
+    let locator = Locator::File {
+        path: device.path().to_owned(),
+        format: DiskFormat::Raw,
+    };
+    let inner = open(&locator, Access::Read).expect("opened");
+    let bad = When::Touching(ByteRange::new(300_100, 10));
+    let failing = FailAt::new(inner, Call::Read, bad, std::io::ErrorKind::Other);
+    let counted = Arc::new(Counting::new(Arc::new(failing)));
+    let target = peer.file("target", Access::Write);
+    let task = Task {
+        source: counted.clone(),
+        ..task(peer.file("source", Access::Read), target, Unreadable::Skip)
+    };
+    let report = go(&task).expect("skipped");
+    let sector = ByteRange::new(299_008, 4096);
+    assert_eq!(report.unread, RangeSet::from_ranges([sector]));
+    // Once in long requests, once by block, and once the block's sixteen sectors.
+    let whole = SIZE / (256 * 1024) + 4 + 16;
+    assert!(
+        counted.calls(Call::Read) as u64 <= whole,
+        "{}",
+        counted.calls(Call::Read)
+    );
 }
