@@ -81,7 +81,11 @@ fn wire() {
         ("dry-run", 3, false, Proof::Cache),
         ("seeded", 4, true, Proof::Cache),
     ] {
-        let seeds = if name == "seeded" { seeds() } else { Vec::new() };
+        let seeds = if name == "seeded" {
+            seeds()
+        } else {
+            Vec::new()
+        };
         let changed = MemDisk::from_bytes(mover::fuzzing::content());
         scatter_changes(&changed, seed, 4, 3000).expect("changed");
         let (to_far, to_near) = (Arc::default(), Arc::default());
