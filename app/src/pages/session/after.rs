@@ -62,8 +62,13 @@ fn section(newest: Newest) -> AnyView {
 
 fn gate(gate: GateView) -> impl IntoView {
     let name = view_model::gate_icon(gate.green);
+    let class = match gate.green {
+        Some(true) => "",
+        None => "unpaired",
+        Some(false) => "blocks",
+    };
     view! {
-        <li>
+        <li class=class>
             <Icon name/>
             <span><strong>{gate.gate}</strong> ": " {gate.words}</span>
         </li>

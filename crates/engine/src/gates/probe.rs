@@ -51,13 +51,14 @@ pub(super) enum GateError {
 }
 
 impl GateError {
-    /// The chain of causes in one line.
+    /// The chain of causes in one line, without the numbers that systems give their errors.
     pub(super) fn sentence(&self) -> String {
         let mut text = self.to_string();
         let mut source = self.source();
         while let Some(cause) = source {
             text.push_str(": ");
-            text.push_str(&cause.to_string());
+            let cause_text = cause.to_string();
+            text.push_str(cause_text.split(" (os error").next().unwrap_or(&cause_text));
             source = cause.source();
         }
         text
