@@ -32,12 +32,14 @@ export const test = base.extend<Fixtures & Options>({
   },
 
   // A page that logs an error or a warning fails its test. It goes before its server does.
-  page: async ({ page, server }, use) => {
+  page: async ({ page, server, javaScriptEnabled }, use) => {
     void server;
     const complaints: string[] = [];
     page.on("console", (message) => {
       // A refusal is an answer, which the browser notes as an error.
       if (/status of (409|422)/.test(message.text())) return;
+      // A form that is filled slowly without scripts has no use for what scripts would need.
+      if (javaScriptEnabled === false && /was preloaded .* but not used/.test(message.text())) return;
       if (message.type() === "error" || message.type() === "warning") {
         complaints.push(`${message.type()}: ${message.text()} (${message.location().url})`);
       }

@@ -16,8 +16,8 @@ export interface Choices {
   recovered?: boolean;
 }
 
-/** From the start page to the summary of one VM. */
-export async function toSummary(page: Page, vm: string, choices: Choices = {}): Promise<void> {
+/** From the start page to the step Failback mode of one VM. */
+export async function toMode(page: Page, vm: string, choices: Choices = {}): Promise<void> {
   await page.getByRole("row", { name: vm }).getByRole("button", { name: "Fail back" }).click();
   await expect(page).toHaveURL(/\/failback\/.*\/replica/);
   await next(page, "destination");
@@ -28,6 +28,11 @@ export async function toSummary(page: Page, vm: string, choices: Choices = {}): 
     await page.getByRole("radio", { name: /original VM/i }).first().check();
   }
   await next(page, "mode");
+}
+
+/** From the start page to the summary of one VM. */
+export async function toSummary(page: Page, vm: string, choices: Choices = {}): Promise<void> {
+  await toMode(page, vm, choices);
   await page.getByRole("radio", { name: choices.mode ?? "Manual" }).check();
   await next(page, "summary");
   const powerOn = page.getByRole("checkbox", { name: /Power on the production VM/ });
@@ -65,6 +70,19 @@ export async function act(page: Page, opens: string, confirms = opens): Promise<
 export async function state(page: Page, words: string, timeout = 45_000): Promise<void> {
   const badge = page.locator("main header .badge").filter({ hasText: new RegExp(`^${words}$`) });
   await expect(badge.first()).toBeVisible({ timeout });
+}
+
+/** Reads the page again until it holds, for pages without scripts. */
+export async function settled(page: Page, holds: (timeout: number) => Promise<void>): Promise<void> {
+  await expect(async () => {
+    await page.reload();
+    await holds(1_000);
+  }).toPass({ timeout: 60_000 });
+}
+
+/** Reads the page again until the session is in this state. */
+export async function reach(page: Page, words: string): Promise<void> {
+  await settled(page, (timeout) => state(page, words, timeout));
 }
 
 /** Asks something of a session as its form does. */
