@@ -13,7 +13,10 @@ use axum::{
     },
     routing::get,
 };
-use model::{ApiError, ErrorKind, SessionId, view::SessionView};
+use model::{
+    ApiError, BatchId, ErrorKind, SessionId, Timestamp,
+    view::{BatchView, SessionView},
+};
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
@@ -30,6 +33,7 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(contexts: Contexts) -> Ro
     Router::new()
         .route("/api/v1/events", get(start))
         .route("/api/v1/sessions/{id}/events", get(session))
+        .route("/api/v1/batches/{id}/events", get(batch))
         .with_state(contexts)
 }
 
@@ -44,12 +48,40 @@ async fn start(State(contexts): State<Contexts>) -> Response {
             };
             // The age of the answer alone is no news.
             let news = json(&model::view::StartView {
-                now: model::Timestamp(0),
+                now: Timestamp(0),
                 ..view.clone()
             });
             if news != last {
                 last = news;
                 if sender.send(named("start", &view)).await.is_err() {
+                    return;
+                }
+            }
+            if !wait(&follow, &sender).await {
+                return;
+            }
+        }
+    });
+    stream(receiver, &contexts)
+}
+
+async fn batch(State(contexts): State<Contexts>, Path(id): Path<String>) -> Response {
+    let id = BatchId::new(id);
+    if let Err(error) = contexts.service().batch_view(&id).await {
+        return refuse(error);
+    }
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    let follow = contexts.clone();
+    tokio::spawn(async move {
+        let mut last = String::new();
+        while let Ok(view) = follow.service().batch_view(&id).await {
+            let news = json(&BatchView {
+                now: Timestamp(0),
+                ..view.clone()
+            });
+            if news != last {
+                last = news;
+                if sender.send(named("batch", &view)).await.is_err() {
                     return;
                 }
             }
@@ -108,7 +140,7 @@ async fn follow_session(
             ..view
         };
         let news = json(&SessionView {
-            now: model::Timestamp(0),
+            now: Timestamp(0),
             ..view.clone()
         });
         if news != last {

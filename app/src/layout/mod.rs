@@ -20,6 +20,7 @@ use wasm_bindgen::JsCast as _;
 
 use crate::pages::{
     NotFound,
+    batch::BatchPage,
     failback::{FailbackWizard, NewFailback},
     jobs::JobsPage,
     lab::LabPage,
@@ -45,6 +46,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/failback/new") view=|| view! { <NewFailback/> }.erase() ssr=SsrMode::Async/>
                     <Route path=path!("/failback/:draft/:step") view=|| view! { <FailbackWizard/> }.erase() ssr=SsrMode::Async/>
                     <Route path=path!("/sessions/:id") view=|| view! { <SessionPage/> }.erase() ssr=SsrMode::Async/>
+                    <Route path=path!("/batches/:id") view=|| view! { <BatchPage/> }.erase() ssr=SsrMode::Async/>
                     <Route path=path!("/jobs") view=|| view! { <JobsPage/> }.erase() ssr=SsrMode::Async/>
                     <Route path=path!("/lab") view=|| view! { <LabPage/> }.erase() ssr=SsrMode::Async/>
                 </Routes>

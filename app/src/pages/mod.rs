@@ -1,5 +1,6 @@
 //! One folder per feature, in the words of the product.
 
+pub mod batch;
 pub mod failback;
 pub mod jobs;
 pub mod lab;

@@ -183,6 +183,9 @@ pub fn session_badges(session: &SessionSummary) -> Vec<Badge> {
 pub fn session_badge(session: &SessionSummary) -> Badge {
     match session.outcome {
         Some(outcome) => outcome_badge(outcome),
+        None if session.queued.is_some() => {
+            Badge::new(Tone::Off, Shape::Clock, session.state.words())
+        }
         None => state_badge(session.state, session.waits_for_you),
     }
 }
@@ -197,6 +200,9 @@ pub fn session_marks(session: &SessionSummary) -> Vec<Badge> {
         marks.push(attention_badge());
     } else if session.waits_for_you {
         marks.push(Badge::new(Tone::Waiting, Shape::Waiting, "Waiting for you"));
+    }
+    if session.queued.is_some() {
+        marks.push(Badge::new(Tone::Off, Shape::Clock, "In the queue"));
     }
     if session.paused {
         marks.push(Badge::new(Tone::Waiting, Shape::Paused, "Paused"));

@@ -1,6 +1,6 @@
 //! Words as literal tables.
 
-use model::{Actor, Attention, SessionId, StepName};
+use model::{Actor, Attention, BatchId, SessionId, StepName};
 
 use super::*;
 
@@ -10,6 +10,8 @@ fn session(state: VisibleState) -> SessionSummary {
         vm_name: "web-01".to_owned(),
         route: "DR to production".to_owned(),
         state,
+        batch: BatchId::new("b"),
+        queued: None,
         paused: false,
         outcome: None,
         attention: None,

@@ -13,8 +13,15 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    clock, config::Config, dry_run, effects::Stage, inventory, lab, live::LiveWork,
-    session_task::SessionTask, slots::Slots,
+    clock,
+    config::Config,
+    dry_run,
+    effects::Stage,
+    inventory, lab,
+    live::LiveWork,
+    queue,
+    session_task::{Bell, SessionTask},
+    slots::Slots,
 };
 
 /// The store is looked at this often even when nobody wakes the engine.
@@ -122,11 +129,17 @@ struct Main {
     wake: Arc<Notify>,
     shutdown: CancellationToken,
     tasks: TaskTracker,
-    sessions: BTreeMap<SessionId, mpsc::Sender<IntentRow>>,
+    sessions: BTreeMap<SessionId, Worker>,
     /// A request that is about no session and takes its time: lab and dry run, one at a time.
     apart: Option<JoinHandle<()>>,
     /// Of the dry run that is at work.
     apart_controls: Controls,
+}
+
+/// The ends of a session's task that the main loop holds.
+struct Worker {
+    requests: mpsc::Sender<IntentRow>,
+    turn: Arc<Notify>,
 }
 
 impl Main {
@@ -151,9 +164,16 @@ impl Main {
     }
 
     async fn scan(&mut self) -> Result<(), StoreError> {
-        self.sessions.retain(|_, sender| !sender.is_closed());
-        for row in self.config.store.session_list_active().await? {
-            self.ensure_task(&row);
+        self.sessions
+            .retain(|_, worker| !worker.requests.is_closed());
+        let active = self.config.store.session_list_active().await?;
+        for row in &active {
+            self.ensure_task(row);
+        }
+        for id in queue::beginning(&active) {
+            if let Some(worker) = self.sessions.get(id) {
+                worker.turn.notify_one();
+            }
         }
         for intent in self.config.store.intent_list_open().await? {
             self.route(intent).await?;
@@ -169,15 +189,21 @@ impl Main {
             tracing::error!(session.id = %row.id, "no platform has the session's sites");
             return;
         };
-        let task = match SessionTask::new(self.config.clone(), stage, row) {
+        let bell = Bell {
+            turn: Arc::default(),
+            place_free: Arc::clone(&self.wake),
+        };
+        let turn = Arc::clone(&bell.turn);
+        let task = match SessionTask::new(self.config.clone(), stage, bell, row) {
             Ok(task) => task,
             Err(error) => {
                 tracing::error!(session.id = %row.id, %error, "the session is not taken up");
                 return;
             }
         };
-        let (sender, receiver) = mpsc::channel(QUEUE);
-        self.sessions.insert(row.id.clone(), sender);
+        let (requests, receiver) = mpsc::channel(QUEUE);
+        self.sessions
+            .insert(row.id.clone(), Worker { requests, turn });
         let (shutdown, wake, id) = (
             self.shutdown.clone(),
             Arc::clone(&self.wake),
@@ -218,11 +244,11 @@ impl Main {
         let store = self.config.store.clone();
         match intent.kind.clone() {
             IntentKind::Act(_) => {
-                let sender = intent.session.as_ref().and_then(|id| self.sessions.get(id));
-                match sender {
+                let worker = intent.session.as_ref().and_then(|id| self.sessions.get(id));
+                match worker {
                     // Without room it stays as it is, for the next look.
-                    Some(sender) => {
-                        if let Ok(room) = sender.try_reserve() {
+                    Some(worker) => {
+                        if let Ok(room) = worker.requests.try_reserve() {
                             store.intent_take(&intent.id, clock::now()).await?;
                             room.send(intent);
                         }

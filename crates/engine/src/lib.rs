@@ -19,6 +19,7 @@ mod journals;
 mod lab;
 mod live;
 mod names;
+mod queue;
 mod session_task;
 mod slots;
 

@@ -1,13 +1,16 @@
 //! One task per failback: it owns the session's state, hears events one at a time, saves what
 //! follows before it acts, and performs one effect at a time.
 
-use std::{future::pending, time::Duration};
+use std::{future::pending, sync::Arc, time::Duration};
 
 use failback::{Directive, Done, Effect, Event, Session, State, Step, begin, step};
-use model::{LogLevel, SessionId, Timestamp};
+use model::{LogLevel, SessionId, Stand, Timestamp};
 use mover::Controls;
 use store::{ActionKind, EffectFinish, EffectStart, IntentRow, NewLogLine, SessionRow};
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -38,6 +41,16 @@ pub(crate) struct SessionTask {
     /// Entries of the effect log so far.
     entries: usize,
     gates: Watch,
+    bell: Bell,
+}
+
+/// How the main loop and a session's task tell each other about the queue of the batch.
+#[derive(Debug)]
+pub(crate) struct Bell {
+    /// Rung by the main loop when the session may begin.
+    pub(crate) turn: Arc<Notify>,
+    /// Rung by the task when it takes a place no longer.
+    pub(crate) place_free: Arc<Notify>,
 }
 
 struct Running {
@@ -50,6 +63,7 @@ enum Heard {
     Effect(Effect, Result<Performed, EffectError>),
     Intent(Box<IntentRow>),
     Gates(Vec<Said>),
+    Turn,
     Woken,
     Shutdown,
 }
@@ -66,7 +80,12 @@ pub(crate) enum TaskError {
 }
 
 impl SessionTask {
-    pub(crate) fn new(config: Config, stage: Stage, row: &SessionRow) -> Result<Self, TaskError> {
+    pub(crate) fn new(
+        config: Config,
+        stage: Stage,
+        bell: Bell,
+        row: &SessionRow,
+    ) -> Result<Self, TaskError> {
         Ok(Self {
             config,
             id: row.id.clone(),
@@ -78,6 +97,7 @@ impl SessionTask {
             open: None,
             entries: 0,
             gates: Watch::new(),
+            bell,
             stage,
         })
     }
@@ -111,6 +131,7 @@ impl SessionTask {
                 Heard::Effect(effect, result) => self.effect_ended(effect, result).await?,
                 Heard::Intent(intent) => self.intent(*intent).await?,
                 Heard::Gates(said) => self.gates_tried(said).await?,
+                Heard::Turn => self.begin().await?,
                 Heard::Woken => {
                     self.wake_at = None;
                     self.event(Event::Woken, None).await.map(drop)?;
@@ -126,7 +147,7 @@ impl SessionTask {
         Ok(())
     }
 
-    /// A new session begins; one from before a restart goes on where it was.
+    /// A new session waits for its turn; one from before a restart goes on where it was.
     async fn take_up(&mut self) -> Result<(), TaskError> {
         let log = self.config.store.effect_list(&self.id).await?;
         self.entries = log.len();
@@ -134,33 +155,31 @@ impl SessionTask {
             .last()
             .filter(|row| row.done_at.is_none())
             .map(|row| row.key.clone());
-        let not_begun = matches!(
-            self.session.state,
-            State::Synchronizing {
-                at: 0,
-                again: false,
-                ..
+        let now = clock::now();
+        let next = match step(&self.session, Event::Restarted, now) {
+            Ok(next) => next,
+            Err(rejected) => {
+                tracing::error!(session.id = %self.id, why = rejected.why, "cannot resume");
+                return Ok(());
             }
-        );
-        if log.is_empty() && not_begun {
-            let first = begin(self.session.clone());
-            self.save_and_act(first, None, Vec::new()).await
-        } else {
-            let text = "The console came back; the session goes on where it was.".to_owned();
-            let line = NewLogLine {
-                at: clock::now(),
-                level: LogLevel::Info,
-                text,
-            };
-            let now = clock::now();
-            match step(&self.session, Event::Restarted, now) {
-                Ok(next) => self.save_and_act(next, None, vec![line]).await,
-                Err(rejected) => {
-                    tracing::error!(session.id = %self.id, why = rejected.why, "cannot resume");
-                    Ok(())
-                }
-            }
+        };
+        if !self.session.begun && next == Step::unchanged(&self.session) {
+            return Ok(());
         }
+        let text = "The console came back; the session goes on where it was.".to_owned();
+        let line = self.session.begun.then_some(NewLogLine {
+            at: now,
+            level: LogLevel::Info,
+            text,
+        });
+        self.save_and_act(next, None, line.into_iter().collect())
+            .await
+    }
+
+    /// Its turn has come.
+    async fn begin(&mut self) -> Result<(), TaskError> {
+        let first = begin(self.session.clone());
+        self.save_and_act(first, None, Vec::new()).await
     }
 
     /// How much undo takes now; a platform that cannot say leaves the last figure.
@@ -205,11 +224,20 @@ impl SessionTask {
                 pending().await
             }
         };
+        let (queued, bell) = (!self.session.begun, &self.bell.turn);
+        let turn = async move {
+            if queued {
+                bell.notified().await;
+            } else {
+                pending::<()>().await;
+            }
+        };
         tokio::select! {
             biased;
             () = shutdown.cancelled() => Heard::Shutdown,
             (effect, result) = effect => Heard::Effect(effect, result),
             Some(intent) = intents.recv() => Heard::Intent(Box::new(intent)),
+            () = turn => Heard::Turn,
             () = wake => Heard::Woken,
             said = gates => Heard::Gates(said),
         }
@@ -385,7 +413,11 @@ impl SessionTask {
             .store
             .session_commit_step(&self.id, self.version, &record, finish, start, &lines)
             .await?;
+        let stood = self.session.stand();
         self.session = next.next;
+        if stood == Stand::AtWork && self.session.stand() != Stand::AtWork {
+            self.bell.place_free.notify_one();
+        }
         self.look_at_gates();
         self.wake_at = next
             .wake_at

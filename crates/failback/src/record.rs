@@ -33,6 +33,7 @@ impl Session {
     pub fn to_record(&self) -> SessionRecord {
         SessionRecord {
             version: VERSION,
+            begun: self.begun,
             destination: self.destination,
             storage_policy: self.storage_policy,
             catch_up: self.catch_up,
@@ -67,6 +68,7 @@ impl Session {
         }
         Ok(Self {
             state: state_from_record(&record.state),
+            begun: record.begun,
             destination: record.destination,
             storage_policy: record.storage_policy,
             catch_up: record.catch_up,

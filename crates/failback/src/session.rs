@@ -2,7 +2,7 @@
 
 use model::{
     Attention, CancelKind, CatchUp, CommitTimer, Destination, EpochId, FailbackMode, HealthGate,
-    Outcome, StepName, Timestamp, VisibleState,
+    Outcome, Stand, StepName, Timestamp, VisibleState,
 };
 
 use crate::{Effect, program};
@@ -148,6 +148,8 @@ impl Terms {
 pub struct Session {
     /// The state.
     pub state: State,
+    /// It is out of its batch's queue: its first effect may have been performed.
+    pub begun: bool,
     /// Where the replica returns to.
     pub destination: Destination,
     /// Associate a storage policy at the switchover.
@@ -205,6 +207,7 @@ impl Session {
                 again: false,
                 paused: false,
             },
+            begun: false,
             destination,
             storage_policy,
             catch_up,
@@ -292,6 +295,26 @@ impl Session {
             steps.extend(named(Activity::Switch, 0));
         }
         steps
+    }
+
+    /// Where it stands in the queue of its batch. Catch-up passes are short and take no place.
+    #[must_use]
+    pub const fn stand(&self) -> Stand {
+        match self.state {
+            State::Synchronizing { .. } if !self.begun => Stand::Queued,
+            State::Synchronizing { .. } | State::Switching { .. } if self.attention.is_none() => {
+                Stand::AtWork
+            }
+            State::Synchronizing { .. }
+            | State::ReadyToSwitch { .. }
+            | State::CatchingUp { .. }
+            | State::Switching { .. }
+            | State::Failback { .. }
+            | State::Committing { .. }
+            | State::Undoing { .. }
+            | State::Cancelling { .. }
+            | State::Ended { .. } => Stand::Resting,
+        }
     }
 
     /// Whether the health gates are to be tried: a timer may act on what they say.

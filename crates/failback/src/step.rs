@@ -135,6 +135,7 @@ pub struct Rejected {
 #[must_use]
 pub fn begin(session: Session) -> Step {
     let mut step = Step::of(session);
+    step.next.begun = true;
     step.perform();
     step
 }
@@ -161,6 +162,8 @@ pub fn step(session: &Session, event: Event, now: Timestamp) -> Result<Step, Rej
         Event::Woken => step.woken(now),
         Event::Pause => step.set_paused(true),
         Event::Resume => step.set_paused(false),
+        // Nothing was done yet, so there is nothing to take back.
+        Event::Cancel if !step.next.begun => step.end(Outcome::Cancelled, now),
         Event::Cancel => step.cancel(),
         Event::SwitchNow => step.switch_now(),
         Event::CatchUp => step.enter(Activity::CatchUp),
@@ -210,6 +213,12 @@ const fn operation_of(event: &Event) -> Option<Operation> {
 }
 
 impl Step {
+    /// The step that changes nothing and does nothing.
+    #[must_use]
+    pub fn unchanged(session: &Session) -> Self {
+        Self::of(session.clone())
+    }
+
     const fn of(next: Session) -> Self {
         Self {
             next,
@@ -526,7 +535,7 @@ impl Step {
         if matches!(self.next.state, State::Synchronizing { paused: true, .. }) {
             self.directives.push(Directive::PauseMovers);
         }
-        if self.next.attention.is_none() {
+        if self.next.attention.is_none() && self.next.begun {
             self.perform();
         }
         self.look_at_schedule(now);

@@ -2,4 +2,5 @@
 
 mod afterlife;
 mod paths;
+mod queue;
 mod world;

@@ -34,6 +34,6 @@ pub use placement::{
 pub use progress::{DiskCounters, DiskPhase, Limiter};
 pub use session::{
     Allowed, Attention, CancelKind, CatchUp, CommitTimer, Destination, FailbackMode, LogLevel,
-    Operation, Outcome, SessionRecord, SessionStateRecord, StepName, VisibleState,
+    Operation, Outcome, SessionRecord, SessionStateRecord, Stand, StepName, VisibleState,
 };
 pub use units::{BlockIndex, ByteCount, ByteRange, BytesPerSecond, Timestamp};

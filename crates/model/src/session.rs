@@ -373,11 +373,26 @@ pub enum SessionStateRecord {
     },
 }
 
+/// Where a session that is not over stands in the queue of its batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stand {
+    /// It has not begun.
+    Queued,
+    /// It takes one of the places that the batch may have at once: movers are at work for it, or
+    /// will be without anybody's doing.
+    AtWork,
+    /// It began, and waits for its time or a person: it takes no place.
+    Resting,
+}
+
 /// The stored form of a whole session's machine: state, mode, attention and gathered facts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionRecord {
     /// Version of this form; 2. Version 1 knew the original VM as the only destination.
     pub version: u32,
+    /// It is out of its batch's queue. Sessions from before there were queues are.
+    #[serde(default = "begun")]
+    pub begun: bool,
     /// Where the replica returns to.
     #[serde(default = "original_vm")]
     pub destination: Destination,
@@ -424,6 +439,10 @@ pub struct SessionRecord {
     pub write_epoch: Option<u64>,
     /// Whether the production VM ran when the session began.
     pub production_was_on: Option<bool>,
+}
+
+const fn begun() -> bool {
+    true
 }
 
 /// The destination of a record that names none.

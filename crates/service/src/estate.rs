@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use model::{
-    ApiError, ByteCount, Job, JobId, PowerState, ProtectedVmId, ReplicaId, ReplicaState, SiteId,
-    Timestamp, VisibleState, VmInfo, VmRef, view::ReplicaView,
+    ApiError, ByteCount, Job, JobId, PowerState, ProtectedVmId, ReplicaId, ReplicaState, SessionId,
+    SiteId, Timestamp, VisibleState, VmInfo, VmRef, view::ReplicaView,
 };
 use store::{InventoryRow, ProtectedVmRow, ReplicaRow, UnreadSite};
 
-use crate::{Service, refusal::failed, session::Work};
+use crate::{Service, queue, refusal::failed, session::Work};
 
 /// Everything that is known, of one moment.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(crate) struct Estate {
     jobs: BTreeMap<JobId, Job>,
     /// Sessions at work, newest first.
     pub(crate) running: Vec<Work>,
+    /// Sessions that have not begun, with why.
+    queued: BTreeMap<SessionId, String>,
 }
 
 impl Service {
@@ -29,6 +31,10 @@ impl Service {
         let unread = store.inventory_list_unread().await.map_err(failed)?;
         let protected = store.protected_vm_list().await.map_err(failed)?;
         let running = store.session_list_active().await.map_err(failed)?;
+        let running: Vec<_> = running
+            .into_iter()
+            .map(Work::of)
+            .collect::<Result<_, _>>()?;
         let inventories = || sites.iter().map(|(inventory, ..)| inventory);
         Ok(Estate {
             vms: inventories()
@@ -43,10 +49,8 @@ impl Service {
                 .into_iter()
                 .map(|row| (row.id.clone(), row))
                 .collect(),
-            running: running
-                .into_iter()
-                .map(Work::of)
-                .collect::<Result<_, _>>()?,
+            queued: queue::reasons(&running),
+            running,
             unread,
             sites,
         })
@@ -118,6 +122,11 @@ impl Estate {
         self.running
             .iter()
             .find(|work| work.row.replica == *replica)
+    }
+
+    /// Why a session has not begun; none when it has.
+    pub(crate) fn queued(&self, id: &SessionId) -> Option<String> {
+        self.queued.get(id).cloned()
     }
 
     /// From where to where, in words.

@@ -10,6 +10,7 @@
 
 mod actor;
 mod after;
+mod batch;
 mod draft;
 mod estate;
 mod intent;
@@ -19,6 +20,7 @@ mod live;
 mod mode;
 mod placement;
 mod preflight;
+mod queue;
 mod refusal;
 mod session;
 mod start;

@@ -26,6 +26,8 @@ pub struct NewBatch {
     pub reason: String,
     /// When.
     pub started_at: Timestamp,
+    /// How many of its sessions may be at work at once; none is all of them.
+    pub at_once: Option<u32>,
     /// Its sessions, in order.
     pub sessions: Vec<NewSession>,
     /// What the audit log says.
@@ -118,14 +120,15 @@ async fn fetch_on_conn(
 
 async fn insert_on_conn(conn: &mut SqliteConnection, batch: &NewBatch) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO batch (id, draft, started_by, reason, started_at) \
-         VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO batch (id, draft, started_by, reason, started_at, at_once) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(batch.id.as_str())
     .bind(batch.draft.as_str())
     .bind(batch.started_by.as_str())
     .bind(&batch.reason)
     .bind(batch.started_at.0)
+    .bind(batch.at_once.map(i64::from))
     .execute(conn)
     .await
     .map_err(writing(WHAT))?;

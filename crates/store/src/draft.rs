@@ -36,6 +36,9 @@ pub struct DraftBody {
     /// What happens by itself around the switchover, as it was typed.
     #[serde(default)]
     pub after_input: AfterInput,
+    /// Order, limit and own modes of several VMs.
+    #[serde(default)]
+    pub several: SeveralChoice,
     /// Power on the production VM after switchover.
     pub power_on: bool,
     /// Reason for the audit log.
@@ -48,6 +51,28 @@ pub struct DraftBody {
     /// Where each VM is made; kept while another destination is chosen.
     #[serde(default)]
     pub placements: BTreeMap<ReplicaId, PlacementChoice>,
+}
+
+/// What belongs to several VMs of one Finish. It is kept as it was typed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeveralChoice {
+    /// How many may run at once; empty is all.
+    pub at_once: String,
+    /// Time zone of the VMs' own times.
+    pub zone: String,
+    /// The VMs in their order; those that are missing come last.
+    pub order: Vec<ReplicaId>,
+    /// The VMs that do not switch over as the others do.
+    pub own: BTreeMap<ReplicaId, OwnMode>,
+}
+
+/// A VM's own failback mode.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnMode {
+    /// `auto`, `scheduled` or `manual`.
+    pub mode: String,
+    /// Local date and time, for `scheduled`.
+    pub at: String,
 }
 
 /// A draft and its version.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, SqliteConnection};
 
 use crate::{
-    Store, StoreError,
+    Store, StoreError, audit,
     connect::commit,
     convert::{fresh_id, from_json, to_json},
     error::{reading, writing},
@@ -212,6 +212,27 @@ impl Store {
     pub async fn intent_insert(&self, intent: &NewIntent) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         insert_on_conn(&mut tx, intent).await?;
+        commit(tx).await
+    }
+
+    /// Records several intents of one actor, with one entry in the audit log: all or nothing.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub async fn intent_insert_all(
+        &self,
+        intents: &[NewIntent],
+        actor: &Actor,
+        audit: &str,
+    ) -> Result<(), StoreError> {
+        let Some(at) = intents.first().map(|intent| intent.created_at) else {
+            return Ok(());
+        };
+        let mut tx = self.begin().await?;
+        for intent in intents {
+            insert_on_conn(&mut tx, intent).await?;
+        }
+        audit::append_on_conn(&mut tx, actor, audit, at).await?;
         commit(tx).await
     }
 

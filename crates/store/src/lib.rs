@@ -29,7 +29,8 @@ pub use batch::{BatchRow, NewBatch};
 pub use connect::Store;
 pub use convert::fresh_id;
 pub use draft::{
-    DiskChoice, DraftBody, DraftRow, FolderChoice, NetworkChoice, PlacementChoice, PoolChoice,
+    DiskChoice, DraftBody, DraftRow, FolderChoice, NetworkChoice, OwnMode, PlacementChoice,
+    PoolChoice, SeveralChoice,
 };
 pub use effect::{EffectFinish, EffectRow, EffectStart};
 pub use error::{Retry, StoreError};

@@ -53,6 +53,7 @@ pub(crate) fn record(data: &Path, vm: &str, replica: &ReplicaId, disk_type: Disk
         started_by: new.started_by.clone(),
         reason: String::new(),
         started_at: new.started_at,
+        at_once: None,
         sessions: vec![new],
         audit: "Started by a test.".to_owned(),
     };
@@ -117,6 +118,7 @@ fn session(
 fn failback_machine() -> model::SessionRecord {
     model::SessionRecord {
         version: 2,
+        begun: false,
         destination: Destination::SpecifiedLocation,
         storage_policy: false,
         catch_up: None,

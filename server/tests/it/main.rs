@@ -13,3 +13,4 @@ mod disk;
 mod export;
 mod gate;
 mod park;
+mod queue;

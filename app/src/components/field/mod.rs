@@ -12,11 +12,15 @@ pub fn note_id(field: &str) -> String {
 }
 
 /// What a field's error says, where the newest error belongs to this field.
-pub fn error_of(error: Signal<Option<ApiError>>, field: &'static str) -> Signal<Option<String>> {
+pub fn error_of(
+    error: Signal<Option<ApiError>>,
+    field: impl Into<String>,
+) -> Signal<Option<String>> {
+    let field = field.into();
     Signal::derive(move || {
         error.with(|error| {
             let error = error.as_ref()?;
-            (error.field.as_deref() == Some(field)).then(|| error.message.clone())
+            (error.field.as_deref() == Some(field.as_str())).then(|| error.message.clone())
         })
     })
 }

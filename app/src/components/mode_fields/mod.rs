@@ -88,7 +88,7 @@ fn ScheduleFields(
                 />
             </Field>
             <Field name="zone" label="Time zone" error>
-                <ZoneInput zone zones/>
+                <ZoneInput name="zone" zone zones/>
             </Field>
             <Field
                 name="not_later_minutes"
@@ -114,7 +114,14 @@ fn ScheduleFields(
 
 /// The zone, beginning with the browser's own where none was chosen yet.
 #[component]
-fn ZoneInput(zone: String, zones: Vec<String>) -> impl IntoView {
+pub fn ZoneInput(
+    /// The field.
+    name: &'static str,
+    /// What was chosen before.
+    zone: String,
+    /// The zones that can be chosen; none lets the zone be typed.
+    zones: Vec<String>,
+) -> impl IntoView {
     let untouched = zone.is_empty();
     if zones.is_empty() {
         let node = NodeRef::<html::Input>::new();
@@ -126,12 +133,12 @@ fn ZoneInput(zone: String, zones: Vec<String>) -> impl IntoView {
         return Either::Left(view! {
             <input
                 type="text"
-                name="zone"
-                id=field_id("zone")
+                name=name
+                id=field_id(name)
                 node_ref=node
                 value=zone
                 placeholder="Europe/Berlin"
-                aria-describedby=note_id("zone")
+                aria-describedby=note_id(name)
             />
         });
     }
@@ -148,13 +155,13 @@ fn ZoneInput(zone: String, zones: Vec<String>) -> impl IntoView {
     });
     let options = zones
         .into_iter()
-        .map(|name| {
-            let selected = name == zone;
-            view! { <option value=name selected=selected>{name.clone()}</option> }
+        .map(|of| {
+            let selected = of == zone;
+            view! { <option value=of selected=selected>{of.clone()}</option> }
         })
         .collect_view();
     Either::Right(view! {
-        <select name="zone" id=field_id("zone") node_ref=node aria-describedby=note_id("zone")>
+        <select name=name id=field_id(name) node_ref=node aria-describedby=note_id(name)>
             {options}
         </select>
     })

@@ -87,7 +87,8 @@ pub async fn save_targets(
 }
 
 /// Step Failback mode. The fields are those of [`model::view::ModeInput`] and
-/// [`model::view::AfterInput`].
+/// [`model::view::AfterInput`]; for several VMs those of [`model::view::SeveralInput`], one replica,
+/// place, mode and time per line, in the same order.
 #[server(endpoint = "console/draft/mode", output = Json)]
 pub async fn save_mode(
     id: DraftId,
@@ -101,6 +102,12 @@ pub async fn save_mode(
     #[server(default)] timer_after: String,
     #[server(default)] gates: String,
     #[server(default)] undo_consent: bool,
+    #[server(default)] at_once: String,
+    #[server(default)] own_zone: String,
+    #[server(default)] replicas: Vec<String>,
+    #[server(default)] places: Vec<String>,
+    #[server(default)] modes: Vec<String>,
+    #[server(default)] ats: Vec<String>,
     #[server(default)] press: Press,
 ) -> Answer<()> {
     let (service, actor) = crate::api::caller();
@@ -120,7 +127,14 @@ pub async fn save_mode(
             undo_consent,
         },
     };
-    let saved = service.draft_set_mode(&actor, &id, input, after).await;
+    let several = model::view::SeveralInput {
+        at_once,
+        zone: own_zone,
+        rows: on_server::own_lines(replicas, places, modes, ats),
+    };
+    let saved = service
+        .draft_set_mode(&actor, &id, input, after, several)
+        .await;
     on_server::leave(&id, model::view::WizardStep::FailbackMode, press, saved).await
 }
 
@@ -145,7 +159,7 @@ pub async fn save_summary(
 pub(super) mod on_server {
     use model::{
         ApiError, DraftId, ReplicaId,
-        view::{TargetInput, WizardStep},
+        view::{OwnInput, TargetInput, WizardStep},
     };
 
     use super::Press;
@@ -197,6 +211,26 @@ pub(super) mod on_server {
                 replica,
                 target: targets.next().unwrap_or_default(),
                 other: others.next().unwrap_or_default(),
+            })
+            .collect()
+    }
+
+    /// The lines of several VMs in the step Failback mode.
+    pub(super) fn own_lines(
+        replicas: Vec<String>,
+        places: Vec<String>,
+        modes: Vec<String>,
+        ats: Vec<String>,
+    ) -> Vec<OwnInput> {
+        let mut places = places.into_iter();
+        let (mut modes, mut ats) = (modes.into_iter(), ats.into_iter());
+        replicas
+            .into_iter()
+            .map(|replica| OwnInput {
+                replica,
+                place: places.next().unwrap_or_default(),
+                mode: modes.next().unwrap_or_default(),
+                at: ats.next().unwrap_or_default(),
             })
             .collect()
     }

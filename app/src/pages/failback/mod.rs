@@ -9,6 +9,7 @@ mod mode;
 mod new;
 pub mod place;
 mod replica;
+mod several;
 mod summary;
 mod target;
 pub mod view_model;

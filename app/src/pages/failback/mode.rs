@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use model::view::{DraftView, WizardStep};
 
-use super::{Question, StepButtons, api::SaveMode};
+use super::{Question, StepButtons, api::SaveMode, several::Several};
 use crate::components::{
     after_fields::{CatchUpField, TimerFields},
     error_summary::ErrorSummary,
@@ -16,6 +16,10 @@ use crate::components::{
 pub(super) fn ModeStep(draft: DraftView) -> impl IntoView {
     let save = Sending::to::<SaveMode>();
     let error = save.error();
+    let zones = draft.zones.clone();
+    let several = draft
+        .several
+        .map(|several| view! { <Several several zones error/> });
     view! {
         <Question step=WizardStep::FailbackMode/>
         <p>
@@ -26,6 +30,7 @@ pub(super) fn ModeStep(draft: DraftView) -> impl IntoView {
         <Form sending=save>
             <input type="hidden" name="id" value=draft.id.to_string()/>
             <ModeFields input=draft.mode_input zones=draft.zones error/>
+            {several}
             <CatchUpField value=draft.after_input.catch_up error/>
             <TimerFields input=draft.after_input.timer error/>
             <StepButtons step=WizardStep::FailbackMode sending=save/>

@@ -34,6 +34,7 @@ pub(super) fn SummaryStep(draft: DraftView) -> impl IntoView {
         dry_run,
         mode_words,
         after_words,
+        several_words,
         ..
     } = draft;
     let has_drift = summary.iter().any(|vm| !vm.drift.is_empty());
@@ -50,6 +51,7 @@ pub(super) fn SummaryStep(draft: DraftView) -> impl IntoView {
             <input type="hidden" name="id" value=id.to_string()/>
             <p>{mode_words}</p>
             <p>{after_words}</p>
+            {(!several_words.is_empty()).then(|| view! { <p>{several_words}</p> })}
             <div id=field_id("drift_seen") tabindex="-1">{vms} {drift_note}</div>
             {(!created).then(|| view! { <DryRun id run=dry_run total sending=save/> })}
             <section class="panel">
@@ -106,6 +108,10 @@ fn Vm(vm: SummaryVm, drift_seen: Vec<String>) -> impl IntoView {
         .iter()
         .map(|(what, chosen)| view! { <dt>{what.clone()}</dt> <dd>{chosen.clone()}</dd> })
         .collect_view();
+    let own_mode = vm
+        .own_mode
+        .clone()
+        .map(|words| view! { <dt>"Failback mode"</dt> <dd>{words}</dd> });
     let undo = (!created).then(|| {
         view! {
             <dt>"Space for undo"</dt>
@@ -130,6 +136,7 @@ fn Vm(vm: SummaryVm, drift_seen: Vec<String>) -> impl IntoView {
             <p class="route">{vm.route}</p>
             <ul class="warnings">{warnings}</ul>
             <dl class="facts">
+                {own_mode}
                 {places}
                 <dt>{read}</dt>
                 <dd>{vm.to_read.to_string()} ", estimated from allocation"</dd>

@@ -57,11 +57,11 @@ fn percent_encoded(text: &str) -> String {
     })
 }
 
-/// Where Finish leads: to the session, or to the list of them.
+/// Where Finish leads: to the session, or to the batch of them.
 pub fn after_finish(reply: &FinishReply) -> String {
     match reply.sessions.as_slice() {
         [session] => format!("/sessions/{session}"),
-        _ => "/".to_owned(),
+        _ => format!("/batches/{}", reply.batch),
     }
 }
 

@@ -22,6 +22,7 @@ pub(super) fn Facts(newest: Newest, now: Signal<Timestamp>) -> impl IntoView {
         text(move || value.get())
     };
     let started = summary.with_untracked(|summary| summary.started_at);
+    let batch = summary.with_untracked(|summary| format!("/batches/{}", summary.batch));
     let ended = part(move || {
         let at = summary.get().ended_at?;
         let ended = view! {
@@ -41,6 +42,8 @@ pub(super) fn Facts(newest: Newest, now: Signal<Timestamp>) -> impl IntoView {
                     <When at=started now/>
                 </dd>
                 {ended}
+                <dt>"Started with"</dt>
+                <dd><a href=batch>"All sessions of its batch"</a></dd>
                 <dt>"Replica"</dt>
                 <dd>{fact(|view| view.replica_name.clone())}</dd>
                 <dt>"Production VM"</dt>

@@ -84,6 +84,7 @@ fn Session(mut view: SessionView) -> impl IntoView {
         <Head newest link/>
         <Attention newest now/>
         <TimerStopped newest/>
+        <Queued newest/>
         <Progress newest/>
         <Actions newest/>
         {part_if(move || !over.get(), move || may_leave(newest))}
@@ -185,6 +186,16 @@ fn TimerStopped(newest: Newest) -> impl IntoView {
             </section>
         };
         Some(notice.erase())
+    })
+}
+
+/// Why it has not begun.
+#[component]
+fn Queued(newest: Newest) -> impl IntoView {
+    let why = Memo::new(move |_| newest.with(|view| view.summary.queued.clone()));
+    part(move || {
+        let why = why.get()?;
+        Some(view! { <p class="waiting"><Icon name="paused"/>{why}</p> }.erase())
     })
 }
 

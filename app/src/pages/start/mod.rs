@@ -2,7 +2,7 @@
 
 pub mod api;
 mod replicas;
-mod sessions;
+pub(crate) mod sessions;
 mod sites;
 pub mod view_model;
 

@@ -12,7 +12,7 @@ use crate::{
 
 /// One table of sessions.
 #[component]
-pub(super) fn Sessions(
+pub(crate) fn Sessions(
     title: &'static str,
     /// Whether they are over.
     past: bool,
@@ -67,7 +67,9 @@ fn row(session: &SessionSummary, past: bool, now: Signal<Timestamp>) -> AnyView 
     let cause = session
         .attention
         .as_ref()
-        .map(|attention| view! { <span class="sub">{attention.cause.clone()}</span> });
+        .map(|attention| attention.cause.clone())
+        .or_else(|| session.queued.clone())
+        .map(|why| view! { <span class="sub">{why}</span> });
     let ended = session.ended_at.map(|at| view! { <When at now/> });
     view! {
         <tr>

@@ -1,12 +1,15 @@
 //! What pages show and what the API returns: whole answers, computed on the server.
 
 mod after;
+mod batch;
 mod placement;
 mod session;
+mod several;
 mod start;
 mod wizard;
 
 pub use after::{AfterInput, AfterView, GateView, TimerInput};
+pub use batch::{BatchAction, BatchView};
 pub use placement::{
     DatastoreSpace, HostInput, PlaceChoice, PlaceFinding, PlaceOption, PlacedAdapter, PlacedFile,
     PlacedVm, PlacementView, RowsInput,
@@ -14,6 +17,7 @@ pub use placement::{
 pub use session::{
     ActionRequest, DiskView, EffectView, LogLine, ProgressView, SessionSummary, SessionView,
 };
+pub use several::{OwnInput, OwnRow, SeveralInput, SeveralView};
 pub use start::{JobView, JobsView, LabView, ReplicaView, SiteView, StartView};
 pub use wizard::{
     DestinationOption, DraftView, DryRunView, DryRunVm, FinishReply, ModeInput, SummaryVm,

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Actor, Allowed, Attention, ByteCount, BytesPerSecond, Destination, DiskCounters, DiskKey,
-    FailbackMode, Limiter, LogLevel, Operation, Outcome, SessionId, StepName, Timestamp,
+    Actor, Allowed, Attention, BatchId, ByteCount, BytesPerSecond, Destination, DiskCounters,
+    DiskKey, FailbackMode, Limiter, LogLevel, Operation, Outcome, SessionId, StepName, Timestamp,
     VisibleState,
 };
 
@@ -13,12 +13,16 @@ use crate::{
 pub struct SessionSummary {
     /// Its id.
     pub id: SessionId,
+    /// The batch that it was started in.
+    pub batch: BatchId,
     /// Name of the VM.
     pub vm_name: String,
     /// From where to where, in words.
     pub route: String,
     /// Its state; the last one when it is over.
     pub state: VisibleState,
+    /// It has not begun: why it waits, as a sentence.
+    pub queued: Option<String>,
     /// Movers are held.
     pub paused: bool,
     /// How it ended.

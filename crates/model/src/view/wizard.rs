@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AfterInput, PlacementView, ReplicaView};
+use super::{AfterInput, PlacementView, ReplicaView, SeveralView};
 use crate::{
     BatchId, ByteCount, Destination, DraftId, Drift, FailbackMode, LayoutFinding, ReplicaId,
     SessionId, Timestamp, VmRef,
@@ -189,6 +189,9 @@ pub struct SummaryVm {
     pub name: String,
     /// From where to where, in words.
     pub route: String,
+    /// Its own failback mode in words; none when it has that of all.
+    #[serde(default)]
+    pub own_mode: Option<String>,
     /// Where it is made, as names and choices; empty for a VM that is there.
     #[serde(default)]
     pub placement: Vec<(String, String)>,
@@ -278,6 +281,10 @@ pub struct DraftView {
     pub after_input: AfterInput,
     /// The same in words; empty until a mode is chosen.
     pub after_words: String,
+    /// Order, limit and own modes of several VMs; none for a single one.
+    pub several: Option<SeveralView>,
+    /// Order and limit in words; empty for a single VM.
+    pub several_words: String,
     /// Power on the production VM after switchover.
     pub power_on: bool,
     /// Drift was seen: names of the items ticked, as `replica id/item`.

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use model::{
     Actor, ApiError, Destination, DraftId, ReplicaId,
-    view::{AfterInput, ModeInput},
+    view::{AfterInput, ModeInput, SeveralInput},
 };
 
-use super::destinations;
+use super::{destinations, several};
 use crate::{
     Service,
     actor::authorise,
@@ -67,26 +67,29 @@ impl Service {
         Ok(self.draft(id).await?.body.destination)
     }
 
-    /// Step Failback mode: when the switchover follows, with passes until then and a timer after it.
+    /// Step Failback mode: when the switchover follows, with passes until then and a timer after it,
+    /// and for several VMs their order, how many run at once, and modes of their own.
     ///
     /// # Errors
-    /// When the mode, its time or its zone, the passes or the timer cannot be; then all stay as
-    /// they were.
+    /// When one of them cannot be; then all stay as they were.
     pub async fn draft_set_mode(
         &self,
         actor: &Actor,
         id: &DraftId,
         input: ModeInput,
         after: AfterInput,
+        rows: SeveralInput,
     ) -> Result<(), ApiError> {
         authorise(actor)?;
-        self.draft(id).await?;
+        let draft = self.draft(id).await?;
         let mode = mode::parse(&input, self.now())?;
+        let several = several::check(&rows, &draft.body, &input, self.now())?;
         after::check(&after, &mode)?;
         self.edit(id, |body| {
             body.mode_input.clone_from(&input);
             body.mode = Some(mode.clone());
             body.after_input.clone_from(&after);
+            body.several.clone_from(&several);
         })
         .await
     }

@@ -1,5 +1,7 @@
 //! Finish: everything is checked once more, then one session per replica is recorded, once.
 
+use std::collections::BTreeMap;
+
 use failback::Terms;
 use model::{
     Actor, ApiError, BatchId, Destination, DraftId, FailbackMode, NewVm, SessionChoices, SessionId,
@@ -7,7 +9,10 @@ use model::{
 };
 use store::{DraftBody, NewBatch, NewSession, fresh_id};
 
-use super::choose::{destination_chosen, some_chosen};
+use super::{
+    choose::{destination_chosen, some_chosen},
+    several,
+};
 use crate::{
     Service,
     actor::authorise,
@@ -48,12 +53,12 @@ impl Service {
         let plan = Plan {
             batch: BatchId::new(fresh_id()),
             destination,
-            after: after::check(&draft.body.after_input, &mode)?,
+            at_once: several::at_once(&draft.body.several.at_once)?,
             mode,
             body: &draft.body,
             actor,
         };
-        let batch = self.batch(plan, id, checked);
+        let batch = self.batch(plan, id, in_order(checked, &draft.body))?;
         let row = self.store().batch_insert(&batch).await.map_err(failed)?;
         self.wake();
         Ok(row.into())
@@ -71,10 +76,18 @@ impl Service {
             ));
         };
         mode::still_to_come(&mode, self.now())?;
+        for replica in &body.chosen {
+            several::own(body, replica, self.now())?;
+        }
         Ok((destination, mode))
     }
 
-    fn batch(&self, plan: Plan<'_>, draft: &DraftId, checked: Vec<Checked>) -> NewBatch {
+    fn batch(
+        &self,
+        plan: Plan<'_>,
+        draft: &DraftId,
+        checked: Vec<Checked>,
+    ) -> Result<NewBatch, ApiError> {
         let now = self.now();
         let targets: Vec<Target> = checked.into_iter().filter_map(|it| it.target).collect();
         let names: Vec<&str> = targets.iter().map(|it| it.vm_name.as_str()).collect();
@@ -83,23 +96,32 @@ impl Service {
             counted(names.len(), "VM", "VMs"),
             names.join(", "),
             mode::words(&plan.mode),
-            plan.after.words()
+            after::check(&plan.body.after_input, &plan.mode)?.words()
         );
+        for target in &targets {
+            if let Some(own) = several::own(plan.body, &target.replica.id, now)? {
+                audit = format!("{audit} {}: {}.", target.vm_name, mode::words(&own));
+            }
+        }
+        if let Some(most) = plan.at_once {
+            audit = format!("{audit} At most {most} run at once.");
+        }
         if !plan.body.reason.is_empty() {
             audit = format!("{audit} Reason: {}", plan.body.reason);
         }
-        NewBatch {
+        Ok(NewBatch {
             draft: draft.clone(),
             started_by: plan.actor.clone(),
             reason: plan.body.reason.clone(),
             started_at: now,
             audit,
+            at_once: plan.at_once,
             sessions: targets
                 .into_iter()
                 .map(|target| plan.session(target, now))
-                .collect(),
+                .collect::<Result<_, _>>()?,
             id: plan.batch,
-        }
+        })
     }
 }
 
@@ -107,29 +129,37 @@ impl Service {
 struct Plan<'a> {
     batch: BatchId,
     destination: Destination,
+    at_once: Option<u32>,
+    /// Of those that have none of their own.
     mode: FailbackMode,
-    after: After,
     body: &'a DraftBody,
     actor: &'a Actor,
 }
 
 impl Plan<'_> {
-    fn session(&self, target: Target, now: model::Timestamp) -> NewSession {
+    fn session(&self, target: Target, now: model::Timestamp) -> Result<NewSession, ApiError> {
+        let own = several::own(self.body, &target.replica.id, now)?;
+        let mode = own.unwrap_or_else(|| self.mode.clone());
+        let After {
+            catch_up,
+            timer,
+            gates,
+        } = after::check(&self.body.after_input, &mode)?;
         let machine = failback::Session::new(Terms {
             destination: self.destination,
-            mode: self.mode.clone(),
+            mode,
             power_on: self.body.power_on,
             storage_policy: false,
-            catch_up: self.after.catch_up,
-            timer: self.after.timer,
-            gates: self.after.gates.clone(),
+            catch_up,
+            timer,
+            gates,
         });
         let id = SessionId::new(fresh_id());
         let new_vm = target.new_vm.map(|spec| NewVm {
             vm: NewVm::made_by(&id, spec.vm.site.clone()),
             ..spec
         });
-        NewSession {
+        Ok(NewSession {
             batch: self.batch.clone(),
             replica: target.replica.id,
             protected: target.replica.protected,
@@ -150,8 +180,16 @@ impl Plan<'_> {
             started_at: now,
             layout: target.pairs,
             id,
-        }
+        })
     }
+}
+
+/// The checked VMs in the order in which their sessions run.
+pub(super) fn in_order(mut checked: Vec<Checked>, body: &DraftBody) -> Vec<Checked> {
+    let order = several::ordered(body);
+    let places: BTreeMap<_, usize> = order.iter().zip(0..).collect();
+    checked.sort_by_key(|it| places.get(&it.view.replica).copied());
+    checked
 }
 
 fn nothing_blocks(checked: &[Checked]) -> Result<(), ApiError> {

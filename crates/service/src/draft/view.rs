@@ -2,11 +2,15 @@
 
 use model::{
     ApiError, Destination, DraftId,
-    view::{DraftView, FinishReply, TargetRow, WizardStep},
+    view::{DraftView, FinishReply, SummaryVm, TargetRow, WizardStep},
 };
 use store::DraftBody;
 
-use super::{destinations, finish::unseen, targets};
+use super::{
+    destinations,
+    finish::{in_order, unseen},
+    several, targets,
+};
 use crate::{
     Service, after, mode,
     placement::{self, Plan},
@@ -39,8 +43,13 @@ impl Service {
             destination: body.destination,
             mode_words: body.mode.as_ref().map(mode::words).unwrap_or_default(),
             after_words: after_words(&body),
+            several: several::view(&estate, &body),
+            several_words: several::words(&body),
             dry_run: self.dry_run_view(id).await?,
-            summary: checked.into_iter().map(|it| it.view).collect(),
+            summary: in_order(checked, &body)
+                .into_iter()
+                .map(|it| self.summary_of(it, &body))
+                .collect(),
             chosen: body.chosen,
             mode_input: body.mode_input,
             mode: body.mode,
@@ -53,6 +62,18 @@ impl Service {
         })
     }
 
+    /// What Summary shows of a VM: the checks, and a mode of its own with what stands against it.
+    fn summary_of(&self, checked: Checked, body: &DraftBody) -> SummaryVm {
+        let mut view = checked.view;
+        match several::own(body, &view.replica, self.now()) {
+            Ok(own) => view.own_mode = own.as_ref().map(mode::words),
+            Err(error) => view
+                .blocked
+                .push(format!("{} {}", error.message, error.hint)),
+        }
+        view
+    }
+
     /// The steps that apply, each with whether its choice is complete.
     fn steps(
         &self,
@@ -63,10 +84,10 @@ impl Service {
     ) -> Vec<(WizardStep, bool)> {
         let replicas = !body.chosen.is_empty();
         let destination = body.destination.is_some();
-        let mode = body
-            .mode
-            .as_ref()
-            .is_some_and(|mode| mode::still_to_come(mode, self.now()).is_ok());
+        let own = |id| several::own(body, id, self.now()).is_ok();
+        let mode = body.mode.as_ref().is_some_and(|mode| {
+            mode::still_to_come(mode, self.now()).is_ok() && body.chosen.iter().all(own)
+        });
         let checks = checked
             .iter()
             .all(|it| it.view.blocked.is_empty() && unseen(it, body).next().is_none());

@@ -129,6 +129,7 @@ fn gone(id: &ReplicaId) -> SummaryVm {
         replica: id.clone(),
         name: id.to_string(),
         route: String::new(),
+        own_mode: None,
         placement: Vec::new(),
         layout: Vec::new(),
         drift: Vec::new(),

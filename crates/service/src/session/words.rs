@@ -265,6 +265,12 @@ impl Names {
 
     fn cancel(&self, work: &Work) -> String {
         let (replica, production) = (&self.replica, &self.production);
+        if !work.session.begun {
+            return format!(
+                "The session leaves the queue and ends. Nothing was done yet: {production} stays as \
+                 it is, and {replica} keeps running."
+            );
+        }
         if matches!(work.session.state, State::Switching { .. }) {
             return format!(
                 "The switchover is taken back: what it wrote to {production} is dropped, \

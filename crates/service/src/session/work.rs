@@ -32,9 +32,11 @@ impl Work {
         let row = &self.row;
         SessionSummary {
             id: row.id.clone(),
+            batch: row.batch.clone(),
             vm_name: row.vm_name.clone(),
             route: estate.route(&row.replica_vm, &row.production_vm),
             state: self.session.visible(),
+            queued: estate.queued(&row.id),
             paused: self.is_paused(),
             outcome: self.outcome(),
             attention: self.session.attention.clone(),

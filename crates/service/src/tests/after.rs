@@ -3,7 +3,7 @@
 use model::{
     ApiError, ByteCount, CatchUp, CommitTimer, DiskCounters, DiskKey, GateAnswer, HealthGate,
     Operation, SessionId, SessionStateRecord, StepName,
-    view::{ActionRequest, AfterInput, SessionView, TimerInput},
+    view::{ActionRequest, AfterInput, SessionView, SeveralInput, TimerInput},
 };
 use store::{ActionKind, DiskPassRow, EffectFinish, EffectStart, IntentKind};
 
@@ -67,7 +67,13 @@ async fn the_wizards_choice_goes_with_the_session() {
     };
     let service = &fixture.service;
     let refused = service
-        .draft_set_mode(&actor(), &draft, manual(), bad.clone())
+        .draft_set_mode(
+            &actor(),
+            &draft,
+            manual(),
+            bad.clone(),
+            SeveralInput::default(),
+        )
         .await
         .unwrap_err();
     assert_eq!(refused.field.as_deref(), Some("gates"));
@@ -80,7 +86,13 @@ async fn the_wizards_choice_goes_with_the_session() {
         ..bad
     };
     service
-        .draft_set_mode(&actor(), &draft, manual(), good.clone())
+        .draft_set_mode(
+            &actor(),
+            &draft,
+            manual(),
+            good.clone(),
+            SeveralInput::default(),
+        )
         .await
         .unwrap();
     let kept = service.draft_view(&draft).await.unwrap();

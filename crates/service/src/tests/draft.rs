@@ -2,7 +2,7 @@
 
 use model::{
     Actor, Destination, DraftId, ErrorKind, FailbackMode, ReplicaId,
-    view::{AfterInput, WizardStep},
+    view::{AfterInput, SeveralInput, WizardStep},
 };
 
 use super::fixture::{Fixture, actor, manual, scheduled};
@@ -100,7 +100,13 @@ async fn what_cannot_be_chosen_is_refused_and_changes_nothing() {
     );
     let past = scheduled("2020-01-01T00:00", "UTC");
     let refused = service
-        .draft_set_mode(&actor(), &id, past, AfterInput::default())
+        .draft_set_mode(
+            &actor(),
+            &id,
+            past,
+            AfterInput::default(),
+            SeveralInput::default(),
+        )
         .await
         .unwrap_err();
     assert_eq!(refused.field.as_deref(), Some("at"));
@@ -161,7 +167,13 @@ async fn edits_of_two_steps_at_once_are_both_kept() {
     let (one, two, three) = tokio::join!(
         service.draft_set_replicas(&operator, &id, web()),
         service.draft_set_destination(&operator, &id, original),
-        service.draft_set_mode(&operator, &id, manual(), AfterInput::default()),
+        service.draft_set_mode(
+            &operator,
+            &id,
+            manual(),
+            AfterInput::default(),
+            SeveralInput::default()
+        ),
     );
     assert!(one.is_ok() && two.is_ok() && three.is_ok());
     let view = service.draft_view(&id).await.unwrap();
@@ -181,7 +193,13 @@ async fn a_discarded_draft_is_gone() {
     assert!(service.draft_discard(&actor(), &unknown).await.is_err());
     assert!(
         service
-            .draft_set_mode(&actor(), &unknown, manual(), AfterInput::default())
+            .draft_set_mode(
+                &actor(),
+                &unknown,
+                manual(),
+                AfterInput::default(),
+                SeveralInput::default()
+            )
             .await
             .is_err()
     );

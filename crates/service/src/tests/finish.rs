@@ -2,7 +2,7 @@
 
 use model::{
     ByteCount, DiskKey, ErrorKind, FailbackMode, ReplicaId, SessionStateRecord, VmRef,
-    view::AfterInput,
+    view::{AfterInput, SeveralInput},
 };
 use store::IntentKind;
 
@@ -139,7 +139,13 @@ async fn a_scheduled_time_that_passed_on_the_way_is_refused() {
     let soon = scheduled("2026-11-23T04:05", "UTC");
     fixture
         .service
-        .draft_set_mode(&actor(), &id, soon, AfterInput::default())
+        .draft_set_mode(
+            &actor(),
+            &id,
+            soon,
+            AfterInput::default(),
+            SeveralInput::default(),
+        )
         .await
         .unwrap();
     fixture.set_clock(NOW.plus_seconds(600));

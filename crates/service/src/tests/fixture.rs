@@ -12,7 +12,7 @@ use model::{
     Job, JobId, Network, NetworkId, Pool, PoolId, PoolKind, PowerState, ProtectedVmId, ReplicaId,
     ReplicaState, SessionId, SessionRecord, SiteId, SiteResources, SiteRole, Timestamp, VmInfo,
     VmRef,
-    view::{AfterInput, ModeInput},
+    view::{AfterInput, ModeInput, SeveralInput},
 };
 use store::{ReplicaRow, SiteInventory, Store};
 use tempfile::TempDir;
@@ -133,17 +133,39 @@ impl Fixture {
             .await
             .unwrap();
         service
-            .draft_set_mode(&actor(), &id, manual(), AfterInput::default())
+            .draft_set_mode(
+                &actor(),
+                &id,
+                manual(),
+                AfterInput::default(),
+                SeveralInput::default(),
+            )
             .await
             .unwrap();
         id
     }
 
-    /// A session of `web-01`, started through the wizard.
+    /// A session of `web-01`, started through the wizard and out of the queue.
     pub(super) async fn session(&self) -> SessionId {
         let draft = self.complete_draft(&["r-web"]).await;
         let reply = self.service.finish(&actor(), &draft).await.unwrap();
-        reply.sessions[0].clone()
+        let id = reply.sessions[0].clone();
+        self.advance(&id, |machine| machine.begun = true).await;
+        id
+    }
+
+    /// Ticks all drift of a draft's VMs.
+    pub(super) async fn tick_all_drift(&self, id: &DraftId) {
+        let draft = self.service.draft_view(id).await.unwrap();
+        let items = draft.summary.iter().flat_map(|vm| {
+            let keys = vm.drift.iter();
+            keys.map(|it| format!("{}/{}", vm.replica, it.item))
+        });
+        let seen = items.collect();
+        self.service
+            .draft_set_summary(&actor(), id, true, String::new(), seen)
+            .await
+            .unwrap();
     }
 
     /// Moves a session's machine, as the engine would.

@@ -1,6 +1,7 @@
 //! One module per use case, against a real store in a directory of its own.
 
 mod after;
+mod batch;
 mod draft;
 mod dry_run;
 mod finish;
@@ -12,6 +13,7 @@ mod place;
 mod preflight;
 mod session_act;
 mod session_view;
+mod several;
 mod start;
 mod targets;
 

@@ -77,7 +77,7 @@ async fn steps_are_those_done_at_work_and_to_come() {
     let begun = Some(start(StepName::ProveTarget));
     fixture
         .store
-        .session_commit_step(&id, 1, &machine, None, begun, &[])
+        .session_commit_step(&id, row.version, &machine, None, begun, &[])
         .await
         .unwrap();
     let view = fixture.service.session_view(&id).await.unwrap();
@@ -101,7 +101,7 @@ async fn steps_are_those_done_at_work_and_to_come() {
     let next = Some(start(StepName::HoldProduction));
     fixture
         .store
-        .session_commit_step(&id, 2, &machine, done, next, &[])
+        .session_commit_step(&id, row.version + 1, &machine, done, next, &[])
         .await
         .unwrap();
     let view = fixture.service.session_view(&id).await.unwrap();

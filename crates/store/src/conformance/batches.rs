@@ -20,6 +20,7 @@ fn batch(id: &str, draft: &str, replicas: &[&str]) -> NewBatch {
         started_by: actor(),
         reason: "the storm is over".to_owned(),
         started_at: Timestamp(5),
+        at_once: None,
         sessions: sessions.collect(),
         audit: "Started failback of 2 VMs.".to_owned(),
     }
@@ -59,6 +60,37 @@ pub(super) async fn finish_twice_is_one_batch(db: &impl Database) {
     };
     assert_eq!(intents[0].kind, started);
     assert_eq!(store.audit_list(9).await.unwrap().len(), 1);
+}
+
+pub(super) async fn sessions_know_their_place_and_how_many_may_be_at_work(db: &impl Database) {
+    let store = db.open().await;
+    let limited = NewBatch {
+        at_once: Some(2),
+        ..batch("b1", "d1", &["r2", "r1", "r3"])
+    };
+    store.batch_insert(&limited).await.unwrap();
+    let free = batch("b2", "d2", &["r4"]);
+    store.batch_insert(&free).await.unwrap();
+    let of = |id: &str| {
+        let (store, id) = (store.clone(), BatchId::new(id));
+        async move {
+            let rows = store.session_list_batch(&id).await.unwrap();
+            let places = rows.iter().map(|row| (row.batch_position, row.at_once));
+            let replicas = rows.iter().map(|row| row.replica.clone());
+            places.zip(replicas).collect::<Vec<_>>()
+        }
+    };
+    let replica = ReplicaId::new;
+    assert_eq!(
+        of("b1").await,
+        [
+            ((0, Some(2)), replica("r2")),
+            ((1, Some(2)), replica("r1")),
+            ((2, Some(2)), replica("r3")),
+        ]
+    );
+    assert_eq!(of("b2").await, [((0, None), replica("r4"))]);
+    assert_eq!(of("b3").await, []);
 }
 
 pub(super) async fn finish_twice_at_once_is_one_batch(db: &impl Database) {

@@ -31,6 +31,7 @@ pub(crate) fn machine() -> SessionRecord {
             url: "http://web-01/".to_owned(),
         }],
         gates_failed_since: Some(Timestamp(5)),
+        begun: true,
         timer_stopped: Some("The timer is stopped.".to_owned()),
         state: SessionStateRecord::Synchronizing {
             at: 0,

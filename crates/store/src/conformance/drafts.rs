@@ -1,12 +1,14 @@
 //! Drafts of the wizard and their dry runs.
 
+use std::collections::BTreeMap;
+
 use model::{
     ByteCount, Destination, DraftId, FailbackMode, ReplicaId, Timestamp,
     view::{AfterInput, DryRunView, TimerInput},
 };
 
 use super::{Database, builders::actor};
-use crate::DraftBody;
+use crate::{DraftBody, OwnMode, SeveralChoice};
 
 fn body() -> DraftBody {
     DraftBody {
@@ -21,6 +23,18 @@ fn body() -> DraftBody {
                 gates: "tcp://10.0.0.5:443".to_owned(),
                 undo_consent: true,
             },
+        },
+        several: SeveralChoice {
+            at_once: "2".to_owned(),
+            zone: "Europe/Berlin".to_owned(),
+            order: vec![ReplicaId::new("r1")],
+            own: BTreeMap::from([(
+                ReplicaId::new("r1"),
+                OwnMode {
+                    mode: "scheduled".to_owned(),
+                    at: "2026-11-23T04:05".to_owned(),
+                },
+            )]),
         },
         power_on: true,
         reason: "the storm is over".to_owned(),

@@ -53,6 +53,7 @@ macro_rules! suite {
 
 suite! {
     batches::finish_twice_is_one_batch
+    batches::sessions_know_their_place_and_how_many_may_be_at_work
     batches::finish_twice_at_once_is_one_batch
     batches::a_busy_replica_leaves_nothing_of_the_batch
     drafts::a_draft_goes_on_in_another_browser

@@ -72,6 +72,10 @@ pub struct SessionRow {
     pub id: SessionId,
     /// The batch it belongs to.
     pub batch: BatchId,
+    /// Its place in the batch, from 0.
+    pub batch_position: u32,
+    /// How many sessions of the batch may be at work at once; none is all.
+    pub at_once: Option<u32>,
     /// The replica.
     pub replica: ReplicaId,
     /// The VM that the replica protects.

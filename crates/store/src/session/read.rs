@@ -19,6 +19,8 @@ use crate::{
 struct Raw {
     id: String,
     batch: String,
+    batch_position: i64,
+    at_once: Option<i64>,
     replica: String,
     protected_vm: String,
     vm_name: String,
@@ -49,7 +51,8 @@ macro_rules! select {
     ($condition:literal) => {
         (
             concat!(
-                "SELECT id, batch, replica, protected_vm, vm_name, replica_site, \
+                "SELECT id, batch, batch_position, \
+                 (SELECT at_once FROM batch WHERE batch.id = session.batch) AS at_once, replica, protected_vm, vm_name, replica_site, \
                  replica_platform_id, production_site, production_platform_id, destination, \
                  machine, machine_format, version, limit_bytes, started_by, reason, started_at, \
                  ended_at, previous_site, previous_platform_id, choices, choices_format \
@@ -93,6 +96,18 @@ impl Store {
         self.sessions(
             select!("WHERE ended_at IS NULL ORDER BY started_at DESC, id DESC"),
             Bound::Nothing,
+        )
+        .await
+    }
+
+    /// The sessions of a batch in its order, those that are over too.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn session_list_batch(&self, batch: &BatchId) -> Result<Vec<SessionRow>, StoreError> {
+        self.sessions(
+            select!("WHERE batch = $1 ORDER BY batch_position"),
+            Bound::Text(batch.as_str()),
         )
         .await
     }
@@ -195,6 +210,10 @@ impl Raw {
         Ok(SessionRow {
             id: SessionId::new(self.id),
             batch: BatchId::new(self.batch),
+            batch_position: u32::try_from(self.batch_position).unwrap_or(u32::MAX),
+            at_once: self
+                .at_once
+                .map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
             replica: ReplicaId::new(self.replica),
             protected: ProtectedVmId::new(self.protected_vm),
             vm_name: self.vm_name,

@@ -58,6 +58,8 @@ fn draft(complete: [bool; 4]) -> DraftView {
         mode_words: String::new(),
         after_input: AfterInput::default(),
         after_words: String::new(),
+        several: None,
+        several_words: String::new(),
         power_on: true,
         drift_seen: Vec::new(),
         reason: String::new(),
@@ -244,7 +246,7 @@ fn what_can_be_chosen_comes_first() {
 }
 
 #[test]
-fn finish_leads_to_its_session_or_to_the_list() {
+fn finish_leads_to_its_session_or_to_the_batch() {
     let reply = |count: usize| FinishReply {
         batch: BatchId::new("b-1"),
         sessions: (0..count)
@@ -252,7 +254,7 @@ fn finish_leads_to_its_session_or_to_the_list() {
             .collect(),
     };
     assert_eq!(after_finish(&reply(1)), "/sessions/s-0");
-    assert_eq!(after_finish(&reply(2)), "/");
+    assert_eq!(after_finish(&reply(2)), "/batches/b-1");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! A session's page as tables.
 
 use model::{
-    Actor, Allowed, Attention, BytesPerSecond, Destination, Limiter, LogLevel, Outcome, SessionId,
-    StepName, Timestamp, VisibleState,
+    Actor, Allowed, Attention, BatchId, BytesPerSecond, Destination, Limiter, LogLevel, Outcome,
+    SessionId, StepName, Timestamp, VisibleState,
     view::{AfterView, SessionSummary},
 };
 
@@ -15,6 +15,8 @@ fn view(state: VisibleState) -> SessionView {
             vm_name: "web-01".to_owned(),
             route: "DR to production".to_owned(),
             state,
+            batch: BatchId::new("b"),
+            queued: None,
             paused: false,
             outcome: None,
             attention: None,

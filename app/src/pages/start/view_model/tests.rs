@@ -1,6 +1,6 @@
 //! What rows offer and what the tab says.
 
-use model::{Actor, ByteCount, ReplicaId, SessionId, Timestamp, VisibleState};
+use model::{Actor, BatchId, ByteCount, ReplicaId, SessionId, Timestamp, VisibleState};
 
 use super::*;
 
@@ -40,6 +40,8 @@ fn session(waits_for_you: bool) -> SessionSummary {
         vm_name: "web-01".to_owned(),
         route: "DR to production".to_owned(),
         state: VisibleState::ReadyToSwitch,
+        batch: BatchId::new("b"),
+        queued: None,
         paused: false,
         outcome: None,
         attention: None,

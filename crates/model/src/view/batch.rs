@@ -1,0 +1,40 @@
+//! The page of one batch: its sessions in order, and what can be asked of several at once.
+
+use serde::{Deserialize, Serialize};
+
+use super::SessionSummary;
+use crate::{Actor, BatchId, Operation, SessionId, Timestamp};
+
+/// What can be asked of some of a batch's sessions at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchAction {
+    /// The operation.
+    pub operation: Operation,
+    /// The sessions whose state allows it, with the names of their VMs.
+    pub sessions: Vec<(SessionId, String)>,
+    /// What it will do to them, as a sentence.
+    pub consequence: String,
+}
+
+/// A batch, whole. This is also the snapshot that the live stream carries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchView {
+    /// Its id.
+    pub id: BatchId,
+    /// When the answer was made.
+    pub now: Timestamp,
+    /// One line that says the state of the whole.
+    pub headline: String,
+    /// Who started it.
+    pub started_by: Actor,
+    /// When.
+    pub started_at: Timestamp,
+    /// The reason given.
+    pub reason: String,
+    /// How many may run at once, in words.
+    pub at_once: String,
+    /// Its sessions, in order.
+    pub sessions: Vec<SessionSummary>,
+    /// What can be asked of several of them now.
+    pub actions: Vec<BatchAction>,
+}
