@@ -77,6 +77,8 @@ pub struct DiskCounters {
     pub different: ByteCount,
     /// Payload handed from the source's side to the target's.
     pub sent: ByteCount,
+    /// Of `sent`, sent by an earlier try and named by its journal: not sent again by this one.
+    pub sent_before: ByteCount,
     /// What `sent` came to on the link, packed where that paid; nothing without a link.
     pub packed: ByteCount,
     /// Different, and written from content that the target's side already had.

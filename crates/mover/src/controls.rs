@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     fmt,
     num::NonZeroUsize,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -16,7 +19,11 @@ const STANDSTILL: Duration = Duration::from_millis(100);
 /// The controls of running tasks. Clones control the same tasks; tasks with the same controls
 /// share one limit.
 #[derive(Clone, Default, Debug)]
-pub struct Controls(Arc<Inner>);
+pub struct Controls {
+    shared: Arc<Inner>,
+    /// Of a branch: whether it alone was ended.
+    ended: Arc<AtomicBool>,
+}
 
 #[derive(Default, Debug)]
 struct Inner {
@@ -32,8 +39,20 @@ struct Acts {
     all: BTreeMap<u64, Act>,
 }
 
+impl Acts {
+    /// Of those that the branch decides on.
+    fn of(&self, is_ended: impl Fn(&Arc<AtomicBool>) -> bool) -> Vec<Act> {
+        let all = self.all.values();
+        all.filter(|act| is_ended(&act.branch)).cloned().collect()
+    }
+}
+
 #[derive(Clone)]
-struct Act(Arc<dyn Fn() + Send + Sync>);
+struct Act {
+    /// Whose end it is for.
+    branch: Arc<AtomicBool>,
+    does: Arc<dyn Fn() + Send + Sync>,
+}
 
 impl fmt::Debug for Act {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,6 +102,23 @@ impl Default for Debt {
 }
 
 impl Controls {
+    /// Controls of some of these tasks, which can be ended without the others. All else, pause,
+    /// limit and queue, stays one for all, and who ends all ends them too.
+    #[must_use]
+    pub fn branch(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            ended: Arc::default(),
+        }
+    }
+
+    /// Ends the tasks of this branch for good, and no others.
+    pub fn cancel_branch(&self) {
+        // Under the lock, so that nobody falls asleep between the look and the call.
+        self.change(|_| self.ended.store(true, Ordering::SeqCst));
+        self.perform(|branch| Arc::ptr_eq(branch, &self.ended));
+    }
+
     /// Holds the tasks; a request under way is still finished.
     pub fn pause(&self) {
         self.change(|state| state.paused = true);
@@ -99,20 +135,20 @@ impl Controls {
         self.lock().paused
     }
 
-    /// Ends them for good, also while they are held or limited, or wait for a peer of their disks:
-    /// disks that have one are of no use afterwards.
+    /// Ends them for good, with all their branches, also while they are held or limited, or wait for
+    /// a peer of their disks: disks that have one are of no use afterwards.
     pub fn cancel(&self) {
         self.change(|state| state.cancelled = true);
-        let acts: Vec<Act> = self.acts().all.values().cloned().collect();
-        for act in acts {
-            (act.0)();
-        }
+        self.perform(|_| true);
     }
 
     /// Has something done when the tasks are ended, on the thread that ends them, or here and now
     /// if they were. It must not wait: it is there to end waits for a peer that does not answer.
     pub fn on_cancel(&self, act: impl Fn() + Send + Sync + 'static) -> OnCancel {
-        let act = Act(Arc::new(act));
+        let act = Act {
+            branch: Arc::clone(&self.ended),
+            does: Arc::new(act),
+        };
         let number = {
             let mut acts = self.acts();
             acts.next += 1;
@@ -121,7 +157,7 @@ impl Controls {
             number
         };
         if self.is_cancelled() {
-            (act.0)();
+            (act.does)();
         }
         OnCancel {
             controls: self.clone(),
@@ -129,14 +165,25 @@ impl Controls {
         }
     }
 
+    /// Outside the lock: an act may take its own back.
+    fn perform(&self, of: impl Fn(&Arc<AtomicBool>) -> bool) {
+        let acts = self.acts().of(of);
+        for act in acts {
+            (act.does)();
+        }
+    }
+
     fn acts(&self) -> MutexGuard<'_, Acts> {
-        self.0.acts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .acts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether they were ended.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.lock().cancelled
+        self.lock().cancelled || self.has_ended()
     }
 
     /// Limits the payload that they send together; none lifts the limit. Takes effect at once.
@@ -169,8 +216,8 @@ impl Controls {
     pub(crate) fn place(&self, patience: Duration) -> Option<Place<'_>> {
         let has_room = |state: &State| state.queue.is_none_or(|most| state.on_way < most.get());
         let mut state = self.lock();
-        if !has_room(&state) && !state.cancelled {
-            let waited = self.0.changed.wait_timeout(state, patience);
+        if !has_room(&state) && !state.cancelled && !self.has_ended() {
+            let waited = self.shared.changed.wait_timeout(state, patience);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         if !has_room(&state) {
@@ -183,7 +230,7 @@ impl Controls {
     /// Waits so long, or until something changes.
     pub(crate) fn rest(&self, time: Duration) {
         let state = self.lock();
-        if !state.cancelled {
+        if !state.cancelled && !self.has_ended() {
             self.sleep(state, time);
         }
     }
@@ -203,22 +250,29 @@ impl Controls {
     /// Waits up to `patience` for a change if the tasks are held.
     pub(crate) fn hold(&self, patience: Duration) {
         let state = self.lock();
-        if state.paused && !state.cancelled {
+        if state.paused && !state.cancelled && !self.has_ended() {
             self.sleep(state, patience);
         }
     }
 
+    fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::SeqCst)
+    }
+
     fn sleep(&self, state: MutexGuard<'_, State>, time: Duration) {
-        drop(self.0.changed.wait_timeout(state, time));
+        drop(self.shared.changed.wait_timeout(state, time));
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.lock());
-        self.0.changed.notify_all();
+        self.shared.changed.notify_all();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -231,7 +285,7 @@ impl Drop for Place<'_> {
         let mut state = self.0.lock();
         state.on_way -= 1;
         if state.queue.is_some() {
-            self.0.0.changed.notify_all();
+            self.0.shared.changed.notify_all();
         }
     }
 }

@@ -418,6 +418,7 @@ fn resume(
         equal: all.saturating_sub(written),
         different: written,
         sent: copied,
+        sent_before: copied,
         zeroed,
         written,
         verified: written,

@@ -15,7 +15,7 @@ use disk::DiskError;
 use model::{ByteCount, ByteRange, BytesPerSecond, DiskPhase};
 use testkit::{Call, Counting, FailAt, Hook, Layer, MemDisk, Slow, When};
 
-use super::{SIZES, assert_adds_up, assert_done, task};
+use super::{SIZES, assert_adds_up, assert_done, task, with_journal};
 use crate::{Controls, Meter, MoverError, Report, Task, run::run_in};
 
 const MIB: usize = 1024 * 1024;
@@ -233,4 +233,95 @@ fn counters_add_up_at_any_time_and_never_fall() {
     let report = running.thread.join().unwrap().unwrap();
     assert_eq!(report.counters.remaining_seconds, Some(0));
     assert!(report.counters.rate > BytesPerSecond(0));
+}
+
+#[test]
+fn one_branch_ends_and_goes_on_elsewhere_while_the_other_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, target) = different(8);
+    let (other_source, other_target) = different(8);
+    let all = limited(2 * MIB as u64);
+    let journaled = || with_journal(task(source.clone(), target.clone()), folder.path());
+    let first = start(journaled(), all.branch());
+    let other = start(
+        task(other_source.clone(), other_target.clone()),
+        all.branch(),
+    );
+    first.wait_for(|meter| meter.counters().verified > ByteCount(64 << 10));
+    // What is proved is counted a moment before it is noted.
+    thread::sleep(Duration::from_millis(1_200));
+    first.controls.cancel_branch();
+    let ended = first.thread.join().unwrap();
+    assert!(matches!(ended, Err(MoverError::Cancelled)), "{ended:?}");
+    assert!(!all.is_cancelled() && !other.controls.is_cancelled());
+    assert!(!other.thread.is_finished(), "nothing was left to go on");
+    let by_first = first.meter.counters().sent;
+
+    all.set_limit(None);
+    let second = start(journaled(), all.branch());
+    let report = second.thread.join().unwrap().unwrap();
+    let counters = report.counters;
+    let resumed = ByteCount(64 << 10);
+    assert!(counters.resumed > resumed, "{counters:?}");
+    let by_second = counters.sent.saturating_sub(counters.sent_before);
+    // What the first wrote and had not noted yet is found equal: nothing is sent twice.
+    assert_eq!(by_first.saturating_add(by_second), ByteCount(8 << 20));
+    assert!(source.bytes() == target.bytes());
+    other.thread.join().unwrap().unwrap();
+    assert!(other_source.bytes() == other_target.bytes());
+}
+
+#[test]
+fn who_ends_or_holds_all_ends_or_holds_each_branch() {
+    let (source, target) = different(4);
+    let all = limited(1 << 20);
+    let running = start(task(source, target), all.branch());
+    running.wait_for(|meter| meter.counters().sent > ByteCount::ZERO);
+    all.pause();
+    running.wait_for(|meter| meter.counters().phase == DiskPhase::Paused);
+    all.cancel();
+    let result = running.thread.join().unwrap();
+    assert!(matches!(result, Err(MoverError::Cancelled)), "{result:?}");
+}
+
+#[test]
+fn a_paused_branch_ends_at_once() {
+    let (source, target) = different(4);
+    let controls = Controls::default();
+    controls.pause();
+    let running = start(task(source, target), controls.branch());
+    running.wait_for(|meter| meter.counters().phase == DiskPhase::Paused);
+    let start = Instant::now();
+    running.controls.cancel_branch();
+    let result = running.thread.join().unwrap();
+    assert!(matches!(result, Err(MoverError::Cancelled)), "{result:?}");
+    assert!(start.elapsed() < Duration::from_millis(100));
+}
+
+#[test]
+fn what_is_to_be_done_at_the_end_is_done_at_the_end_of_its_own_branch_or_of_all() {
+    let all = Controls::default();
+    let branches = [all.branch(), all.branch(), all.branch()];
+    let done: [Arc<AtomicUsize>; 3] = std::array::from_fn(|_| Arc::default());
+    let _acts: Vec<_> = branches
+        .iter()
+        .zip(&done)
+        .map(|(branch, count)| {
+            let count = Arc::clone(count);
+            branch.on_cancel(move || {
+                count.fetch_add(1, Ordering::SeqCst);
+            })
+        })
+        .collect();
+    let so_often = || done.each_ref().map(|count| count.load(Ordering::SeqCst));
+    branches[1].cancel_branch();
+    assert_eq!(so_often(), [0, 1, 0]);
+    all.cancel();
+    assert_eq!(so_often(), [1, 2, 1]);
+    let late = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&late);
+    let _late = branches[0].on_cancel(move || {
+        count.fetch_add(1, Ordering::SeqCst);
+    });
+    assert_eq!(late.load(Ordering::SeqCst), 1);
 }

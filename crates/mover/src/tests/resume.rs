@@ -57,6 +57,11 @@ fn cut_after(calls: u64, survivors: Survivors) -> bool {
     assert!(source.bytes() == target.bytes());
     assert_done(&second.counters);
     assert_eq!(second.counters.resumed, proved.total());
+    let by_this_try = second
+        .counters
+        .sent
+        .saturating_sub(second.counters.sent_before);
+    assert_eq!(by_this_try, second.to_send);
     assert_eq!(second.notes, []);
     let read: RangeSet = counted
         .ranges(Call::Read)
