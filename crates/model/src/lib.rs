@@ -11,6 +11,7 @@ mod gate;
 mod ids;
 mod placement;
 mod progress;
+mod proxy;
 mod session;
 mod units;
 pub mod view;
@@ -32,6 +33,9 @@ pub use placement::{
     SiteResources, Slot,
 };
 pub use progress::{DiskCounters, DiskPhase, Limiter};
+pub use proxy::{
+    Carrier, CarrierEnd, CarrierEnded, ModeLimit, ProxyChoice, ProxySettings, ProxyState, Reach,
+};
 pub use session::{
     Allowed, Attention, CancelKind, CatchUp, CommitTimer, Destination, FailbackMode, LogLevel,
     Operation, Outcome, SessionRecord, SessionStateRecord, Stand, StepName, VisibleState,

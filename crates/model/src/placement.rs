@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Adapter, ByteCount, ClusterId, DatastoreId, DiskFormat, DiskKey, Firmware, FolderId, HostId,
-    NetworkId, PolicyId, PoolId, SessionId, SiteId, VmRef,
+    NetworkId, PolicyId, PoolId, ProxyChoice, SessionId, SiteId, VmRef,
 };
 
 /// The oldest virtual hardware whose disk types can be chosen.
@@ -277,6 +277,8 @@ pub struct SessionChoices {
     /// The policy to associate at the switchover; none takes away the one that is there. Looked at
     /// where the machine associates one.
     pub storage_policy: Option<String>,
+    /// Which proxies may carry its disks.
+    pub proxies: ProxyChoice,
 }
 
 /// Two disks that are a pair though their keys differ.

@@ -2,10 +2,10 @@
 
 mod placement;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    Actor, Destination, DraftId, FailbackMode, ReplicaId, Timestamp, VmRef,
+    Actor, Destination, DraftId, FailbackMode, ProxyId, ReplicaId, Timestamp, VmRef,
     view::{AfterInput, ModeInput},
 };
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,19 @@ pub struct DraftBody {
     /// Where each VM is made; kept while another destination is chosen.
     #[serde(default)]
     pub placements: BTreeMap<ReplicaId, PlacementChoice>,
+    /// Which proxies may carry the disks.
+    #[serde(default)]
+    pub proxies: ProxyPick,
+}
+
+/// Proxies picked by hand; the list is kept while the choice is automatic.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProxyPick {
+    /// The list counts; otherwise any proxy may be taken.
+    pub by_hand: bool,
+    /// The picked ones.
+    pub listed: BTreeSet<ProxyId>,
 }
 
 /// What belongs to several VMs of one Finish. It is kept as it was typed.

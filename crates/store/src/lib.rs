@@ -10,6 +10,7 @@
 
 mod audit;
 mod batch;
+mod carrier;
 mod connect;
 mod convert;
 mod draft;
@@ -21,16 +22,18 @@ mod inventory;
 mod log;
 mod pass;
 mod protected_vm;
+mod proxy;
 mod session;
 mod setting;
 
 pub use audit::AuditRow;
 pub use batch::{BatchRow, NewBatch};
+pub use carrier::CarrierKey;
 pub use connect::Store;
 pub use convert::fresh_id;
 pub use draft::{
     DiskChoice, DraftBody, DraftRow, FolderChoice, NetworkChoice, OwnMode, PlacementChoice,
-    PoolChoice, SeveralChoice,
+    PoolChoice, ProxyPick, SeveralChoice,
 };
 pub use effect::{EffectFinish, EffectRow, EffectStart};
 pub use error::{Retry, StoreError};
@@ -39,6 +42,7 @@ pub use inventory::{InventoryRow, ReplicaRow, SiteInventory, UnreadSite};
 pub use log::NewLogLine;
 pub use pass::DiskPassRow;
 pub use protected_vm::ProtectedVmRow;
+pub use proxy::ProxyChange;
 pub use session::{NewSession, SessionDisk, SessionRow};
 
 #[cfg(test)]

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use model::{
-    ByteCount, Destination, DraftId, FailbackMode, ReplicaId, Timestamp,
+    ByteCount, Destination, DraftId, FailbackMode, ProxyId, ReplicaId, Timestamp,
     view::{AfterInput, DryRunView, TimerInput},
 };
 
 use super::{Database, builders::actor};
-use crate::{DraftBody, OwnMode, SeveralChoice};
+use crate::{DraftBody, OwnMode, ProxyPick, SeveralChoice};
 
 fn body() -> DraftBody {
     DraftBody {
@@ -38,6 +38,10 @@ fn body() -> DraftBody {
         },
         power_on: true,
         reason: "the storm is over".to_owned(),
+        proxies: ProxyPick {
+            by_hand: true,
+            listed: [ProxyId::new("dr-proxy-1")].into(),
+        },
         drift_seen: vec!["r1/data2".to_owned()],
         ..DraftBody::default()
     }

@@ -6,6 +6,7 @@ mod drafts;
 mod effects;
 mod intents;
 mod inventory;
+mod proxies;
 mod schema;
 mod sessions;
 
@@ -70,6 +71,9 @@ suite! {
     inventory::a_failed_reading_keeps_what_was_known
     inventory::a_site_that_was_never_read_is_listed_apart
     inventory::the_production_pointer_moves_only_when_told
+    proxies::first_proxies_are_given_once
+    proxies::a_proxy_is_added_once_and_its_state_changes
+    proxies::what_carried_a_disk_comes_back_in_order
     schema::an_empty_database_is_migrated_and_opens_again
     schema::settings_and_audit_last
     sessions::a_session_comes_back_as_it_was
