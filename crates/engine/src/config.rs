@@ -32,7 +32,7 @@ pub struct Config {
     pub platforms: Vec<Arc<dyn Platform>>,
     /// The lab, where there is one: it can be reset and failed over again.
     pub lab: Option<Lab>,
-    /// Task slots of each site's proxy.
+    /// Task slots of each proxy that a site has at first.
     pub slots: u32,
     /// Between two tries of a session's health gates.
     pub gate_every: Duration,

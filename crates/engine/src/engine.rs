@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use model::{SessionId, SiteId, TransportMode};
+use model::SessionId;
 use mover::Controls;
 use store::{IntentKind, IntentRow, SessionRow, StoreError};
 use tokio::{
@@ -19,9 +19,9 @@ use crate::{
     effects::Stage,
     inventory, lab,
     live::LiveWork,
+    proxies::{self, Proxies},
     queue,
     session_task::{Bell, SessionTask},
-    slots::Slots,
 };
 
 /// The store is looked at this often even when nobody wakes the engine.
@@ -44,6 +44,7 @@ pub enum EngineError {
 pub struct Engine {
     wake: Arc<Notify>,
     live: LiveWork,
+    proxies: Proxies,
     shutdown: CancellationToken,
     main: JoinHandle<()>,
     tasks: TaskTracker,
@@ -56,10 +57,12 @@ impl Engine {
     /// When the store cannot be read.
     pub async fn start(config: Config) -> Result<Self, EngineError> {
         inventory::refresh(&config).await?;
+        proxies::put_first(&config).await?;
         let (wake, live) = (Arc::new(Notify::new()), LiveWork::default());
+        let proxies = Proxies::default();
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
         let main = Main {
-            slots: Slots::one_per_site(&sites(&config), &modes(&config), config.slots),
+            proxies: proxies.clone(),
             config,
             live: live.clone(),
             wake: Arc::clone(&wake),
@@ -73,6 +76,7 @@ impl Engine {
         Ok(Self {
             wake,
             live,
+            proxies,
             shutdown,
             main,
             tasks,
@@ -92,6 +96,12 @@ impl Engine {
         self.live.clone()
     }
 
+    /// What the proxies do right now.
+    #[must_use]
+    pub fn proxies(&self) -> Proxies {
+        self.proxies.clone()
+    }
+
     /// Parks every session: each stops at once, and goes on where it was after a restart.
     pub async fn shutdown(self) {
         self.shutdown.cancel();
@@ -103,29 +113,10 @@ impl Engine {
     }
 }
 
-fn sites(config: &Config) -> Vec<SiteId> {
-    config
-        .platforms
-        .iter()
-        .flat_map(|platform| platform.sites())
-        .collect()
-}
-
-fn modes(config: &Config) -> Vec<TransportMode> {
-    let all = config
-        .platforms
-        .iter()
-        .flat_map(|platform| platform.capabilities().transport_modes);
-    let mut modes: Vec<_> = all.collect();
-    modes.sort_unstable();
-    modes.dedup();
-    modes
-}
-
 struct Main {
     config: Config,
     live: LiveWork,
-    slots: Slots,
+    proxies: Proxies,
     wake: Arc<Notify>,
     shutdown: CancellationToken,
     tasks: TaskTracker,
@@ -164,6 +155,7 @@ impl Main {
     }
 
     async fn scan(&mut self) -> Result<(), StoreError> {
+        self.look_at_proxies().await?;
         self.sessions
             .retain(|_, worker| !worker.requests.is_closed());
         let active = self.config.store.session_list_active().await?;
@@ -179,6 +171,14 @@ impl Main {
             self.route(intent).await?;
         }
         inventory::refresh(&self.config).await
+    }
+
+    async fn look_at_proxies(&self) -> Result<(), StoreError> {
+        let known = self.config.store.proxy_list().await?;
+        let sites = self.config.store.inventory_list().await?;
+        let names = sites.into_iter().map(|(site, ..)| (site.site, site.name));
+        self.proxies.update(known, names.collect());
+        Ok(())
     }
 
     fn ensure_task(&mut self, row: &SessionRow) {
@@ -231,7 +231,7 @@ impl Main {
             dr: self.config.platform(&row.replica_vm.site)?,
             production: self.config.platform(&row.production_vm.site)?,
             data_dir: self.config.data_dir.clone(),
-            slots: self.slots.clone(),
+            proxies: self.proxies.clone(),
             live: self.live.clone(),
             store: self.config.store.clone(),
         })

@@ -19,11 +19,12 @@ mod journals;
 mod lab;
 mod live;
 mod names;
+mod proxies;
 mod queue;
 mod session_task;
-mod slots;
 
 pub use clock::now;
 pub use config::{Config, GATE_EVERY, Hook, Moment};
 pub use engine::{Engine, EngineError};
 pub use live::{LiveDisk, LiveWork};
+pub use proxies::{Proxies, ProxyTask, ProxyWork, WaitingDisk};

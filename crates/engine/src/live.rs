@@ -35,7 +35,7 @@ pub struct LiveDisk {
     pub meter: Meter,
     /// What it looks at, in words.
     pub scope: String,
-    /// Which proxies carry it and why, in words.
+    /// Which proxies carry it and how, as a sentence.
     pub proxies: Option<String>,
     /// Why it waits, where it does.
     pub waiting: Option<String>,

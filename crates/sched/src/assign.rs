@@ -1,11 +1,10 @@
 //! One scheduling round.
 
-use model::{ProxyId, Timestamp, TransportMode};
+use model::{ProxyId, SiteId};
 
 use crate::{
-    Proxy, Request, Snapshot,
-    side::{End, Want, candidates},
-    words,
+    End, Loser, Refusal, Request, Score, Seat, Snapshot, Usage,
+    pair::{Side, best, side},
 };
 
 /// Proxies found for one waiting disk.
@@ -14,110 +13,95 @@ pub struct Assignment {
     /// Index into [`Snapshot::waiting`].
     pub request: usize,
     /// Reads the source.
-    pub source_proxy: ProxyId,
-    /// Writes the target; may be the same one.
-    pub target_proxy: ProxyId,
-    /// How the source is reached.
-    pub source_mode: TransportMode,
-    /// How the target is reached.
-    pub target_mode: TransportMode,
-    /// Why these and not others, as sentences.
-    pub reasons: Vec<String>,
+    pub source: Seat,
+    /// Writes the target; may be the same proxy.
+    pub target: Seat,
+    /// What the pair costs.
+    pub score: Score,
+    /// The other proxies of both sites, each with why it was not taken: the source's first.
+    pub losers: Vec<Loser>,
 }
 
-/// A disk that no proxy can carry now.
+/// A disk that no proxies can carry now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
     /// Index into [`Snapshot::waiting`].
     pub request: usize,
-    /// What it waits for, as a sentence.
-    pub reason: String,
+    /// Which end nobody can serve; one or both.
+    pub blocked: Vec<Blocked>,
+}
+
+/// An end that nobody can serve now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocked {
+    /// Which.
+    pub end: End,
+    /// Where it lies.
+    pub site: SiteId,
+    /// Why.
+    pub why: Block,
+}
+
+/// Why nobody can serve an end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Block {
+    /// The site has no proxy.
+    NoProxy,
+    /// It has these, and none can.
+    NoneCan(Vec<(ProxyId, Refusal)>),
+}
+
+/// What comes of a round.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Round {
+    /// Disks whose task can begin.
+    pub assignments: Vec<Assignment>,
+    /// Disks that go on waiting.
+    pub waiting: Vec<Waiting>,
 }
 
 /// Assigns proxies to the waiting disks in their order; every disk is in exactly one of the lists.
 ///
-/// The best transport mode wins, then the lowest share of used slots, then the id. Slots given in
-/// this round count as used for the disks that follow. `now` is for throttle windows, of which
-/// there are none yet.
+/// The best pair is the one with the least [`Score`], then the first by the proxies' ids. What is
+/// given in this round is in use for the disks that follow.
 #[must_use]
-pub fn assign(snapshot: &Snapshot, _now: Timestamp) -> (Vec<Assignment>, Vec<Waiting>) {
-    let mut proxies = snapshot.proxies.clone();
-    let (mut assignments, mut waiting) = (Vec::new(), Vec::new());
+pub fn assign(snapshot: &Snapshot) -> Round {
+    let mut usage = Usage::of(&snapshot.running);
+    let mut round = Round::default();
     for (index, request) in snapshot.waiting.iter().enumerate() {
-        match assign_one(&proxies, index, request) {
-            Ok(assignment) => {
-                take_slots(&mut proxies, &assignment);
-                assignments.push(assignment);
+        let source = side(&snapshot.proxies, request, End::Source, &usage);
+        let target = side(&snapshot.proxies, request, End::Target, &usage);
+        match best(&source, &target) {
+            Some(pair) => {
+                usage.add(&pair.source.held(), &pair.target.held());
+                round.assignments.push(Assignment {
+                    request: index,
+                    source: pair.source,
+                    target: pair.target,
+                    score: pair.score,
+                    losers: pair.losers,
+                });
             }
-            Err(reason) => waiting.push(Waiting {
+            None => round.waiting.push(Waiting {
                 request: index,
-                reason,
+                blocked: [(End::Source, source), (End::Target, target)]
+                    .into_iter()
+                    .filter_map(|(end, side)| blocked(request, end, side))
+                    .collect(),
             }),
         }
     }
-    (assignments, waiting)
+    round
 }
 
-fn assign_one(proxies: &[Proxy], index: usize, request: &Request) -> Result<Assignment, String> {
-    let source = choose(
-        proxies,
-        Want {
-            end: End::Source,
-            site: &request.source_site,
-            modes: &request.source_modes,
-        },
-    )?;
-    let target = choose(
-        proxies,
-        Want {
-            end: End::Target,
-            site: &request.target_site,
-            modes: &request.target_modes,
-        },
-    )?;
-    let mut reasons = source.reasons;
-    reasons.extend(target.reasons);
-    if source.proxy == target.proxy {
-        reasons.push(format!(
-            "Proxy {} serves both ends and takes one slot.",
-            source.proxy
-        ));
-    }
-    Ok(Assignment {
-        request: index,
-        source_proxy: source.proxy,
-        target_proxy: target.proxy,
-        source_mode: source.mode,
-        target_mode: target.mode,
-        reasons,
-    })
-}
-
-struct Choice {
-    proxy: ProxyId,
-    mode: TransportMode,
-    reasons: Vec<String>,
-}
-
-fn choose(proxies: &[Proxy], want: Want<'_>) -> Result<Choice, String> {
-    let ranked = candidates(proxies, want);
-    let best = ranked
-        .first()
-        .and_then(|best| best.verdict.ok().map(|mode| (best.proxy, mode)));
-    let Some((proxy, mode)) = best else {
-        return Err(words::nobody(want, &ranked));
+fn blocked(request: &Request, end: End, side: Side<'_>) -> Option<Blocked> {
+    let why = match side.into_refused()? {
+        refused if refused.is_empty() => Block::NoProxy,
+        refused => Block::NoneCan(refused),
     };
-    Ok(Choice {
-        proxy: proxy.id.clone(),
-        mode,
-        reasons: words::choice(want, mode, &ranked),
+    Some(Blocked {
+        end,
+        site: request.end(end).site.clone(),
+        why,
     })
-}
-
-fn take_slots(proxies: &mut [Proxy], assignment: &Assignment) {
-    for proxy in proxies {
-        if proxy.id == assignment.source_proxy || proxy.id == assignment.target_proxy {
-            proxy.used = proxy.used.saturating_add(1);
-        }
-    }
 }

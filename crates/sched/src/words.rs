@@ -1,83 +1,187 @@
 //! Reasons as sentences for an operator.
 
-use model::TransportMode;
+use model::{ProxyId, SiteId, TransportMode};
 
 use crate::{
-    Proxy,
-    side::{Candidate, End, Refusal, Want},
+    Assignment, Block, Blocked, End, LeaveWhy, Leaving, ListFinding, Loser, Lost, Obstacle, Proxy,
+    Refusal, Seat, Waiting,
 };
 
-/// Why the first of `candidates` was taken and each other one was not.
-pub(crate) fn choice(
-    want: Want<'_>,
-    mode: TransportMode,
-    candidates: &[Candidate<'_>],
-) -> Vec<String> {
-    let Some((winner, losers)) = candidates.split_first() else {
-        return Vec::new();
-    };
-    let mut reasons = vec![format!(
-        "{} at site {} through proxy {}: {}, {}.",
-        verb(want.end),
-        want.site,
-        winner.proxy.id,
-        mode_words(mode),
-        taken(winner.proxy),
-    )];
-    reasons.extend(losers.iter().map(|loser| lost(mode, winner.proxy, loser)));
-    reasons
+/// What operators call proxies and sites.
+pub trait Names {
+    /// A proxy's name.
+    fn proxy(&self, id: &ProxyId) -> String;
+    /// A site's name.
+    fn site(&self, id: &SiteId) -> String;
 }
 
-fn lost(best: TransportMode, winner: &Proxy, loser: &Candidate<'_>) -> String {
-    let id = &loser.proxy.id;
-    let why = match loser.verdict {
-        Err(refusal) => refused(refusal, loser.proxy),
-        Ok(mode) if mode != best => format!("it can use {} only", mode_words(mode)),
-        Ok(_) if loser.proxy.load() > winner.load() => {
-            format!("it carries more, with {}", slots(loser.proxy))
-        }
-        Ok(_) => format!(
-            "it is as good as proxy {}, which comes first by name",
-            winner.id
-        ),
-    };
-    format!("Proxy {id} was not taken: {why}.")
-}
-
-/// Why no proxy can serve an end now.
-pub(crate) fn nobody(want: Want<'_>, candidates: &[Candidate<'_>]) -> String {
-    let purpose = match want.end {
-        End::Source => "read the source disk",
-        End::Target => "write the target disk",
-    };
-    if candidates.is_empty() {
-        return format!(
-            "Site {} has no proxy that could {purpose}; register one there.",
-            want.site
-        );
+/// Proxies by their settings, sites by their ids.
+impl Names for [Proxy] {
+    fn proxy(&self, id: &ProxyId) -> String {
+        let found = self.iter().find(|proxy| proxy.id() == id);
+        found.map_or_else(|| id.to_string(), |proxy| proxy.settings.name.clone())
     }
-    let each: Vec<String> = candidates.iter().map(unable).collect();
+
+    fn site(&self, id: &SiteId) -> String {
+        id.to_string()
+    }
+}
+
+/// Who reads and who writes, and why nobody else.
+pub fn reasons<N: Names + ?Sized>(assignment: &Assignment, names: &N) -> Vec<String> {
+    let Assignment { source, target, .. } = assignment;
+    let mut all = vec![taken(End::Source, source, names)];
+    all.push(taken(End::Target, target, names));
+    if source.proxy == target.proxy {
+        let name = names.proxy(&source.proxy);
+        all.push(format!("{name} serves both ends and takes one slot."));
+    }
+    let losers = assignment.losers.iter();
+    all.extend(losers.map(|loser| lost(loser, names)));
+    all
+}
+
+fn taken<N: Names + ?Sized>(end: End, seat: &Seat, names: &N) -> String {
+    let passed_over: String = seat
+        .passed_over
+        .iter()
+        .map(|(mode, what)| format!(" Not by {}: {}.", mode.words(), obstacle(what)))
+        .collect();
     format!(
-        "No proxy at site {} can {purpose} now: {}.",
-        want.site,
-        each.join("; ")
+        "{} through {} by {}, {} of {} slots in use with this disk.{passed_over}",
+        verb(end),
+        names.proxy(&seat.proxy),
+        seat.mode.words(),
+        seat.running,
+        seat.slots
     )
 }
 
-fn unable(candidate: &Candidate<'_>) -> String {
-    let why = match candidate.verdict {
-        Err(refusal) => refused(refusal, candidate.proxy),
-        Ok(mode) => format!("it could use {}", mode_words(mode)),
+fn lost<N: Names + ?Sized>(loser: &Loser, names: &N) -> String {
+    let why = match &loser.why {
+        Lost::Refused(why) => refusal(why),
+        Lost::WorseMode(mode) => format!("it can use {} only", mode.words()),
+        Lost::TakesASecond => "one proxy alone serves both ends".to_owned(),
+        Lost::Busier { running, slots } => {
+            format!("it carries more, with {running} of {slots} slots in use")
+        }
+        Lost::Slower(rate) => format!("its tasks were slower, with {rate}"),
+        Lost::Later => "it is as good, and comes later in order".to_owned(),
     };
-    format!("proxy {}: {why}", candidate.proxy.id)
+    let purpose = match loser.end {
+        End::Source => "to read",
+        End::Target => "to write",
+    };
+    format!(
+        "{} was not taken {purpose}: {why}.",
+        names.proxy(&loser.proxy)
+    )
 }
 
-fn refused(refusal: Refusal, proxy: &Proxy) -> String {
-    match refusal {
+/// Why a disk waits.
+pub fn waiting<N: Names + ?Sized>(waiting: &Waiting, names: &N) -> String {
+    let each: Vec<String> = waiting
+        .blocked
+        .iter()
+        .map(|blocked| nobody(blocked, names))
+        .collect();
+    each.join(" ")
+}
+
+fn nobody<N: Names + ?Sized>(blocked: &Blocked, names: &N) -> String {
+    let purpose = match blocked.end {
+        End::Source => "read the source disk",
+        End::Target => "write the target disk",
+    };
+    let site = names.site(&blocked.site);
+    match &blocked.why {
+        Block::NoProxy => {
+            format!("{site} has no proxy that could {purpose}: add one on the proxies page.")
+        }
+        Block::NoneCan(refused) => {
+            let each: Vec<String> = refused
+                .iter()
+                .map(|(id, why)| format!("{}: {}", names.proxy(id), refusal(why)))
+                .collect();
+            format!("No proxy at {site} can {purpose} now. {}.", each.join("; "))
+        }
+    }
+}
+
+/// Why a proxy cannot serve, to be read after its name and a colon.
+#[must_use]
+pub fn refusal(why: &Refusal) -> String {
+    match why {
+        Refusal::Elsewhere(_) => "it stands at another site".to_owned(),
+        Refusal::NotListed => "it was not picked for this failback".to_owned(),
         Refusal::Disabled => "it is disabled".to_owned(),
-        Refusal::Unhealthy => "it does not answer".to_owned(),
-        Refusal::NoSharedMode => "it has no transport mode that reaches this disk".to_owned(),
-        Refusal::NoFreeSlot => format!("it has no free slot, with {}", slots(proxy)),
+        Refusal::Draining => "it is draining and gets no new tasks".to_owned(),
+        Refusal::Silent => "it does not answer".to_owned(),
+        Refusal::NoMode { tried, untried } => no_mode(tried, untried),
+        Refusal::NoFreeSlot { running, slots } => {
+            format!("it has no free slot, with {running} of {slots} in use")
+        }
+    }
+}
+
+fn no_mode(tried: &[(TransportMode, Obstacle)], untried: &[TransportMode]) -> String {
+    if tried.is_empty() {
+        return "it has no transport mode".to_owned();
+    }
+    let each: Vec<String> = tried
+        .iter()
+        .map(|(mode, what)| format!("not by {}, {}", mode.words(), obstacle(what)))
+        .collect();
+    let each = each.join(", ");
+    if untried.is_empty() {
+        return format!("it cannot reach the disk now ({each})");
+    }
+    format!("it cannot reach the disk now ({each}) and does not fall back to another mode")
+}
+
+fn obstacle(what: &Obstacle) -> String {
+    match what {
+        Obstacle::NotOffered => "which the platform does not offer".to_owned(),
+        Obstacle::Host(host) => format!("which does not reach host {host}"),
+        Obstacle::HostUnknown => "as the VM's host is not known".to_owned(),
+        Obstacle::Datastore(datastore) => format!("which does not reach datastore {datastore}"),
+        Obstacle::DatastoreUnknown => "as the disk's datastore is not known".to_owned(),
+        Obstacle::Full { running, most } => {
+            format!("which {running} tasks use and {most} may")
+        }
+    }
+}
+
+/// Why a task leaves a proxy, as a sentence.
+pub fn leaving<N: Names + ?Sized>(leaving: &Leaving, names: &N) -> String {
+    let name = names.proxy(&leaving.proxy);
+    match leaving.why {
+        LeaveWhy::Disabled => format!("{name} was disabled."),
+        LeaveWhy::Silent => format!("{name} does not answer any more."),
+        LeaveWhy::Gone => format!("{name} was removed."),
+    }
+}
+
+/// What a list picked by hand lacks, with the next step.
+pub fn finding<N: Names + ?Sized>(finding: &ListFinding, names: &N) -> String {
+    match finding {
+        ListFinding::Unknown(id) => format!(
+            "The proxy {} is not there any more. Take it off the list.",
+            names.proxy(id)
+        ),
+        ListFinding::None { end, site } => {
+            let what = match end {
+                End::Source => "read the replicas' disks",
+                End::Target => "write the production VMs' disks",
+            };
+            let site = names.site(site);
+            format!("No proxy at {site} is picked, and one must {what} there.")
+        }
+        ListFinding::Few { site, listed } => format!(
+            "Only {listed} proxy at {} is picked: when it fails, the failback stands still. Pick \
+             two.",
+            names.site(site)
+        ),
     }
 }
 
@@ -86,22 +190,4 @@ const fn verb(end: End) -> &'static str {
         End::Source => "Read",
         End::Target => "Written",
     }
-}
-
-const fn mode_words(mode: TransportMode) -> &'static str {
-    match mode {
-        TransportMode::DirectStorage => "direct storage access",
-        TransportMode::VirtualAppliance => "virtual appliance",
-        TransportMode::Network => "network",
-    }
-}
-
-/// The slots once this task has its own.
-fn taken(proxy: &Proxy) -> String {
-    let used = proxy.used.saturating_add(1);
-    format!("{used} of {} slots in use with this one", proxy.slots)
-}
-
-fn slots(proxy: &Proxy) -> String {
-    format!("{} of {} slots in use", proxy.used, proxy.slots)
 }

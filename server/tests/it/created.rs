@@ -108,7 +108,7 @@ fn session(
             .collect(),
         choices: SessionChoices {
             new_vm: Some(spec),
-            storage_policy: None,
+            ..SessionChoices::default()
         },
         id,
     }

@@ -3,6 +3,7 @@
 //! One path for the first try, a retry and a restart: every effect is probed before it is
 //! performed, so that nothing is done twice.
 
+mod carry;
 mod created;
 mod pointer;
 mod probe;
@@ -18,7 +19,7 @@ use model::{BytesPerSecond, DiskPair, ProtectedVmId, ReplicaId, SessionChoices, 
 use mover::Controls;
 use store::{SessionDisk, Store};
 
-use crate::{digests, failure::EffectError, live::LiveWork, slots::Slots};
+use crate::{digests, failure::EffectError, live::LiveWork, proxies::Proxies};
 
 /// What one session's effects work on.
 #[derive(Clone, Debug)]
@@ -38,7 +39,7 @@ pub(crate) struct Stage {
     /// The platform of the production VM's site.
     pub(crate) production: Arc<dyn Platform>,
     pub(crate) data_dir: PathBuf,
-    pub(crate) slots: Slots,
+    pub(crate) proxies: Proxies,
     pub(crate) live: LiveWork,
     pub(crate) store: Store,
 }

@@ -1,4 +1,4 @@
-//! The transfer of a pass: one task per disk, each with its slots, its journal and its counters.
+//! The transfer of a pass: one task per disk, each with its journal and its counters.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,15 +10,13 @@ use model::{ByteCount, DiskCounters, PointName};
 use mover::{
     BothDigests, Controls, Digests, Meter, MoverError, Proof, Report, Sample, Task, Unreadable,
 };
-use sched::Request;
 use store::{DiskPassRow, SessionDisk};
 use tokio::task::JoinSet;
 
-use super::{Performed, Stage};
+use super::{Performed, Stage, carry};
 use crate::{
     digests,
     failure::EffectError,
-    live::LiveDisk,
     names::{journal, protective_point},
 };
 
@@ -36,7 +34,7 @@ pub(super) async fn run(
     let mut tasks = JoinSet::new();
     for disk in stage.disks.clone() {
         let (stage, controls) = (stage.clone(), controls.clone());
-        tasks.spawn(async move { one_disk(stage, disk, pass, scope, controls).await });
+        tasks.spawn(async move { carry::one_disk(stage, disk, pass, scope, controls).await });
     }
     let mut outcome = Ok(Performed::plain());
     let mut totals = DiskCounters::default();
@@ -76,78 +74,8 @@ pub(super) async fn run(
     Ok(performed)
 }
 
-async fn one_disk(
-    stage: Stage,
-    disk: SessionDisk,
-    pass: u32,
-    scope: Scope,
-    controls: Controls,
-) -> Result<(DiskCounters, Vec<String>), EffectError> {
-    let meter = Meter::default();
-    stage.live.put(
-        &stage.session,
-        &disk.key,
-        LiveDisk {
-            meter: meter.clone(),
-            ..LiveDisk::default()
-        },
-    );
-    let request = Request {
-        session: stage.session.clone(),
-        disk: disk.key.clone(),
-        source_site: stage.replica_vm.site.clone(),
-        target_site: stage.production_vm.site.clone(),
-        source_modes: stage.dr.capabilities().transport_modes,
-        target_modes: stage.production.capabilities().transport_modes,
-    };
-    let waiting = |why: Option<&str>| {
-        stage.live.change(&stage.session, &disk.key, |live| {
-            live.waiting = why.map(str::to_owned);
-        });
-    };
-    let slot = tokio::select! {
-        slot = stage.slots.acquire(request, waiting) => slot,
-        () = cancelled(&controls) => return Err(EffectError::Stopped),
-    };
-    let prepared = {
-        let (stage, disk) = (stage.clone(), disk.clone());
-        tokio::task::spawn_blocking(move || prepare(&stage, &disk, pass, scope)).await??
-    };
-    let Prepared {
-        task,
-        words,
-        warnings,
-    } = prepared;
-    stage.live.change(&stage.session, &disk.key, |live| {
-        live.scope.clone_from(&words);
-        live.proxies = Some(slot.words.clone());
-    });
-    let row = DiskPassRow {
-        disk: disk.key.clone(),
-        pass,
-        scope: words,
-        counters: meter.counters(),
-        proxies: Some(slot.words.clone()),
-    };
-    let moved = move_disk(&stage, &disk.name, row, task, &controls, &meter).await;
-    drop(slot);
-    let report = moved?;
-    let notes = report
-        .notes
-        .iter()
-        .filter(|note| digests::is_warning(note))
-        .map(|note| format!("Disk {}: {note}", disk.name));
-    Ok((report.counters, warnings.into_iter().chain(notes).collect()))
-}
-
-async fn cancelled(controls: &Controls) {
-    while !controls.is_cancelled() {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
 /// Runs the mover on its own thread and saves its counters now and then and at its end.
-async fn move_disk(
+pub(super) async fn move_disk(
     stage: &Stage,
     name: &str,
     mut row: DiskPassRow,
@@ -186,13 +114,13 @@ async fn move_disk(
 }
 
 /// A task ready to run, what it looks at in words, and what people should know.
-struct Prepared {
-    task: Task,
-    words: String,
-    warnings: Vec<String>,
+pub(super) struct Prepared {
+    pub(super) task: Task,
+    pub(super) words: String,
+    pub(super) warnings: Vec<String>,
 }
 
-fn prepare(
+pub(super) fn prepare(
     stage: &Stage,
     disk: &SessionDisk,
     pass: u32,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use failback::Terms;
 use model::{
-    Actor, ApiError, BatchId, Destination, DraftId, FailbackMode, NewVm, SessionChoices, SessionId,
-    view::FinishReply,
+    Actor, ApiError, BatchId, Destination, DraftId, FailbackMode, NewVm, ProxyChoice,
+    SessionChoices, SessionId, view::FinishReply,
 };
 use store::{DraftBody, NewBatch, NewSession, fresh_id};
 
@@ -172,6 +172,10 @@ impl Plan<'_> {
             choices: SessionChoices {
                 new_vm,
                 storage_policy: None,
+                proxies: match &self.body.proxies {
+                    pick if pick.by_hand => ProxyChoice::Listed(pick.listed.clone()),
+                    _ => ProxyChoice::Automatic,
+                },
             },
             machine: machine.to_record(),
             limit: None,

@@ -1,0 +1,38 @@
+//! The proxies that a site has before anybody set one up: two, so that one may fail.
+
+use model::{ModeLimit, ProxyId, ProxySettings, ProxyState, Reach, SiteId, TransportMode};
+use store::StoreError;
+
+use crate::config::Config;
+
+const AT_EACH_SITE: usize = 2;
+
+/// Gives each site its first proxies, where it has none.
+pub(crate) async fn put_first(config: &Config) -> Result<(), StoreError> {
+    for platform in &config.platforms {
+        let modes = platform.capabilities().transport_modes;
+        for site in platform.sites() {
+            let proxies: Vec<_> = (1..=AT_EACH_SITE)
+                .map(|number| proxy(&site, number, &modes, config.slots))
+                .collect();
+            config.store.proxy_put_first(&site, &proxies).await?;
+        }
+    }
+    Ok(())
+}
+
+fn proxy(site: &SiteId, number: usize, modes: &[TransportMode], slots: u32) -> ProxySettings {
+    let modes = modes.iter();
+    ProxySettings {
+        id: ProxyId::new(format!("{site}-proxy-{number}")),
+        name: format!("{site}-proxy-{number}"),
+        site: site.clone(),
+        modes: modes.map(|&mode| ModeLimit { mode, most: None }).collect(),
+        falls_back: true,
+        hosts: Reach::All,
+        datastores: Reach::All,
+        slots,
+        state: ProxyState::Enabled,
+        cut_off: false,
+    }
+}
