@@ -5,19 +5,21 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use engine::{Engine, EngineError, LiveWork};
+use engine::{Engine, EngineError, LiveWork, Proxies};
 use hypervisor::{
     Platform, PlatformError,
     lab::{Lab, LabSettings, Scale},
 };
 use model::{ByteCount, DiskCounters, DraftId, GateAnswer, Limiter, SessionId};
-use service::{DryRunProgress, Live, LiveDisk, LiveSession, Service, Wiring};
+use service::{
+    DryRunProgress, Live, LiveDisk, LiveProxies, LiveProxy, LiveSession, LiveTask, Service, Wiring,
+};
 use store::{Store, StoreError};
 use thiserror::Error;
 
 use crate::fault;
 
-/// Task slots of each site's proxy.
+/// Task slots of each proxy that a site has at first.
 const SLOTS: u32 = 2;
 
 /// Everything that runs behind the console.
@@ -77,7 +79,10 @@ impl Backend {
         let service = Service::new(Wiring {
             store: store.clone(),
             wake: engine.waker(),
-            live: Arc::new(LiveView(engine.live())),
+            live: Arc::new(LiveView {
+                work: engine.live(),
+                proxies: engine.proxies(),
+            }),
             clock: Arc::new(engine::now),
             open_to_network,
             lab_directory: Some(data_dir.join("lab").display().to_string()),
@@ -133,11 +138,14 @@ const fn gate_every(scale: Scale) -> Duration {
 
 /// What the engine knows of running work, as the use cases ask for it.
 #[derive(Debug)]
-struct LiveView(LiveWork);
+struct LiveView {
+    work: LiveWork,
+    proxies: Proxies,
+}
 
 impl Live for LiveView {
     fn session(&self, id: &SessionId) -> Option<LiveSession> {
-        let disks = self.0.disks(id);
+        let disks = self.work.disks(id);
         if disks.is_empty() {
             return None;
         }
@@ -156,20 +164,45 @@ impl Live for LiveView {
     }
 
     fn undo_space(&self, id: &SessionId) -> Option<ByteCount> {
-        self.0.undo_space(id)
+        self.work.undo_space(id)
+    }
+
+    fn proxies(&self) -> LiveProxies {
+        let work = self.proxies.work().into_iter();
+        let waiting = self.proxies.waiting().into_iter();
+        LiveProxies {
+            proxies: work.map(|(id, work)| (id, live_proxy(work))).collect(),
+            waiting: waiting.map(|it| (it.session, it.disk, it.why)).collect(),
+        }
     }
 
     fn gates(&self, id: &SessionId) -> Vec<GateAnswer> {
-        self.0.gates(id)
+        self.work.gates(id)
     }
 
     fn dry_run(&self, id: &DraftId) -> Option<DryRunProgress> {
-        let counters = self.0.dry_run(id)?;
+        let counters = self.work.dry_run(id)?;
         let sum = |of: fn(&DiskCounters) -> ByteCount| counters.iter().map(of).sum();
         Some(DryRunProgress {
             to_scan: sum(|c| c.to_scan),
             scanned: sum(|c| c.scanned),
         })
+    }
+}
+
+fn live_proxy(work: engine::ProxyWork) -> LiveProxy {
+    let tasks = work.tasks.into_iter();
+    LiveProxy {
+        tasks: tasks
+            .map(|task| LiveTask {
+                session: task.session,
+                disk: task.disk,
+                reads: task.reads,
+                writes: task.writes,
+                rate: task.rate,
+            })
+            .collect(),
+        rate: work.rate,
     }
 }
 

@@ -78,6 +78,7 @@ fn read(platform: &dyn Platform, site: &SiteId) -> Result<SiteInventory, Platfor
         creates_vms: capabilities.creates_vms,
         storage_policies: capabilities.storage_policies,
         repoints_jobs: capabilities.repoints_jobs,
+        transport_modes: capabilities.transport_modes,
     })
 }
 

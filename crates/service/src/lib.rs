@@ -20,6 +20,7 @@ mod live;
 mod mode;
 mod placement;
 mod preflight;
+mod proxies;
 mod queue;
 mod refusal;
 mod session;
@@ -27,7 +28,9 @@ mod start;
 mod wiring;
 
 pub use actor::local_operator;
-pub use live::{DryRunProgress, Live, LiveDisk, LiveSession, NothingLive};
+pub use live::{
+    DryRunProgress, Live, LiveDisk, LiveProxies, LiveProxy, LiveSession, LiveTask, NothingLive,
+};
 pub use wiring::{Service, Wiring};
 
 #[cfg(test)]

@@ -1,6 +1,11 @@
 //! What moves right now, which the engine holds in memory and the store has only at its last save.
 
-use model::{ByteCount, DiskCounters, DiskKey, DraftId, GateAnswer, Limiter, SessionId};
+use std::collections::BTreeMap;
+
+use model::{
+    ByteCount, BytesPerSecond, DiskCounters, DiskKey, DraftId, GateAnswer, Limiter, ProxyId,
+    SessionId, TransportMode,
+};
 
 /// One disk's task as it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,7 +16,7 @@ pub struct LiveDisk {
     pub scope: String,
     /// Its counters.
     pub counters: DiskCounters,
-    /// Which proxies carry it and why, in words.
+    /// Which proxies carry it and how, as a sentence.
     pub proxies: Option<String>,
     /// Why it waits, where it does.
     pub waiting: Option<String>,
@@ -35,6 +40,39 @@ pub struct DryRunProgress {
     pub scanned: ByteCount,
 }
 
+/// A disk that a proxy carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveTask {
+    /// Its session.
+    pub session: SessionId,
+    /// The disk.
+    pub disk: DiskKey,
+    /// The proxy reads the source by this mode.
+    pub reads: Option<TransportMode>,
+    /// It writes the target by this mode.
+    pub writes: Option<TransportMode>,
+    /// Scanning rate of the recent past.
+    pub rate: BytesPerSecond,
+}
+
+/// What one proxy does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LiveProxy {
+    /// The disks that it carries.
+    pub tasks: Vec<LiveTask>,
+    /// What one task of it was measured to do lately.
+    pub rate: Option<BytesPerSecond>,
+}
+
+/// What the proxies do, and which disks wait for them and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LiveProxies {
+    /// By proxy; of one that is not named, nothing is known.
+    pub proxies: BTreeMap<ProxyId, LiveProxy>,
+    /// In the order in which they are served.
+    pub waiting: Vec<(SessionId, DiskKey, String)>,
+}
+
 /// What the engine knows of work that runs right now.
 pub trait Live: Send + Sync {
     /// A session's transfer; none when nothing of it runs.
@@ -42,6 +80,11 @@ pub trait Live: Send + Sync {
 
     /// A draft's dry run; none when it does not run.
     fn dry_run(&self, id: &DraftId) -> Option<DryRunProgress>;
+
+    /// What the proxies do right now.
+    fn proxies(&self) -> LiveProxies {
+        LiveProxies::default()
+    }
 
     /// What a session's health gates said last; empty while nobody tries them.
     fn gates(&self, _id: &SessionId) -> Vec<GateAnswer> {

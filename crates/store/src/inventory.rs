@@ -2,7 +2,7 @@
 
 use model::{
     ByteCount, DiskPair, Job, JobId, ProtectedVmId, ReplicaId, ReplicaState, RestorePoint, SiteId,
-    SiteResources, SiteRole, Timestamp, VmInfo, VmRef,
+    SiteResources, SiteRole, Timestamp, TransportMode, VmInfo, VmRef,
 };
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,9 @@ pub struct SiteInventory {
     /// Its jobs can be made to name another VM.
     #[serde(default)]
     pub repoints_jobs: bool,
+    /// How its platform lets disks be reached, best first.
+    #[serde(default)]
+    pub transport_modes: Vec<TransportMode>,
 }
 
 /// A replica as the replication that keeps it recorded it.

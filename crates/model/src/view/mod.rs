@@ -3,6 +3,7 @@
 mod after;
 mod batch;
 mod placement;
+mod proxies;
 mod session;
 mod several;
 mod start;
@@ -13,6 +14,10 @@ pub use batch::{BatchAction, BatchView};
 pub use placement::{
     DatastoreSpace, HostInput, PlaceChoice, PlaceFinding, PlaceOption, PlacedAdapter, PlacedFile,
     PlacedVm, PlacementView, RowsInput,
+};
+pub use proxies::{
+    CarrierView, NewProxyInput, PickProxy, PickReach, PickSite, ProxiesView, ProxyAction,
+    ProxyPickView, ProxyTaskView, ProxyView, WaitingView,
 };
 pub use session::{
     ActionRequest, DiskView, EffectView, LogLine, ProgressView, SessionSummary, SessionView,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::CarrierView;
 use crate::{
     Actor, Allowed, Attention, BatchId, ByteCount, BytesPerSecond, Destination, DiskCounters,
     DiskKey, FailbackMode, Limiter, LogLevel, Operation, Outcome, SessionId, StepName, Timestamp,
@@ -71,7 +72,7 @@ pub struct DiskView {
     pub counters: DiskCounters,
     /// Sent in all passes.
     pub sent_total: ByteCount,
-    /// Which proxies carry it and why, in words.
+    /// Which proxies carry it and how, as a sentence.
     pub proxies: Option<String>,
 }
 
@@ -142,6 +143,9 @@ pub struct SessionView {
     pub progress: ProgressView,
     /// Disks.
     pub disks: Vec<DiskView>,
+    /// Which proxies carried the disks in the newest pass, and every hand-over, in order.
+    #[serde(default)]
+    pub carriers: Vec<CarrierView>,
     /// Bytes that the pre-failback snapshot takes now, for undo.
     pub undo_space: ByteCount,
     /// What it does by itself around its switchover.

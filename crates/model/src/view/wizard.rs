@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AfterInput, PlacementView, ReplicaView, SeveralView};
+use super::{AfterInput, PlacementView, ProxyPickView, ReplicaView, SeveralView};
 use crate::{
     BatchId, ByteCount, Destination, DraftId, Drift, FailbackMode, LayoutFinding, ReplicaId,
     SessionId, Timestamp, VmRef,
@@ -271,6 +271,9 @@ pub struct DraftView {
     pub destinations: Vec<DestinationOption>,
     /// The chosen option.
     pub destination: Option<Destination>,
+    /// Which proxies may carry the disks.
+    #[serde(default)]
+    pub proxies: ProxyPickView,
     /// The chosen mode as it was typed.
     pub mode_input: ModeInput,
     /// The chosen mode, checked.

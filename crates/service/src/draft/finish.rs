@@ -49,6 +49,9 @@ impl Service {
         let estate = self.estate().await?;
         let checked = preflight::check(&estate, &draft.body);
         nothing_blocks(&checked)?;
+        self.picked_ones_do(&estate, &draft.body, &checked)
+            .await
+            .map_err(|refusal| conflict(refusal.message, refusal.hint))?;
         all_drift_seen(&checked, &draft.body)?;
         let plan = Plan {
             batch: BatchId::new(fresh_id()),

@@ -80,7 +80,11 @@ impl Service {
 
     /// Changes a draft. An edit concerns one step only, so that it may be made again over what
     /// somebody else saved in between.
-    async fn edit(&self, id: &DraftId, change: impl Fn(&mut DraftBody)) -> Result<(), ApiError> {
+    pub(crate) async fn edit(
+        &self,
+        id: &DraftId,
+        change: impl Fn(&mut DraftBody),
+    ) -> Result<(), ApiError> {
         let mut tries = 0;
         loop {
             let row = self.open_draft(id).await?;

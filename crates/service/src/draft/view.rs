@@ -2,7 +2,7 @@
 
 use model::{
     ApiError, Destination, DraftId,
-    view::{DraftView, FinishReply, SummaryVm, TargetRow, WizardStep},
+    view::{DraftView, FinishReply, ProxyPickView, SummaryVm, TargetRow, WizardStep},
 };
 use store::DraftBody;
 
@@ -30,17 +30,19 @@ impl Service {
         let estate = self.estate().await?;
         let checked = preflight::check(&estate, &body);
         let targets = targets::rows(&estate, &body);
+        let proxies = self.proxy_pick(&estate, &body, &checked).await?;
         let plan = (body.destination == Some(Destination::SpecifiedLocation))
             .then(|| placement::of(&estate, &body));
         Ok(DraftView {
             id: id.clone(),
             now: self.now(),
-            steps: self.steps(&body, &checked, &targets, plan.as_ref()),
+            steps: self.steps(&body, &checked, &targets, plan.as_ref(), &proxies),
             targets,
             placement: plan.as_ref().map(Plan::view),
             replicas: estate.replica_views(),
             destinations: destinations::options(&estate),
             destination: body.destination,
+            proxies,
             mode_words: body.mode.as_ref().map(mode::words).unwrap_or_default(),
             after_words: after_words(&body),
             several: several::view(&estate, &body),
@@ -81,9 +83,10 @@ impl Service {
         checked: &[Checked],
         targets: &[TargetRow],
         plan: Option<&Plan<'_>>,
+        proxies: &ProxyPickView,
     ) -> Vec<(WizardStep, bool)> {
         let replicas = !body.chosen.is_empty();
-        let destination = body.destination.is_some();
+        let destination = body.destination.is_some() && proxies.refused.is_empty();
         let own = |id| several::own(body, id, self.now()).is_ok();
         let mode = body.mode.as_ref().is_some_and(|mode| {
             mode::still_to_come(mode, self.now()).is_ok() && body.chosen.iter().all(own)

@@ -35,7 +35,10 @@ fn view(
     let of_disk = || passes.iter().filter(|row| row.disk == disk.key);
     let newest = of_disk().max_by_key(|row| row.pass);
     let (scope, counters, proxies) = match (live, newest) {
-        (Some(live), _) => (live.scope.clone(), live.counters, live.proxies.clone()),
+        (Some(live), _) => {
+            let words = live.waiting.as_ref().or(live.proxies.as_ref());
+            (live.scope.clone(), of_live(live), words.cloned())
+        }
         (None, Some(row)) => (row.scope.clone(), still(row.counters), row.proxies.clone()),
         (None, None) => (String::new(), DiskCounters::default(), None),
     };
@@ -62,7 +65,7 @@ pub(super) fn progress(
 ) -> ProgressView {
     let newest = passes.iter().map(|row| row.pass).max();
     let counters: Vec<DiskCounters> = match live {
-        Some(live) => live.disks.iter().map(|disk| disk.counters).collect(),
+        Some(live) => live.disks.iter().map(of_live).collect(),
         None => passes
             .iter()
             .filter(|row| Some(row.pass) == newest)
@@ -82,6 +85,17 @@ pub(super) fn progress(
         remaining_seconds: remaining(&counters),
         limiter: live.and_then(|live| live.limiter),
         waiting: waiting(work, live),
+    }
+}
+
+/// Counters of a disk at work; one that waits for proxies has no rate, and nothing moves.
+fn of_live(live: &LiveDisk) -> DiskCounters {
+    if live.waiting.is_none() {
+        return live.counters;
+    }
+    DiskCounters {
+        phase: DiskPhase::Waiting,
+        ..still(live.counters)
     }
 }
 
@@ -138,7 +152,7 @@ fn waiting(work: &Work, live: Option<&LiveSession>) -> Option<String> {
 
 /// The reason of a disk that waits, when no other moves.
 fn nothing_moves(live: &LiveSession) -> Option<String> {
-    let moving = |disk: &LiveDisk| disk.counters.phase == DiskPhase::Moving;
+    let moving = |disk: &LiveDisk| of_live(disk).phase == DiskPhase::Moving;
     if live.disks.iter().any(moving) {
         return None;
     }

@@ -2,6 +2,7 @@
 
 mod act;
 mod after;
+mod carriers;
 mod disks;
 mod steps;
 mod view;

@@ -7,7 +7,7 @@ use model::{
 
 use store::EffectRow;
 
-use super::{Work, after, disks, steps, words::Names};
+use super::{Work, after, carriers, disks, steps, words::Names};
 use crate::{
     Service, mode,
     refusal::{failed, not_found},
@@ -30,6 +30,7 @@ impl Service {
         let passes = store.disk_counters_list(id).await.map_err(failed)?;
         let log = store.log_list(id, 0, LINES).await.map_err(failed)?;
         let live = self.wired.live.session(id);
+        let carried = store.carrier_list(id).await.map_err(failed)?;
         let names = Names::of(&work, &estate);
         let undo_space = self
             .wired
@@ -51,6 +52,7 @@ impl Service {
             steps: steps::of(&work, effects),
             progress: disks::progress(&work, &passes, live.as_ref()),
             disks: disks::views(&work, &passes, live.as_ref()),
+            carriers: carriers::views(&work, carried, live.as_ref()),
             undo_space,
             after,
             undo_until: names.undo_until(&work),

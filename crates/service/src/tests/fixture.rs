@@ -10,14 +10,14 @@ use model::{
     Actor, Adapter, ByteCount, Cluster, ClusterId, Compute, Datastore, DatastoreId, Destination,
     DiskFormat, DiskInfo, DiskKey, DraftId, Firmware, Folder, FolderId, GateAnswer, Host, HostId,
     Job, JobId, Network, NetworkId, Pool, PoolId, PoolKind, PowerState, ProtectedVmId, ReplicaId,
-    ReplicaState, SessionId, SessionRecord, SiteId, SiteResources, SiteRole, Timestamp, VmInfo,
-    VmRef,
+    ReplicaState, SessionId, SessionRecord, SiteId, SiteResources, SiteRole, Timestamp,
+    TransportMode, VmInfo, VmRef,
     view::{AfterInput, ModeInput, SeveralInput},
 };
 use store::{ReplicaRow, SiteInventory, Store};
 use tempfile::TempDir;
 
-use crate::{DryRunProgress, Live, LiveSession, Service, Wiring, local_operator};
+use crate::{DryRunProgress, Live, LiveProxies, LiveSession, Service, Wiring, local_operator};
 
 pub(crate) const GIB: u64 = 1 << 30;
 /// 2026-11-23T04:00:00Z.
@@ -29,11 +29,16 @@ pub(super) struct Moving {
     pub(super) session: Mutex<Option<LiveSession>>,
     pub(super) dry_run: Mutex<Option<DryRunProgress>>,
     pub(super) gates: Mutex<Vec<GateAnswer>>,
+    pub(super) proxies: Mutex<LiveProxies>,
 }
 
 impl Live for Moving {
     fn session(&self, _id: &SessionId) -> Option<LiveSession> {
         self.session.lock().unwrap().clone()
+    }
+
+    fn proxies(&self) -> LiveProxies {
+        self.proxies.lock().unwrap().clone()
     }
 
     fn gates(&self, _id: &SessionId) -> Vec<GateAnswer> {
@@ -385,6 +390,7 @@ pub(crate) fn production() -> SiteInventory {
         creates_vms: true,
         storage_policies: true,
         repoints_jobs: true,
+        transport_modes: vec![TransportMode::DirectStorage],
     }
 }
 
@@ -432,5 +438,6 @@ pub(crate) fn dr() -> SiteInventory {
         creates_vms: true,
         storage_policies: true,
         repoints_jobs: true,
+        transport_modes: vec![TransportMode::DirectStorage],
     }
 }

@@ -11,6 +11,7 @@ mod lab;
 mod mode;
 mod place;
 mod preflight;
+mod proxies;
 mod session_act;
 mod session_view;
 mod several;

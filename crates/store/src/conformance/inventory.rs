@@ -47,6 +47,7 @@ fn inventory(site: &str, free: u64) -> SiteInventory {
         creates_vms: true,
         storage_policies: false,
         repoints_jobs: true,
+        transport_modes: vec![model::TransportMode::Network],
     }
 }
 

@@ -44,6 +44,7 @@ fn replicas() -> Vec<ReplicaView> {
 
 fn draft(complete: [bool; 4]) -> DraftView {
     DraftView {
+        proxies: model::view::ProxyPickView::default(),
         id: DraftId::new("d-1"),
         now: Timestamp(0),
         steps: WizardStep::of(None).iter().copied().zip(complete).collect(),

@@ -10,6 +10,7 @@ use super::*;
 
 fn view(state: VisibleState) -> SessionView {
     SessionView {
+        carriers: Vec::new(),
         summary: SessionSummary {
             id: SessionId::new("s-1"),
             vm_name: "web-01".to_owned(),
