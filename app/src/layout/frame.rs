@@ -26,6 +26,7 @@ pub(super) fn Frame(children: Children) -> impl IntoView {
                 <nav aria-label="Places">
                     <ul>
                         <Place href="/" title="Failback"/>
+                        <Place href="/proxies" title="Proxies"/>
                         <Place href="/jobs" title="Jobs"/>
                         <Place href="/lab" title="Lab"/>
                     </ul>
@@ -50,7 +51,7 @@ fn Place(href: &'static str, title: &'static str) -> impl IntoView {
 
 /// The place that an address belongs to: wizard and sessions are part of Failback.
 fn place_of(path: &str) -> &'static str {
-    let places = ["/jobs", "/lab"];
+    let places = ["/proxies", "/jobs", "/lab"];
     let found = places.into_iter().find(|place| path.starts_with(place));
     found.unwrap_or("/")
 }

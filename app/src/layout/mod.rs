@@ -24,6 +24,7 @@ use crate::pages::{
     failback::{FailbackWizard, NewFailback},
     jobs::JobsPage,
     lab::LabPage,
+    proxies::ProxiesPage,
     session::SessionPage,
     start::StartPage,
 };
@@ -48,6 +49,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/sessions/:id") view=|| view! { <SessionPage/> }.erase() ssr=SsrMode::Async/>
                     <Route path=path!("/batches/:id") view=|| view! { <BatchPage/> }.erase() ssr=SsrMode::Async/>
                     <Route path=path!("/jobs") view=|| view! { <JobsPage/> }.erase() ssr=SsrMode::Async/>
+                    <Route path=path!("/proxies") view=|| view! { <ProxiesPage/> }.erase() ssr=SsrMode::Async/>
                     <Route path=path!("/lab") view=|| view! { <LabPage/> }.erase() ssr=SsrMode::Async/>
                 </Routes>
             </Frame>

@@ -5,6 +5,7 @@ pub mod failback;
 pub mod jobs;
 pub mod lab;
 mod not_found;
+pub mod proxies;
 pub mod session;
 pub mod start;
 

@@ -9,7 +9,7 @@
 )]
 
 use leptos::{prelude::*, server_fn::codec::GetUrl};
-use model::{Destination, DraftId, ReplicaId, view::DraftView};
+use model::{Destination, DraftId, ProxyId, ReplicaId, view::DraftView};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Answer, Json};
@@ -39,6 +39,16 @@ pub enum Press {
     Finish,
 }
 
+/// Who picks the proxies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pick {
+    /// The scheduler, of all.
+    Automatic,
+    /// The operator.
+    ByHand,
+}
+
 /// A draft with everything that its steps show.
 #[server(endpoint = "console/draft", input = GetUrl, output = Json)]
 pub async fn read_draft(id: DraftId) -> Answer<DraftView> {
@@ -57,17 +67,26 @@ pub async fn save_replicas(
     on_server::save_replicas(id, replicas, &filter, press).await
 }
 
-/// Step Destination.
+/// Step Destination, with the choice of proxies; without `pick` that stays as it is.
 #[server(endpoint = "console/draft/destination", output = Json)]
 pub async fn save_destination(
     id: DraftId,
     destination: Option<Destination>,
+    pick: Option<Pick>,
+    #[server(default)] proxies: Vec<ProxyId>,
     #[server(default)] press: Press,
 ) -> Answer<()> {
     let (service, actor) = crate::api::caller();
-    let saved = service
+    let mut saved = service
         .draft_set_destination(&actor, &id, destination)
         .await;
+    if let Some(pick) = pick {
+        let (by_hand, proxies) = (pick == Pick::ByHand, proxies.into_iter().collect());
+        let picked = service
+            .draft_set_proxies(&actor, &id, by_hand, proxies)
+            .await;
+        saved = saved.and(picked);
+    }
     on_server::leave(&id, model::view::WizardStep::Destination, press, saved).await
 }
 

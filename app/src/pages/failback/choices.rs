@@ -7,7 +7,7 @@ use model::{
 };
 
 use super::view_model;
-use crate::words;
+use crate::{components::icon::Icon, words};
 
 /// The choices of the steps, each with the way back to it.
 #[component]
@@ -33,8 +33,13 @@ pub(super) fn Choices(draft: DraftView, step: WizardStep) -> impl IntoView {
         id,
         mode,
         mode_words,
+        proxies,
         ..
     } = draft;
+    let notes = proxies.refused.into_iter().chain(proxies.warnings);
+    let notes = notes
+        .map(|note| view! { <p class="why-not"><Icon name="waiting"/>{note}</p> })
+        .collect_view();
     let mode = mode.map_or_else(|| "not chosen yet".to_owned(), |_| mode_words);
     let change = |target: WizardStep| {
         let offered = step > target && open;
@@ -55,6 +60,8 @@ pub(super) fn Choices(draft: DraftView, step: WizardStep) -> impl IntoView {
                 <dd>{replicas} {change(WizardStep::Replica)}</dd>
                 <dt>"Destination"</dt>
                 <dd>{destination} {change(WizardStep::Destination)}</dd>
+                <dt>"Proxies"</dt>
+                <dd>{proxies.words} {notes}</dd>
                 {targets.map(|words| view! {
                     <dt>"Target VM"</dt>
                     <dd>{words} {change(WizardStep::TargetVm)}</dd>

@@ -6,7 +6,7 @@ use model::{
     view::{DestinationOption, DraftView, WizardStep},
 };
 
-use super::{Question, StepButtons, api::SaveDestination};
+use super::{Question, StepButtons, api::SaveDestination, proxies::PickProxies};
 use crate::components::{
     error_summary::{ErrorSummary, field_id},
     field::{FieldNote, note_id},
@@ -43,10 +43,7 @@ pub(super) fn DestinationStep(draft: DraftView) -> impl IntoView {
                 <FieldNote name="destination" error/>
             </fieldset>
             <h3>"Proxies"</h3>
-            <p>
-                "Automatic: before each VM the best pair of proxies is taken for every disk, and "
-                "the session says which and why."
-            </p>
+            <PickProxies pick=draft.proxies error/>
             <StepButtons step=WizardStep::Destination sending=save/>
         </Form>
     }

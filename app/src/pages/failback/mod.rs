@@ -8,6 +8,7 @@ mod findings;
 mod mode;
 mod new;
 pub mod place;
+mod proxies;
 mod replica;
 mod several;
 mod summary;

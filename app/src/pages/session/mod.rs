@@ -3,6 +3,7 @@
 mod actions;
 mod after;
 pub mod api;
+mod carriers;
 mod disks;
 mod facts;
 mod log;
@@ -37,6 +38,7 @@ use crate::{
 use actions::Actions;
 use after::After;
 use api::read_session;
+use carriers::Carriers;
 use disks::Disks;
 use facts::Facts;
 use log::Log;
@@ -94,6 +96,7 @@ fn Session(mut view: SessionView) -> impl IntoView {
         </div>
         <After newest/>
         <Disks newest/>
+        <Carriers newest/>
         <Log log/>
     }
 }

@@ -1,0 +1,180 @@
+//! The proxies page: state, slots, tasks, rates, and enable, drain, disable, add.
+
+mod add;
+pub mod api;
+mod row;
+pub mod view_model;
+
+use crate::erase::Erase as _;
+use leptos::{prelude::*, task::spawn_local};
+use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
+use model::view::ProxiesView;
+
+use crate::{
+    browser,
+    components::{
+        confirm::ConfirmDialog,
+        data_table::DataTable,
+        dynamic::{part, text},
+        error_summary::ErrorSummary,
+        form::{Form, Sending},
+        load::{FirstLoad, LoadFailed, Loading},
+    },
+    keyed::Rows,
+};
+use add::AddProxy;
+use api::{ActOnProxy, read_proxies};
+use view_model::Question;
+
+/// How often the page asks again.
+const EVERY_SECONDS: u32 = 2;
+
+/// The proxies page.
+#[component]
+pub fn ProxiesPage() -> impl IntoView {
+    let proxies = Resource::new(|| (), |()| read_proxies());
+    view! {
+        <Suspense fallback=FirstLoad>
+            {move || Suspend::new(async move {
+                match proxies.await {
+                    Ok(view) => view! { <Proxies view/> }.erase(),
+                    Err(error) => view! { <LoadFailed error=error.0/> }.erase(),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+#[component]
+fn Proxies(view: ProxiesView) -> impl IntoView {
+    let fetched = RwSignal::new(Loading::Ready(view.clone()));
+    let rows = Rows::new(view.proxies.clone(), |proxy| proxy.id.clone());
+    let sites = view.sites.clone();
+    let newest = Memo::new(move |_| fetched.with(|it| it.data().cloned().unwrap_or(view.clone())));
+    let act = Sending::to::<ActOnProxy>();
+    let add = Sending::to::<api::AddProxy>();
+    keep_fresh(fetched, move || act.done() + add.done());
+    Effect::new(move || rows.update(newest.get().proxies, |proxy| proxy.id.clone()));
+    let query = use_query_map();
+    let asked = Memo::new(move |_| {
+        query.with(|query| {
+            newest.with(|view| {
+                view_model::question(view, query.get_str("confirm"), query.get_str("proxy"))
+            })
+        })
+    });
+    view! {
+        <Title text="Proxies"/>
+        <header class="page-head">
+            <div>
+                <h1>"Proxies"</h1>
+                <p class="headline">{text(move || newest.with(|view| view.headline.clone()))}</p>
+            </div>
+        </header>
+        <p>
+            "A proxy moves the data of disks. Each disk takes a slot on the proxy that reads it and a "
+            "slot on the one that writes it; the best pair is taken when the disk's turn comes."
+        </p>
+        <ErrorSummary error=act.error()/>
+        {part(move || stale(fetched))}
+        <DataTable caption="Proxies">
+            <thead>
+                <tr>
+                    <th scope="col">"Proxy"</th>
+                    <th scope="col">"State"</th>
+                    <th scope="col" class="number">"Slots in use"</th>
+                    <th scope="col">"Carries"</th>
+                    <th scope="col" class="number">"Rate now"</th>
+                    <th scope="col" class="number">"Per disk lately"</th>
+                    <th scope="col">"Actions"</th>
+                </tr>
+            </thead>
+            <tbody>
+                <For
+                    each=move || rows.get()
+                    key=|(id, _)| id.clone()
+                    children=move |(_, proxy)| part(move || Some(proxy.with(row::proxy)))
+                />
+            </tbody>
+        </DataTable>
+        {part(move || newest.with(waiting))}
+        <AddProxy sites sending=add/>
+        {part(move || {
+            let question = asked.get()?;
+            Some(view! { <Confirm question act/> }.erase())
+        })}
+    }
+}
+
+/// Asks again now and then, and after each form.
+fn keep_fresh(
+    view: RwSignal<Loading<ProxiesView>>,
+    sent: impl Fn() -> usize + Send + Sync + 'static,
+) {
+    let refresh = move || {
+        spawn_local(async move {
+            let answer = read_proxies().await;
+            let _gone = view.try_update(|view| *view = view.clone().take(answer));
+        });
+    };
+    Effect::new(move || {
+        if sent() > 0 {
+            refresh();
+        }
+    });
+    Effect::new(move || browser::every(EVERY_SECONDS, refresh));
+}
+
+fn stale(fetched: RwSignal<Loading<ProxiesView>>) -> Option<AnyView> {
+    fetched.with(|view| match view {
+        Loading::Stale(_, error) => {
+            Some(view! { <p class="why-not">"Not refreshed: " {error.message.clone()}</p> }.erase())
+        }
+        Loading::First | Loading::Ready(_) | Loading::Failed(_) => None,
+    })
+}
+
+/// Disks that wait, each with why.
+fn waiting(view: &ProxiesView) -> Option<AnyView> {
+    if view.waiting.is_empty() {
+        return None;
+    }
+    let items = view.waiting.iter().map(|disk| {
+        let href = format!("/sessions/{}", disk.session);
+        view! { <li><a href=href>{disk.what.clone()}</a> ": " {disk.why.clone()}</li> }
+    });
+    let items = items.collect_view();
+    Some(
+        view! {
+            <section aria-labelledby="waiting">
+                <h2 id="waiting">"Disks that wait"</h2>
+                <ul class="proxy-waiting">{items}</ul>
+            </section>
+        }
+        .erase(),
+    )
+}
+
+#[component]
+fn Confirm(question: Question, act: Sending) -> impl IntoView {
+    let Question {
+        id,
+        action,
+        title,
+        consequence,
+    } = question;
+    view! {
+        <ConfirmDialog title close="/proxies">
+            <p>{consequence}</p>
+            <Form sending=act>
+                <input type="hidden" name="id" value=id.to_string()/>
+                <input type="hidden" name="action" value=action.slug()/>
+                <div class="button-row">
+                    <button type="submit" class="button primary">{action.verb()}</button>
+                    <a class="button quiet" href="/proxies">"Leave it as it is"</a>
+                </div>
+            </Form>
+        </ConfirmDialog>
+    }
+}
