@@ -13,4 +13,5 @@ mod disk;
 mod export;
 mod gate;
 mod park;
+mod proxies;
 mod queue;
