@@ -126,6 +126,31 @@ impl TreeShape {
         usize::try_from(self.row_len(at)).expect("a row has 256 nodes at most")
     }
 
+    /// The row of the top's children, 256 or fewer, which tell roughly where two disks differ; of a
+    /// disk of one block or none, the top itself.
+    #[must_use]
+    pub fn regions(self) -> RowAt {
+        let level = self.levels().saturating_sub(2);
+        RowAt { level, row: 0 }
+    }
+
+    /// The bytes of the disk under one node of [`TreeShape::regions`].
+    #[must_use]
+    pub fn region(self, index: u64) -> ByteRange {
+        let leaves = FAN_OUT.saturating_pow(self.regions().level);
+        self.bytes_of(index.saturating_mul(leaves), leaves)
+    }
+
+    /// The root, from the nodes of [`TreeShape::regions`].
+    #[must_use]
+    pub fn root_of_regions<H: TreeHash>(self, regions: &[Node]) -> Node {
+        let top = match self.levels() {
+            1 => regions.first().copied().unwrap_or(Node::ZERO),
+            _ => parent::<H>(regions),
+        };
+        self.root::<H>(top)
+    }
+
     /// The bytes of the disk under consecutive leaves.
     #[must_use]
     pub fn bytes_of(self, first: u64, count: u64) -> ByteRange {

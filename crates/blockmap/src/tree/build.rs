@@ -21,6 +21,8 @@ pub struct TreeBuilder<H> {
     /// Rows of which some nodes are known, by their numbers.
     begun: BTreeMap<RowAt, BTreeMap<u64, Node>>,
     top: Option<Node>,
+    /// The children of the top, once they are known.
+    regions: Vec<Node>,
     hash: PhantomData<fn() -> H>,
 }
 
@@ -32,6 +34,7 @@ impl<H: TreeHash> TreeBuilder<H> {
             shape,
             begun: BTreeMap::new(),
             top: None,
+            regions: Vec::new(),
             hash: PhantomData,
         }
     }
@@ -51,12 +54,27 @@ impl<H: TreeHash> TreeBuilder<H> {
     ///
     /// # Errors
     /// [`Misplaced`] when leaves came twice.
-    pub fn finish(mut self) -> Result<Node, Misplaced> {
+    pub fn finish(self) -> Result<Node, Misplaced> {
+        self.finish_with_regions().map(|(root, _)| root)
+    }
+
+    /// The root, and its regions: the nodes of [`TreeShape::regions`].
+    ///
+    /// # Errors
+    /// [`Misplaced`] when leaves came twice.
+    pub fn finish_with_regions(mut self) -> Result<(Node, Vec<Node>), Misplaced> {
         // Rows are ordered by level, so each waits until what is below it is folded away.
         while let Some((at, nodes)) = self.begun.pop_first() {
             self.fold(at, &nodes)?;
         }
-        Ok(self.shape.root::<H>(self.top.unwrap_or(Node::ZERO)))
+        let root = self.shape.root::<H>(self.top.unwrap_or(Node::ZERO));
+        let mut regions = self.regions;
+        if self.shape.levels() == 1 {
+            regions.extend(self.top);
+        }
+        // Nothing came of a disk of zeroes.
+        regions.resize(self.shape.row_nodes(self.shape.regions()), Node::ZERO);
+        Ok((root, regions))
     }
 
     fn node(&mut self, level: u32, index: u64, node: Node) -> Result<(), Misplaced> {
@@ -92,6 +110,10 @@ impl<H: TreeHash> TreeBuilder<H> {
         let row: Vec<Node> = numbers
             .map(|index| nodes.get(&index).copied().unwrap_or(Node::ZERO))
             .collect();
-        self.node(at.level + 1, at.row, parent::<H>(&row))
+        let above = parent::<H>(&row);
+        if at == self.shape.regions() {
+            self.regions = row;
+        }
+        self.node(at.level + 1, at.row, above)
     }
 }
