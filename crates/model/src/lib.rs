@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod certificate;
 mod error;
 mod estate;
 mod gate;
@@ -16,6 +17,10 @@ mod session;
 mod units;
 pub mod view;
 
+pub use certificate::{
+    CERTIFICATE_FORMAT, CERTIFIED_INSTANT, Certificate, CertifiedDisk, DigestHex, Hex, NotHex,
+    SignedCertificate, Signer,
+};
 pub use error::{ApiError, ErrorKind};
 pub use estate::{
     Adapter, DiskFormat, DiskInfo, Drift, Firmware, Job, LayoutFinding, LayoutKind, PowerState,
