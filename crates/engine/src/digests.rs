@@ -37,6 +37,7 @@ pub(crate) fn of_newest(
             platform: Arc::clone(platform),
             vm: vm.clone(),
         }),
+        base: None,
     })
 }
 

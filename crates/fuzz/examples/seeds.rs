@@ -237,6 +237,7 @@ fn digests() {
                 path: path.clone(),
                 identity: "fuzzed".to_owned(),
                 stamp: Arc::new("1".to_owned()),
+                base: None,
             }),
         },
         sample: None,

@@ -10,6 +10,7 @@ mod file;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod header;
+mod known;
 mod open;
 mod sides;
 mod stamp;
@@ -21,9 +22,10 @@ use blockmap::{Node, TreeHash};
 
 pub use error::{StoreError, StoreStep};
 pub(crate) use file::Kept;
+pub use known::{KnownTree, Tree, disown, known_tree};
 pub(crate) use open::Opened;
 pub use sides::BothDigests;
-pub(crate) use sides::{Known, Sides, of};
+pub(crate) use sides::{Keeping, Known, Sides, of};
 pub use stamp::{FileStamp, Stamp};
 
 /// Where a disk's digests are kept, and what they are tied to.
@@ -35,6 +37,10 @@ pub struct Digests {
     pub identity: String,
     /// Tells whether the disk was written since.
     pub stamp: Arc<dyn Stamp>,
+    /// Names the content since which the ranges of a task are all that was written: the stamp of
+    /// that content, or the base of an earlier task over ranges of which these are more. Digests
+    /// of it are carried over for every other block. None where nobody vouches for that.
+    pub base: Option<String>,
 }
 
 /// Why kept digests were not believed.
@@ -98,6 +104,11 @@ impl fmt::Display for Disbelieved {
             Self::Damaged => "a checksum is wrong",
         })
     }
+}
+
+/// A task's key, short enough for any file.
+pub(crate) fn name_of(task_key: &str) -> String {
+    blake3::hash(task_key.as_bytes()).to_hex().to_string()
 }
 
 /// The hash of trees and blocks.

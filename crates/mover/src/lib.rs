@@ -39,7 +39,10 @@ mod work;
 mod tests;
 
 pub use controls::{Controls, OnCancel};
-pub use digests::{BothDigests, Digests, Disbelieved, FileStamp, Stamp, StoreError, StoreStep};
+pub use digests::{
+    BothDigests, Digests, Disbelieved, FileStamp, KnownTree, Stamp, StoreError, StoreStep, Tree,
+    disown, known_tree,
+};
 pub use error::{JournalStep, MoverError, Side};
 pub use meter::Meter;
 pub use report::{Discarded, NotKept, Note, Report};

@@ -17,7 +17,7 @@ use model::{ByteCount, ByteRange, DiskCounters, DiskPhase};
 use crate::{
     BothDigests, Controls, Meter, MoverError, NotKept, Note, Report, Sample, Sampled, Side,
     StoreError,
-    digests::{Kept, Sides},
+    digests::{Keeping, Kept, Sides, name_of},
     io::Io,
     journal::{Header, Journal, Known, Mark, Tally},
     lane::{self, Outcome},
@@ -218,7 +218,10 @@ fn attempt(
     }
     let sampled = check(io, &scope, &known, journal.as_mut(), sizes)?;
     let untold = sampled.and_then(|it| it.widened);
-    notes.extend(untold.map(|block| Note::Widened { block }));
+    if let Some(block) = untold {
+        sides.forget_bases()?;
+        notes.push(Note::Widened { block });
+    }
     let size = task.source.size();
     let scope = untold.map_or(scope, |_| whole(size));
     if known.forgotten > ByteCount::ZERO {
@@ -274,7 +277,15 @@ fn open_digests(
         Proof::Cache | Proof::Device => &task.digests,
         Proof::Nothing => &none,
     };
-    Sides::open(digests, shape, whole, distrusted, notes)
+    let ranges = matches!(task.scope, Scope::Ranges(_));
+    let how = Keeping {
+        whole,
+        distrusted,
+        ranges,
+        by: &name_of(&task.task_key),
+        resumable: journals(task),
+    };
+    Sides::open(digests, shape, how, notes)
 }
 
 /// Makes the disks durable whose digests say something new, and the digests believed.
@@ -379,11 +390,15 @@ fn lanes(io: Io<'_>, sizes: Sizes) -> usize {
     sizes.lanes.max(requests)
 }
 
+/// Whether a later try may go on from what this one does.
+fn journals(task: &Task) -> bool {
+    task.journal.is_some() && task.apply && task.proof != Proof::Nothing
+}
+
 /// A dry run has no journal: it must not say that anything is proved, nor believe it. Neither must
 /// a run that proves nothing.
 fn open_journal(task: &Task) -> Result<(Option<Journal>, Known), MoverError> {
-    let proves = task.apply && task.proof != Proof::Nothing;
-    let Some(path) = task.journal.as_deref().filter(|_| proves) else {
+    let Some(path) = task.journal.as_deref().filter(|_| journals(task)) else {
         return Ok((None, Known::default()));
     };
     let header = Header {

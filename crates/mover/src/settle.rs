@@ -163,6 +163,7 @@ impl<'a> Settler<'a> {
         if marks.iter().all(|(_, ranges)| ranges.is_empty()) {
             return Ok(());
         }
+        self.io.sides.save_put()?;
         for (mark, ranges) in marks {
             journal.append(mark, &ranges)?;
         }

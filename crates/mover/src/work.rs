@@ -105,11 +105,18 @@ impl<'a> Work<'a> {
             }
         };
         let source_zero = self.zero(Side::Source, &window)?;
-        let target_zero = self.zero(Side::Target, &window)?;
+        let mut target_zero = self.zero(Side::Target, &window)?;
         let both = source_zero.intersect(&target_zero);
+        let skipped = if self.sides.is_carried() {
+            // It may have become zero since: its digest has to say so.
+            target_zero = target_zero.subtract(&both);
+            RangeSet::new()
+        } else {
+            both
+        };
         self.window = Window {
-            blocks: window.subtract(&both).iter().collect(),
-            skipped: both.total(),
+            blocks: window.subtract(&skipped).iter().collect(),
+            skipped: skipped.total(),
             proved,
             source_zero,
             target_zero,

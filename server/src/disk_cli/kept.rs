@@ -29,6 +29,7 @@ pub(super) fn digests(name: &str, file: &Path) -> anyhow::Result<Digests> {
         path: file.to_owned(),
         identity: path.display().to_string(),
         stamp: Arc::new(FileStamp(path)),
+        base: None,
     })
 }
 

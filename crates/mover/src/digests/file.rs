@@ -43,6 +43,18 @@ pub(crate) struct Kept {
     written: AtomicBool,
     /// Where a new file is until it is whole.
     pub(super) temporary: Option<PathBuf>,
+    /// A new file that does not become whole stays for a later try.
+    pub(super) resumable: bool,
+    /// What is not put is carried over.
+    pub(super) carried: bool,
+    /// Nodes above the leaves may be those of other leaves.
+    pub(super) uneven: bool,
+    /// What the header says until this run says otherwise.
+    pub(super) base: String,
+    /// Which task this is.
+    pub(super) by: String,
+    /// More was written than the base accounts for.
+    baseless: AtomicBool,
     changes: RwLock<Changes>,
     /// Of believed ones, the last row checked on each level.
     checked: Mutex<Vec<Option<Checked>>>,
@@ -75,6 +87,12 @@ impl Kept {
             stamp,
             written: AtomicBool::new(false),
             temporary: None,
+            resumable: false,
+            carried: false,
+            uneven: false,
+            base: String::new(),
+            by: String::new(),
+            baseless: AtomicBool::new(false),
             changes: RwLock::new(Changes {
                 open: root.is_none(),
                 leaf_rows: Changed::new(shape.rows(0)),
@@ -86,6 +104,35 @@ impl Kept {
     /// Whether they say what the disk holds, and not only what it will.
     pub(crate) fn is_believed(&self) -> bool {
         self.root.is_some()
+    }
+
+    /// Whether leaves that are not put are those of an earlier time.
+    pub(crate) fn is_carried(&self) -> bool {
+        self.carried
+    }
+
+    /// Says, durably where the file says otherwise, that more changes than the base accounts for.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) fn forget_base(&self) -> Result<(), StoreError> {
+        self.baseless.store(true, Ordering::SeqCst);
+        let changes = self.changes.write().unwrap_or_else(PoisonError::into_inner);
+        if changes.open {
+            self.write_header(State::Open)?;
+        }
+        Ok(())
+    }
+
+    /// Makes what was put durable, so that a later try may carry it over.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) fn save_put(&self) -> Result<(), StoreError> {
+        if self.is_changed() {
+            self.sync()?;
+        }
+        Ok(())
     }
 
     /// Whether sealing would say something new.
@@ -196,7 +243,10 @@ impl Kept {
         if let (false, Some(root)) = (changes.open, self.root) {
             return Ok(root);
         }
-        let changed = std::mem::replace(&mut changes.leaf_rows, Changed::new(0));
+        let mut changed = std::mem::replace(&mut changes.leaf_rows, Changed::new(0));
+        if self.uneven {
+            changed = Changed::all(self.shape.rows(0));
+        }
         let raw = Raw(self);
         let root = raise::<Blake3, _>(self.shape, &raw, changed.iter(), |at, nodes| {
             self.set(at, nodes).map(|_| ())
@@ -223,6 +273,7 @@ impl Kept {
         }
         self.root = Some(root);
         self.stamp = generation;
+        (self.carried, self.uneven) = (false, false);
         let shape = self.shape;
         let changes = self
             .changes
@@ -251,7 +302,7 @@ impl Kept {
         self.stamp = self.of.stamp.now().unwrap();
     }
 
-    pub(super) fn top(&self) -> RowAt {
+    pub(crate) fn top(&self) -> RowAt {
         let level = self.shape.levels() - 1;
         RowAt { level, row: 0 }
     }
@@ -349,6 +400,11 @@ impl Kept {
         let header = Header {
             shape: self.shape,
             identity: self.of.identity.clone(),
+            base: match self.baseless.load(Ordering::SeqCst) {
+                true => String::new(),
+                false => self.base.clone(),
+            },
+            by: self.by.clone(),
             state,
         };
         let path = || self.of.path.clone();
@@ -381,7 +437,7 @@ impl Kept {
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        if let Some(temporary) = &self.temporary {
+        if let (Some(temporary), false) = (&self.temporary, self.resumable) {
             // What never became whole is of no use.
             drop(fs::remove_file(temporary));
         }
@@ -426,7 +482,7 @@ pub(super) fn read_header(file: &File) -> io::Result<Result<Header, Disbelieved>
     }
 }
 
-fn folder_of(path: &Path) -> &Path {
+pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."))

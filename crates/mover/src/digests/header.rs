@@ -6,10 +6,10 @@ use model::ByteCount;
 use super::Disbelieved;
 
 /// Names the format and its version.
-const MAGIC: &[u8; 8] = b"LFDGST01";
+const MAGIC: &[u8; 8] = b"LFDGST02";
 /// Bytes of a header.
 pub(super) const HEADER: usize = 4096;
-/// No name or generation is longer.
+/// No text is longer.
 const LONGEST: usize = 1500;
 
 /// What a header says.
@@ -17,6 +17,11 @@ const LONGEST: usize = 1500;
 pub(super) struct Header {
     pub(super) shape: TreeShape,
     pub(super) identity: String,
+    /// Digests of blocks that were not written since this are right, whatever the state says of
+    /// the others; of nothing when it is empty.
+    pub(super) base: String,
+    /// Which task changed it last, as [`super::name_of`] has it.
+    pub(super) by: String,
     pub(super) state: State,
 }
 
@@ -35,7 +40,7 @@ pub(super) enum State {
 }
 
 impl Header {
-    /// The page; none when identity or generation are too long for it.
+    /// The page; none when its texts are too long for it.
     pub(super) fn page(&self) -> Option<Vec<u8>> {
         let mut page = MAGIC.to_vec();
         page.extend(self.shape.size.0.to_le_bytes());
@@ -46,12 +51,15 @@ impl Header {
         };
         page.push(clean);
         page.extend(root.0);
-        for text in [&*self.identity, generation] {
+        for text in [&*self.identity, generation, &*self.base, &*self.by] {
             if text.len() > LONGEST {
                 return None;
             }
             page.extend(u16::try_from(text.len()).ok()?.to_le_bytes());
             page.extend(text.as_bytes());
+        }
+        if page.len() > HEADER - 4 {
+            return None;
         }
         page.resize(HEADER - 4, 0);
         let sum = crc32c::crc32c(&page);
@@ -83,6 +91,8 @@ fn fields(mut rest: &[u8]) -> Option<Header> {
     let root = Node(take(&mut rest)?);
     let identity = text(&mut rest)?;
     let generation = text(&mut rest)?;
+    let base = text(&mut rest)?;
+    let by = text(&mut rest)?;
     let state = match clean {
         0 => State::Open,
         1 => State::Clean { generation, root },
@@ -91,6 +101,8 @@ fn fields(mut rest: &[u8]) -> Option<Header> {
     Some(Header {
         shape: TreeShape { size, block },
         identity,
+        base,
+        by,
         state,
     })
 }

@@ -1,10 +1,10 @@
 //! Opening kept digests, and beginning new ones.
 
 use std::{
-    fs::{self, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
     io,
     os::unix::fs::{FileExt as _, MetadataExt as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use blockmap::{Node, Rows as _, TreeShape};
@@ -12,7 +12,7 @@ use blockmap::{Node, Rows as _, TreeShape};
 use super::{
     Digests, Disbelieved,
     error::{StoreError, StoreStep},
-    file::{Kept, read_header},
+    file::{Kept, folder_of, read_header},
     header::{Header, State},
     tree::Layout,
 };
@@ -65,10 +65,21 @@ impl Kept {
     /// # Errors
     /// [`StoreError`], also when another run makes them now.
     pub(crate) fn begin(of: &Digests, shape: TreeShape) -> Result<Self, StoreError> {
+        Self::begin_from(of, shape, "", "")
+    }
+
+    /// As [`Kept::begin`]; with a base, a later try may carry over what was put.
+    ///
+    /// # Errors
+    /// As [`Kept::begin`].
+    pub(super) fn begin_from(
+        of: &Digests,
+        shape: TreeShape,
+        base: &str,
+        by: &str,
+    ) -> Result<Self, StoreError> {
         let failed = |step| move |source| failure(of, step, source);
-        let mut temporary = of.path.clone().into_os_string();
-        temporary.push(".new");
-        let temporary = PathBuf::from(temporary);
+        let temporary = temporary(of);
         let file = loop {
             let file = OpenOptions::new()
                 .read(true)
@@ -92,15 +103,98 @@ impl Kept {
         let now = of.stamp.now().map_err(failed(StoreStep::Stamp))?;
         let mut kept = Self::new(of, shape, file, None, now);
         kept.temporary = Some(temporary);
+        base.clone_into(&mut kept.base);
+        by.clone_into(&mut kept.by);
+        kept.resumable = !base.is_empty();
         kept.write_header(State::Open)?;
+        if kept.resumable {
+            let synced = File::open(folder_of(&of.path)).and_then(|folder| folder.sync_all());
+            synced.map_err(failed(StoreStep::Save))?;
+        }
         disown(of)?;
         Ok(kept)
     }
+
+    /// Opens what is kept of the content that `base` names, or what an earlier try of a task with
+    /// this base had put, so that every block written since can be put; none where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`], also when another run has it open.
+    pub(super) fn carry(
+        of: &Digests,
+        shape: TreeShape,
+        base: &str,
+        by: &str,
+    ) -> Result<Option<Self>, StoreError> {
+        for (path, is_new) in [(temporary(of), true), (of.path.clone(), false)] {
+            if let Some(mut kept) = Self::carry_file(of, &path, shape, (base, by))? {
+                kept.temporary = is_new.then_some(path);
+                return Ok(Some(kept));
+            }
+        }
+        Ok(None)
+    }
+
+    fn carry_file(
+        of: &Digests,
+        path: &Path,
+        shape: TreeShape,
+        (base, by): (&str, &str),
+    ) -> Result<Option<Self>, StoreError> {
+        let failed = |step| move |source| failure(of, step, source);
+        let file = match OpenOptions::new().read(true).write(true).open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(StoreStep::Open)(error)),
+        };
+        lock(of, file.try_lock())?;
+        let length = file.metadata().map_err(failed(StoreStep::Read))?.len();
+        let Ok(header) = read_header(&file).map_err(failed(StoreStep::Read))? else {
+            return Ok(None);
+        };
+        let clean = match &header.state {
+            State::Open => false,
+            State::Clean { generation, .. } => {
+                if generation != base && header.base != base {
+                    return Ok(None);
+                }
+                true
+            }
+        };
+        let is_ours = header.identity == of.identity
+            && header.shape == shape
+            && length == Layout::of(shape).length
+            && (clean || header.base == base);
+        if !is_ours {
+            return Ok(None);
+        }
+        let now = of.stamp.now().map_err(failed(StoreStep::Stamp))?;
+        let mut kept = Self::new(of, shape, file, None, now);
+        base.clone_into(&mut kept.base);
+        by.clone_into(&mut kept.by);
+        kept.resumable = true;
+        kept.carried = true;
+        kept.uneven = !clean;
+        kept.write_header(State::Open)?;
+        Ok(Some(kept))
+    }
+}
+
+/// Where new digests are until they are whole.
+fn temporary(of: &Digests) -> PathBuf {
+    let mut temporary = of.path.clone().into_os_string();
+    temporary.push(".new");
+    PathBuf::from(temporary)
 }
 
 /// Ends the belief in what is in the place of digests that are begun anew: the disk may be written
 /// from now on, and nobody would say so there.
 fn disown(of: &Digests) -> Result<(), StoreError> {
+    disown_when(of, |_| true)
+}
+
+/// Ends the belief in what is kept where the header is as wanted.
+pub(super) fn disown_when(of: &Digests, want: impl Fn(&Header) -> bool) -> Result<(), StoreError> {
     let failed = |step| move |source| failure(of, step, source);
     let file = match OpenOptions::new().read(true).write(true).open(&of.path) {
         Ok(file) => file,
@@ -110,7 +204,7 @@ fn disown(of: &Digests) -> Result<(), StoreError> {
     let Ok(header) = read_header(&file).map_err(failed(StoreStep::Read))? else {
         return Ok(());
     };
-    if matches!(header.state, State::Open) {
+    if matches!(header.state, State::Open) || !want(&header) {
         return Ok(());
     }
     lock(of, file.try_lock())?;

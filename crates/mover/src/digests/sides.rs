@@ -1,9 +1,11 @@
 //! The kept digests of both disks of a task, from their opening to their sealing.
 
+use std::io;
+
 use blockmap::{FAN_OUT, Node, TreeShape};
 use model::ByteRange;
 
-use super::{Digests, Kept, Opened, StoreError};
+use super::{Digests, Kept, Opened, StoreError, StoreStep, open::failure};
 use crate::{
     MoverError, Note,
     error::Side,
@@ -20,6 +22,48 @@ pub struct BothDigests {
     pub target: Option<Digests>,
 }
 
+/// What a run may do with kept digests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keeping<'a> {
+    /// It looks at every block, or why not.
+    pub(crate) whole: Result<(), NotKept>,
+    /// The digests of this side were found damaged.
+    pub(crate) distrusted: Option<Side>,
+    /// It looks at ranges: other blocks are as of each side's base.
+    pub(crate) ranges: bool,
+    /// Names the run.
+    pub(crate) by: &'a str,
+    /// A later try of it knows what this one did.
+    pub(crate) resumable: bool,
+}
+
+impl Keeping<'_> {
+    /// Of a run that looks at every block and is not gone on with.
+    pub(crate) const WHOLE: Self = Self {
+        whole: Ok(()),
+        distrusted: None,
+        ranges: false,
+        by: "",
+        resumable: false,
+    };
+
+    /// What the digests of a side may be carried over from; nothing when that is empty.
+    ///
+    /// # Errors
+    /// When the stamp cannot be learned.
+    fn base(&self, of: &Digests) -> io::Result<String> {
+        if self.ranges {
+            return Ok(of.base.clone().unwrap_or_default());
+        }
+        // A stamp that moves with the run's own writes cannot tell whether somebody else wrote
+        // between two tries.
+        if !self.resumable || of.stamp.moves_with_own_writes() {
+            return Ok(String::new());
+        }
+        Ok(format!("task {} at {}", self.by, of.stamp.now()?))
+    }
+}
+
 /// What of them a run has at hand.
 #[derive(Debug, Default)]
 pub(crate) struct Sides {
@@ -28,20 +72,18 @@ pub(crate) struct Sides {
 }
 
 impl Sides {
-    /// Opens what is believed and begins what can be made. `whole` says that the run looks at
-    /// every block, or why not; the digests of `distrusted` were found damaged.
+    /// Opens what is believed, carries over what may be, and begins what can be made.
     ///
     /// # Errors
     /// [`MoverError::Digests`].
     pub(crate) fn open(
         of: &BothDigests,
         shape: TreeShape,
-        whole: Result<(), NotKept>,
-        distrusted: Option<Side>,
+        how: Keeping<'_>,
         notes: &mut Vec<Note>,
     ) -> Result<Self, MoverError> {
         let mut side = |side, of: &Option<Digests>| match of {
-            Some(of) => open(side, of, shape, whole, distrusted != Some(side), notes),
+            Some(of) => open(side, of, shape, how, notes),
             None => Ok(None),
         };
         Ok(Self {
@@ -66,6 +108,37 @@ impl Sides {
     /// Both, where both are believed.
     pub(crate) fn both_believed(&self) -> Option<(&Kept, &Kept)> {
         self.believed(Side::Source).zip(self.believed(Side::Target))
+    }
+
+    /// Whether every block that is looked at has to be put, zero or not.
+    pub(crate) fn is_carried(&self) -> bool {
+        let mut sides = [&self.source, &self.target].into_iter().flatten();
+        sides.any(Kept::is_carried)
+    }
+
+    /// Says that more changes than the bases account for.
+    ///
+    /// # Errors
+    /// [`MoverError::Digests`].
+    pub(crate) fn forget_bases(&self) -> Result<(), MoverError> {
+        self.each(Kept::forget_base)
+    }
+
+    /// Makes what was put durable: a journal is about to say that these blocks are done.
+    ///
+    /// # Errors
+    /// [`MoverError::Digests`].
+    pub(crate) fn save_put(&self) -> Result<(), MoverError> {
+        self.each(Kept::save_put)
+    }
+
+    fn each(&self, what: impl Fn(&Kept) -> Result<(), StoreError>) -> Result<(), MoverError> {
+        for side in [Side::Source, Side::Target] {
+            if let Some(kept) = self.kept(side) {
+                what(kept).map_err(of(side))?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether a run has nothing to do with digests.
@@ -141,26 +214,38 @@ fn open(
     side: Side,
     of_disk: &Digests,
     shape: TreeShape,
-    whole: Result<(), NotKept>,
-    trusted: bool,
+    how: Keeping<'_>,
     notes: &mut Vec<Note>,
 ) -> Result<Option<Kept>, MoverError> {
+    let base = how.base(of_disk);
+    let base = base.map_err(|source| of(side)(failure(of_disk, StoreStep::Stamp, source)))?;
+    let trusted = how.distrusted != Some(side);
     let opened = if trusted {
         Kept::open(of_disk, shape).map_err(of(side))?
     } else {
         Opened::Not(Some(super::Disbelieved::Damaged))
     };
-    match opened {
-        Opened::Believed(kept) => {
+    let why = match opened {
+        Opened::Believed(mut kept) => {
+            kept.base.clone_from(&base);
+            how.by.clone_into(&mut kept.by);
             notes.push(Note::DigestsBelieved { side });
             return Ok(Some(*kept));
         }
-        Opened::Not(why) => {
-            notes.extend(why.map(|why| Note::DigestsDiscarded { side, why }));
+        Opened::Not(why) => why,
+    };
+    // What has a base of its own may also be what an earlier try of this run left.
+    if trusted && how.whole.is_err() && !base.is_empty() {
+        let carried = Kept::carry(of_disk, shape, &base, how.by).map_err(of(side))?;
+        if carried.is_some() {
+            return Ok(carried);
         }
     }
-    match whole {
-        Ok(()) => Kept::begin(of_disk, shape).map(Some).map_err(of(side)),
+    notes.extend(why.map(|why| Note::DigestsDiscarded { side, why }));
+    match how.whole {
+        Ok(()) => Kept::begin_from(of_disk, shape, &base, how.by)
+            .map(Some)
+            .map_err(of(side)),
         Err(why) => {
             notes.push(Note::DigestsNotMade { side, why });
             Ok(None)

@@ -69,6 +69,13 @@ impl Changed {
         Self(vec![0; words])
     }
 
+    /// With every row marked.
+    pub(super) fn all(rows: u64) -> Self {
+        let mut all = Self::new(rows);
+        (0..rows).for_each(|row| all.mark(row));
+        all
+    }
+
     pub(super) fn mark(&mut self, row: u64) {
         if let Some(word) = self.0.get_mut(index(row)) {
             *word |= 1 << (row % 64);

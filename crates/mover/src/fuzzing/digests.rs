@@ -34,6 +34,7 @@ fn of(path: PathBuf) -> Digests {
         path,
         identity: "fuzzed".to_owned(),
         stamp: Arc::new("1".to_owned()),
+        base: None,
     }
 }
 

@@ -28,7 +28,7 @@ use super::{
 use crate::{
     BothDigests, Controls, Digests, Meter, MoverError, NotKept, Note, Proof, Report, StoreError,
     buffer::Buffer,
-    digests::{Kept, Sides, of},
+    digests::{Keeping, Kept, Sides, of},
     error::Side,
     losses::{Watched, as_cancelled},
     watch::Watch,
@@ -163,7 +163,7 @@ fn open_digests(
         source: digests.cloned(),
         target: None,
     };
-    Sides::open(&digests, groups.shape(), Ok(()), None, notes)
+    Sides::open(&digests, groups.shape(), Keeping::WHOLE, notes)
 }
 
 /// Digests of which one was wrong are not believed again.

@@ -85,6 +85,7 @@ fn what_proves_nothing_keeps_nothing() {
         path: folder.path().join("kept"),
         identity: "disk 0".to_owned(),
         stamp: Arc::new("now".to_owned()),
+        base: None,
     };
     let mut task = super::with_journal(task(source.clone(), counted), folder.path());
     task.proof = Proof::Nothing;

@@ -1,5 +1,6 @@
 //! Kept digests: the file against an oracle, damage and torn saves of it, and what tasks make of it.
 
+mod carried;
 mod links;
 mod runs;
 mod store;
@@ -20,6 +21,7 @@ fn digests(folder: &Path, name: &str, stamp: &str) -> Digests {
         path: folder.join(name),
         identity: format!("disk {name}"),
         stamp: Arc::new(stamp.to_owned()),
+        base: None,
     }
 }
 
