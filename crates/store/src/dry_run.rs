@@ -1,6 +1,6 @@
 //! The newest dry run of a draft.
 
-use model::{DraftId, view::DryRunView};
+use model::{BatchId, DraftId, view::DryRunView};
 
 use crate::{
     Store, StoreError,
@@ -43,6 +43,26 @@ impl Store {
                 .fetch_optional(self.reader())
                 .await
                 .map_err(reading(WHAT))?;
+        row.map(|(body, format)| from_json(WHAT, &body, format, FORMAT))
+            .transpose()
+    }
+
+    /// The newest dry run of the draft that a batch came from; none when there was none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn dry_run_of_batch(
+        &self,
+        batch: &BatchId,
+    ) -> Result<Option<DryRunView>, StoreError> {
+        let row: Option<(String, i64)> = sqlx::query_as(
+            "SELECT dry_run.body, dry_run.format FROM dry_run \
+             JOIN batch ON batch.draft = dry_run.draft WHERE batch.id = $1",
+        )
+        .bind(batch.as_str())
+        .fetch_optional(self.reader())
+        .await
+        .map_err(reading(WHAT))?;
         row.map(|(body, format)| from_json(WHAT, &body, format, FORMAT))
             .transpose()
     }

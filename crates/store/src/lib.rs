@@ -11,6 +11,7 @@
 mod audit;
 mod batch;
 mod carrier;
+mod certificate;
 mod connect;
 mod convert;
 mod draft;
@@ -29,6 +30,7 @@ mod setting;
 pub use audit::AuditRow;
 pub use batch::{BatchRow, NewBatch};
 pub use carrier::CarrierKey;
+pub use certificate::{CertificateRow, Certified};
 pub use connect::Store;
 pub use convert::fresh_id;
 pub use draft::{

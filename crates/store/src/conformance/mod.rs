@@ -2,6 +2,7 @@
 
 mod batches;
 pub(crate) mod builders;
+mod certificates;
 mod drafts;
 mod effects;
 mod intents;
@@ -57,6 +58,7 @@ suite! {
     batches::sessions_know_their_place_and_how_many_may_be_at_work
     batches::finish_twice_at_once_is_one_batch
     batches::a_busy_replica_leaves_nothing_of_the_batch
+    certificates::the_newest_pass_is_certified
     drafts::a_draft_goes_on_in_another_browser
     drafts::the_slower_of_two_saves_is_refused
     drafts::a_discarded_draft_takes_its_dry_run_along
