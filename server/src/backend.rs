@@ -11,6 +11,7 @@ use hypervisor::{
     lab::{Lab, LabSettings, Scale},
 };
 use model::{ByteCount, DiskCounters, DraftId, GateAnswer, Limiter, SessionId};
+use proof::{KeyFileError, KeyStore};
 use service::{
     DryRunProgress, Live, LiveDisk, LiveProxies, LiveProxy, LiveSession, LiveTask, Service, Wiring,
 };
@@ -40,6 +41,9 @@ pub enum BackendError {
     /// The lab could not be opened.
     #[error("open the lab")]
     Lab(#[from] PlatformError),
+    /// The keys that sign certificates cannot be used.
+    #[error("open the signing keys")]
+    Keys(#[from] KeyFileError),
     /// The engine could not start.
     #[error("start the engine")]
     Engine(#[from] EngineError),
@@ -55,6 +59,7 @@ impl Backend {
     /// [`BackendError`] with what could not be opened.
     pub async fn start(
         data_dir: &Path,
+        keys: KeyStore,
         scale: Scale,
         open_to_network: bool,
     ) -> Result<Self, BackendError> {
@@ -64,6 +69,8 @@ impl Backend {
             let settings = lab_settings(scale);
             tokio::task::spawn_blocking(move || Lab::open(&data_dir, settings)).await??
         };
+        let signer = keys.prepare(engine::now())?;
+        tracing::info!(%signer, "certificates are signed");
         let store = Store::open_path(&data_dir.join("landfall.db")).await?;
         let platforms: Vec<Arc<dyn Platform>> = vec![Arc::new(lab.clone())];
         let engine = Engine::start(engine::Config {
@@ -73,6 +80,7 @@ impl Backend {
             lab: Some(lab.clone()),
             slots: SLOTS,
             gate_every: gate_every(scale),
+            keys,
             hook: fault::hook(),
         })
         .await?;

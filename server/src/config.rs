@@ -24,6 +24,10 @@ pub struct RawConfig {
     /// Directory of the built site; by default `site` beside the program's own directory
     #[arg(long, value_name = "DIR")]
     pub site_dir: Option<PathBuf>,
+    /// File of the master key, which seals the key that signs certificates; made when neither
+    /// exists. By default `master.key` in the data directory
+    #[arg(long, value_name = "FILE")]
+    pub master_key_file: Option<PathBuf>,
     /// Serve beyond loopback although nobody signs in: whoever reaches the port may do everything
     #[arg(long)]
     pub allow_unauthenticated: bool,
@@ -42,6 +46,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Directory of everything that Landfall keeps.
     pub data_dir: PathBuf,
+    /// File of the master key, where it does not lie in the data directory.
+    pub master_key_file: Option<PathBuf>,
     /// Directory of the built site.
     pub site_dir: PathBuf,
     /// Host names that are answered besides the loopback ones, in lower case.
@@ -104,6 +110,7 @@ impl RawConfig {
         Ok(Config {
             listen: self.listen,
             data_dir: self.data_dir,
+            master_key_file: self.master_key_file,
             site_dir,
             allow_hosts: self
                 .allow_host

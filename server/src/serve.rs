@@ -6,6 +6,7 @@
 
 use std::{future::Future, io, net::SocketAddr, path::PathBuf, time::Duration};
 
+use proof::KeyStore;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -93,7 +94,8 @@ impl Server {
         })?;
         let open_to_network = config.open_to_network();
         let scale = config.lab_scale.into();
-        let backend = Backend::start(&config.data_dir, scale, open_to_network).await?;
+        let keys = KeyStore::of(&config.data_dir, config.master_key_file.as_deref());
+        let backend = Backend::start(&config.data_dir, keys, scale, open_to_network).await?;
         Ok(Self {
             listener,
             address,

@@ -4,6 +4,7 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use hypervisor::{Platform, lab::Lab};
 use model::{SiteId, StepName};
+use proof::KeyStore;
 use store::Store;
 
 /// Between two tries of a session's health gates, unless a test wants it otherwise.
@@ -36,6 +37,8 @@ pub struct Config {
     pub slots: u32,
     /// Between two tries of a session's health gates.
     pub gate_every: Duration,
+    /// The keys that sign certificates.
+    pub keys: KeyStore,
     /// Called around effects; tests end the process there.
     pub hook: Option<Hook>,
 }

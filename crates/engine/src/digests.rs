@@ -1,5 +1,6 @@
-//! The digests of production's disks between a dry run, phase 1 and the switchover: one store per
-//! disk of what its newest layer holds, tied to the VM's write epoch.
+//! The digests of disks between a dry run, phase 1 and the switchover: of production one store per
+//! disk of what its newest layer holds, tied to the VM's write epoch; of the replica one per disk
+//! and session of what it holds at the newest pass's point, tied to the epoch that point opened.
 //!
 //! The write epoch does not move with what Landfall itself does. A transfer keeps its disk's store
 //! up to date; before anything else that changes what the newest layer holds, the stores of the VM
@@ -12,8 +13,8 @@ use std::{
 };
 
 use hypervisor::Platform;
-use model::{DiskKey, PowerState, VmRef};
-use mover::{Digests, Note, Stamp};
+use model::{DiskKey, EpochId, PowerState, SessionId, VmRef};
+use mover::{Digests, Disbelieved, Note, Side, Stamp};
 
 /// Where digests of what the newest layer holds are, beside those of points.
 const NEWEST: &str = "newest";
@@ -41,6 +42,32 @@ pub(crate) fn of_newest(
     })
 }
 
+/// The digests of a replica's disk at the point that opened an epoch; the folder is made.
+///
+/// # Errors
+/// When the folder cannot be made.
+pub(crate) fn of_point(
+    data_dir: &Path,
+    vm: &VmRef,
+    disk: &DiskKey,
+    session: &SessionId,
+    at: EpochId,
+) -> io::Result<Digests> {
+    let folder = folder(data_dir, vm).join(component(disk.as_str()));
+    std::fs::create_dir_all(&folder)?;
+    Ok(Digests {
+        path: folder.join(component(session.as_str())),
+        identity: format!("{}/{}/{disk} in {session}", vm.site, vm.platform_id),
+        stamp: Arc::new(epoch(at)),
+        base: None,
+    })
+}
+
+/// Names the content of a replica's disks at the point that opened an epoch.
+pub(crate) fn epoch(epoch: EpochId) -> String {
+    format!("epoch {epoch}")
+}
+
 /// Removes what is kept of a VM, because its content changes or it is of no more use.
 ///
 /// # Errors
@@ -62,7 +89,13 @@ pub(crate) fn remove(data_dir: &Path, vm: &VmRef) -> io::Result<()> {
 pub(crate) fn is_warning(note: &Note) -> bool {
     !matches!(
         note,
-        Note::DigestsBelieved { .. } | Note::DigestsNotMade { .. }
+        Note::DigestsBelieved { .. }
+            | Note::DigestsNotMade { .. }
+            // Phase 1 again reads the replica at another point.
+            | Note::DigestsDiscarded {
+                side: Side::Source,
+                why: Disbelieved::WrittenSince,
+            }
     )
 }
 

@@ -223,6 +223,7 @@ impl Main {
             replica: row.replica.clone(),
             protected: row.protected.clone(),
             previous_production: row.previous_production.clone(),
+            destination: row.destination,
             choices: row.choices.clone(),
             replica_vm: row.replica_vm.clone(),
             production_vm: row.production_vm.clone(),
@@ -234,6 +235,7 @@ impl Main {
             proxies: self.proxies.clone(),
             live: self.live.clone(),
             store: self.config.store.clone(),
+            keys: self.config.keys.clone(),
         })
     }
 

@@ -81,6 +81,15 @@ pub(crate) enum Contradiction {
     /// The session makes its production VM and does not say which.
     #[error("the session has no description of the VM to make. Cancel and start a new failback")]
     NoSpec,
+    /// What is kept of the two sides differs after everything was verified.
+    #[error(
+        "disk {disk}: the digests of production are not those of the replica, although every \
+         block was verified. Do not start production: undo, and keep the log"
+    )]
+    NotEqual {
+        /// The disk's name.
+        disk: String,
+    },
     /// A guest did not go off even when it was powered off.
     #[error(
         "the replica is still on after it was powered off. Check it at its platform, then retry"

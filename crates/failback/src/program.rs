@@ -59,6 +59,13 @@ pub enum Effect {
         /// What it was when Landfall took hold; none to read it for the first time.
         expected: Option<u64>,
     },
+    /// Sign what this pass and those before it proved, before production can start.
+    Certify {
+        /// The pass.
+        pass: u32,
+        /// The epoch since which the pass looked at what was written; none of a whole one.
+        since: Option<EpochId>,
+    },
     /// Shut down the replica's guest, after the time-out power it off.
     ShutDownReplica,
     /// Remove the protective point of a pass; the replica's content stays.
@@ -123,6 +130,7 @@ impl Effect {
             Self::Transfer { .. } => StepName::Transfer,
             Self::MergeWorkingLayer { .. } => StepName::MergeWorkingLayer,
             Self::CheckProductionUntouched { .. } => StepName::CheckProductionUntouched,
+            Self::Certify { .. } => StepName::Certify,
             Self::ShutDownReplica => StepName::ShutDownReplica,
             Self::DropProtectivePoint { .. } => StepName::DropProtectivePoint,
             Self::HoldReplication => StepName::HoldReplication,
@@ -240,6 +248,10 @@ fn switch(session: &Session) -> Vec<Effect> {
         Effect::Transfer { pass, scope },
         Effect::CheckProductionUntouched { expected },
         Effect::MergeWorkingLayer { pass },
+        Effect::Certify {
+            pass,
+            since: session.settled_epoch,
+        },
     ];
     if let Some(old) = session.settled_pass {
         effects.push(Effect::DropProtectivePoint { pass: old });

@@ -157,6 +157,8 @@ pub enum StepName {
     MergeWorkingLayer,
     /// Nobody else wrote to production's disks.
     CheckProductionUntouched,
+    /// The certificate says what was proved, while production is still off.
+    Certify,
     /// The replica's guest is shut down.
     ShutDownReplica,
     /// The protective snapshot of the pre-failback state.
@@ -210,6 +212,7 @@ impl StepName {
             Self::Transfer => "Find, send and verify differences",
             Self::MergeWorkingLayer => "Remove the working snapshot",
             Self::CheckProductionUntouched => "Check that nobody wrote to production",
+            Self::Certify => "Sign the certificate",
             Self::ShutDownReplica => "Shut down the replica",
             Self::FreezeReplicaFinal => "Take the protective snapshot of the pre-failback state",
             Self::DropProtectivePoint => "Remove the protective snapshot",

@@ -9,6 +9,7 @@ fn raw(listen: &str, site: &Path) -> RawConfig {
         site_dir: Some(site.to_path_buf()),
         allow_unauthenticated: false,
         allow_host: vec!["Console.Example".to_owned()],
+        master_key_file: None,
         lab_scale: LabScale::Tiny,
     }
 }

@@ -30,11 +30,17 @@ impl Console {
             data_dir: site.path().join("data"),
             site_dir: site.path().to_path_buf(),
             allow_hosts: Vec::new(),
+            master_key_file: None,
             lab_scale: crate::lab_cli::LabScale::Tiny,
         };
-        let backend = Backend::start(&config.data_dir, Scale::Tiny, false)
-            .await
-            .expect("a back end over an empty directory");
+        let backend = Backend::start(
+            &config.data_dir,
+            proof::KeyStore::of(&config.data_dir, None),
+            Scale::Tiny,
+            false,
+        )
+        .await
+        .expect("a back end over an empty directory");
         let contexts = Contexts::new(backend.service(), open_to_network, CancellationToken::new());
         Self {
             router: build(&config, address, contexts),

@@ -8,6 +8,7 @@ fn config(listen: SocketAddr, dir: &std::path::Path) -> Config {
         data_dir: dir.join("data"),
         site_dir: dir.to_path_buf(),
         allow_hosts: Vec::new(),
+        master_key_file: None,
         lab_scale: crate::lab_cli::LabScale::Tiny,
     }
 }

@@ -7,13 +7,13 @@ use crate::{
     console::{Console, until},
 };
 
-/// Effects from Finish to Failback without a power-on: nine of phase 1, ten of the switchover, and
+/// Effects from Finish to Failback without a power-on: nine of phase 1, eleven of the switchover, and
 /// the pointer where another VM takes the original's place.
 const fn to_failback(way: Way) -> u32 {
     match way {
-        Way::Original => 19,
+        Way::Original => 20,
         // Making the VM takes the place of the pre-failback snapshot.
-        Way::Recovered | Way::Specified => 20,
+        Way::Recovered | Way::Specified => 21,
     }
 }
 

@@ -52,7 +52,8 @@ fn phase_1_keeps_what_production_holds_and_the_switchover_believes_it() {
     let console = case.start(None);
     case.finish(&console, "manual");
     let ready = case.session(&console, "Ready to switch", is_ready);
-    assert_eq!(stores(&case).len(), ready.disks.len());
+    // Of each disk at production and at the replica.
+    assert_eq!(stores(&case).len(), 2 * ready.disks.len());
     assert!(!says(&ready, "known by kept digests"));
     Case::act(&console, &ready, "switch_now");
     let ended = case.session(&console, "Failback", is_failback);

@@ -4,6 +4,7 @@
 //! performed, so that nothing is done twice.
 
 mod carry;
+mod certify;
 mod created;
 mod pointer;
 mod probe;
@@ -15,8 +16,12 @@ use std::{path::PathBuf, sync::Arc};
 
 use failback::{Done, Effect};
 use hypervisor::Platform;
-use model::{BytesPerSecond, DiskPair, ProtectedVmId, ReplicaId, SessionChoices, SessionId, VmRef};
+use model::{
+    BytesPerSecond, Destination, DiskPair, ProtectedVmId, ReplicaId, SessionChoices, SessionId,
+    VmRef,
+};
 use mover::Controls;
+use proof::KeyStore;
 use store::{SessionDisk, Store};
 
 use crate::{digests, failure::EffectError, live::LiveWork, proxies::Proxies};
@@ -29,6 +34,7 @@ pub(crate) struct Stage {
     pub(crate) protected: ProtectedVmId,
     /// What was the production VM before the session; none where that was not recorded.
     pub(crate) previous_production: Option<VmRef>,
+    pub(crate) destination: Destination,
     pub(crate) choices: SessionChoices,
     pub(crate) replica_vm: VmRef,
     pub(crate) production_vm: VmRef,
@@ -42,6 +48,7 @@ pub(crate) struct Stage {
     pub(crate) proxies: Proxies,
     pub(crate) live: LiveWork,
     pub(crate) store: Store,
+    pub(crate) keys: KeyStore,
 }
 
 /// What came of an effect, and what there is to say about it.
@@ -105,6 +112,9 @@ impl Stage {
         if let Effect::Transfer { pass, scope } = effect {
             return transfer::run(self, pass, scope, controls).await;
         }
+        if let Effect::Certify { pass, since } = effect {
+            return certify::run(self, pass, since).await;
+        }
         if effect == Effect::ShutDownReplica {
             return replica::shut_down(self, controls).await;
         }
@@ -119,8 +129,10 @@ impl Stage {
 
     fn perform_once(&self, effect: Effect) -> Result<Performed, EffectError> {
         // Also of an effect that is done: the console may have died between the two.
-        if changes_newest(effect) {
-            self.forget_digests()?;
+        match becomes_of_newest(effect) {
+            Newest::Same => {}
+            Newest::Other => self.forget_digests()?,
+            Newest::Base { pass } => self.disown_digests(pass)?,
         }
         match self.probe(effect)? {
             Some(done) => Ok(Performed {
@@ -137,10 +149,27 @@ impl Stage {
             .map_err(|source| EffectError::Digests { source })
     }
 
-    /// A session that is over leaves production to its guest: what was kept of it is of no more use.
+    /// Before production returns to what it held when the pass began. What the pass kept of it is
+    /// not believed any more; the next one carries over what lies outside its own ranges.
+    fn disown_digests(&self, pass: u32) -> Result<(), EffectError> {
+        for disk in &self.disks {
+            let kept = transfer::newest_digests(self, disk, None)?;
+            mover::disown(&kept, &transfer::task_key(self, disk, pass)).map_err(|source| {
+                EffectError::Digests {
+                    source: std::io::Error::other(source),
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// A session that is over leaves both VMs to their guests: what was kept of their disks is of no
+    /// more use.
     pub(crate) fn end_digests(&self) {
-        if let Err(error) = digests::remove(&self.data_dir, &self.production_vm) {
-            tracing::warn!(session.id = %self.session, %error, "digests stay behind");
+        for vm in [&self.production_vm, &self.replica_vm] {
+            if let Err(error) = digests::remove(&self.data_dir, vm) {
+                tracing::warn!(session.id = %self.session, %error, "digests stay behind");
+            }
         }
     }
 
@@ -172,6 +201,7 @@ impl Stage {
             Effect::AssociateStoragePolicy => production::associate_policy(self),
             Effect::RepointJobs => replica::repoint_jobs(self),
             Effect::Transfer { .. }
+            | Effect::Certify { .. }
             | Effect::ShutDownReplica
             | Effect::MoveProductionPointer
             | Effect::RestoreProductionPointer => {
@@ -181,14 +211,25 @@ impl Stage {
     }
 }
 
-/// Whether an effect changes what production's newest layer holds other than by a transfer, which
-/// keeps the digests up to date.
-const fn changes_newest(effect: Effect) -> bool {
+/// What production's newest layer holds after an effect.
+enum Newest {
+    /// The same, or what a transfer wrote, which keeps the digests up to date.
+    Same,
+    /// What it held when a pass began.
+    Base {
+        /// The pass.
+        pass: u32,
+    },
+    /// Something else.
+    Other,
+}
+
+const fn becomes_of_newest(effect: Effect) -> Newest {
     match effect {
-        Effect::CreateProductionVm
-        | Effect::RemoveProductionVm
-        | Effect::DropWorkingLayer { .. }
-        | Effect::DropPreFailbackLayer => true,
+        Effect::CreateProductionVm | Effect::RemoveProductionVm | Effect::DropPreFailbackLayer => {
+            Newest::Other
+        }
+        Effect::DropWorkingLayer { pass } => Newest::Base { pass },
         Effect::ProveTarget
         | Effect::HoldProduction
         | Effect::PowerOffProduction
@@ -199,6 +240,7 @@ const fn changes_newest(effect: Effect) -> bool {
         | Effect::Transfer { .. }
         | Effect::MergeWorkingLayer { .. }
         | Effect::CheckProductionUntouched { .. }
+        | Effect::Certify { .. }
         | Effect::ShutDownReplica
         | Effect::DropProtectivePoint { .. }
         | Effect::HoldReplication
@@ -212,6 +254,6 @@ const fn changes_newest(effect: Effect) -> bool {
         | Effect::KeepRestorePoint { .. }
         | Effect::ReleaseReplication
         | Effect::RevertReplica { .. }
-        | Effect::PowerOnReplica => false,
+        | Effect::PowerOnReplica => Newest::Same,
     }
 }

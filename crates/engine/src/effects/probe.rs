@@ -57,11 +57,12 @@ impl Stage {
                 vm.storage_policy == self.choices.storage_policy
             }
             Effect::RepointJobs => self.jobs_name_production()?,
-            // The store is asked where the pointer is moved; reading has no trace, a transfer has its journal, reverting twice is reverting once.
+            // The store is asked where the pointer is moved and the certificate signed; reading has no trace, a transfer has its journal, reverting twice is reverting once.
             Effect::MoveProductionPointer
             | Effect::RestoreProductionPointer
             | Effect::ProveTarget
             | Effect::CheckProductionUntouched { .. }
+            | Effect::Certify { .. }
             | Effect::Transfer { .. }
             | Effect::ShutDownReplica
             | Effect::RevertReplica { .. } => false,
@@ -87,7 +88,10 @@ impl Stage {
         Ok(self.production.layer_exists(&self.production_vm, layer)?)
     }
 
-    fn point_epoch(&self, point: &PointName) -> Result<Option<model::EpochId>, EffectError> {
+    pub(super) fn point_epoch(
+        &self,
+        point: &PointName,
+    ) -> Result<Option<model::EpochId>, EffectError> {
         let points = self.dr.points(&self.replica_vm)?;
         Ok(points
             .into_iter()

@@ -6,7 +6,7 @@ use blockmap::{BlockSize, RangeSet};
 use disk::{Access, Disk};
 use failback::{Done, Scope};
 use hypervisor::{DiskAt, Ranges};
-use model::{ByteCount, DiskCounters, PointName};
+use model::{ByteCount, DiskCounters, EpochId, PointName};
 use mover::{
     BothDigests, Controls, Digests, Meter, MoverError, Proof, Report, Sample, Task, Unreadable,
 };
@@ -136,6 +136,10 @@ pub(super) fn prepare(
         })?;
     }
     let mut warnings = Vec::new();
+    let since = match scope {
+        Scope::Whole => None,
+        Scope::Since(epoch) => Some(epoch),
+    };
     let (scope, words) = match scope {
         Scope::Whole => (mover::Scope::Whole, "whole disk".to_owned()),
         Scope::Since(epoch) => {
@@ -164,7 +168,7 @@ pub(super) fn prepare(
             }
         }
     };
-    let task_key = format!("{}/{}/{pass}", stage.session, disk.key);
+    let task_key = task_key(stage, disk, pass);
     let task = Task {
         sample: Some(Sample::named(&task_key)),
         source,
@@ -176,8 +180,8 @@ pub(super) fn prepare(
         apply: true,
         proof: Proof::Device,
         digests: BothDigests {
-            source: None,
-            target: Some(newest_digests(stage, disk)?),
+            source: point_digests(stage, disk, &point, since)?,
+            target: Some(newest_digests(stage, disk, since)?),
         },
         unreadable: Unreadable::Stop,
     };
@@ -188,12 +192,47 @@ pub(super) fn prepare(
     })
 }
 
+/// Names the transfer of a disk in a pass.
+pub(super) fn task_key(stage: &Stage, disk: &SessionDisk, pass: u32) -> String {
+    format!("{}/{}/{pass}", stage.session, disk.key)
+}
+
 /// Of what production's newest layer holds: what a dry run or an earlier pass proved of it is not
-/// read again.
-fn newest_digests(stage: &Stage, disk: &SessionDisk) -> Result<Digests, EffectError> {
+/// read again. A pass over what was written since an epoch carries over the rest.
+pub(super) fn newest_digests(
+    stage: &Stage,
+    disk: &SessionDisk,
+    since: Option<EpochId>,
+) -> Result<Digests, EffectError> {
+    let failed = |source| EffectError::Digests { source };
     let (platform, vm) = (&stage.production, &stage.production_vm);
-    digests::of_newest(&stage.data_dir, platform, vm, &disk.target)
-        .map_err(|source| EffectError::Digests { source })
+    let kept = digests::of_newest(&stage.data_dir, platform, vm, &disk.target).map_err(failed)?;
+    let Some(since) = since else {
+        return Ok(kept);
+    };
+    let stamp = kept.stamp.now().map_err(failed)?;
+    let base = Some(format!("{stamp}, {}", digests::epoch(since)));
+    Ok(Digests { base, ..kept })
+}
+
+/// Of what the replica's disk holds at the pass's point: with them the certificate says what that
+/// was, and nothing is read for it.
+fn point_digests(
+    stage: &Stage,
+    disk: &SessionDisk,
+    point: &PointName,
+    since: Option<EpochId>,
+) -> Result<Option<Digests>, EffectError> {
+    let Some(epoch) = stage.point_epoch(point)? else {
+        return Ok(None);
+    };
+    let (vm, session) = (&stage.replica_vm, &stage.session);
+    let kept = digests::of_point(&stage.data_dir, vm, &disk.key, session, epoch)
+        .map_err(|source| EffectError::Digests { source })?;
+    Ok(Some(Digests {
+        base: since.map(digests::epoch),
+        ..kept
+    }))
 }
 
 /// Source and target.

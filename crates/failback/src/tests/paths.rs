@@ -69,6 +69,7 @@ fn auto_goes_through_both_phases_in_the_documented_order() {
             StepName::Transfer,
             StepName::CheckProductionUntouched,
             StepName::MergeWorkingLayer,
+            StepName::Certify,
             StepName::DropProtectivePoint,
             StepName::HoldReplication,
             StepName::ReleaseProduction,

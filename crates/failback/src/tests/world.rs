@@ -99,6 +99,11 @@ impl World {
             Effect::DropProtectivePoint { pass } => {
                 self.points.retain(|(there, _)| *there != pass);
             }
+            Effect::Certify { pass, .. } => {
+                assert!(self.held && !self.production_on && !self.replica_on);
+                assert!(self.working.is_none(), "what is signed lies below");
+                assert!(self.points.iter().any(|(there, _)| *there == pass));
+            }
             Effect::HoldReplication => self.replication_held = true,
             Effect::ReleaseProduction => self.held = false,
             Effect::PowerOnProduction => {
