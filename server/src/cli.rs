@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
+    certificate_cli::{self, CertificateCommand},
     config::RawConfig,
     disk_cli::{self, DiskCommand},
     lab_cli::{self, LabCommand},
@@ -39,6 +40,9 @@ pub enum Command {
     /// Compare, synchronize, map or export disks, without a console
     #[command(subcommand)]
     Disk(DiskCommand),
+    /// Check certificates of failbacks, and keep the keys that sign them
+    #[command(subcommand)]
+    Certificate(CertificateCommand),
 }
 
 /// Does what the command line says, to the end.
@@ -50,6 +54,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(raw) => raw,
         Command::Lab(command) => return lab_cli::run(command),
         Command::Disk(command) => return Ok(disk_cli::run(command)),
+        Command::Certificate(command) => return Ok(certificate_cli::run(command)),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

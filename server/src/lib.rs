@@ -7,6 +7,7 @@
 
 pub mod assets;
 pub mod backend;
+pub mod certificate_cli;
 pub mod cli;
 pub mod config;
 pub mod contexts;
