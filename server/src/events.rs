@@ -183,7 +183,7 @@ fn json(data: &impl Serialize) -> String {
     serde_json::to_string(data).unwrap_or_default()
 }
 
-fn refuse(error: ApiError) -> Response {
+pub(crate) fn refuse(error: ApiError) -> Response {
     let status = match error.kind {
         ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
         ErrorKind::NotFound => StatusCode::NOT_FOUND,

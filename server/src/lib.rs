@@ -12,6 +12,7 @@ pub mod cli;
 pub mod config;
 pub mod contexts;
 pub mod disk_cli;
+mod downloads;
 mod events;
 mod fault;
 pub mod lab_cli;

@@ -18,7 +18,7 @@ use crate::{
     assets,
     config::Config,
     contexts::Contexts,
-    events,
+    downloads, events,
     security::{self, Hosts},
 };
 
@@ -30,6 +30,7 @@ pub fn build(config: &Config, address: SocketAddr, contexts: Contexts) -> Router
     let options = leptos_options(config, address);
     let hosts = Hosts::new(address, &config.allow_hosts);
     let streams = events::routes(contexts.clone());
+    let downloads = downloads::routes(contexts.clone());
     let provide = move || {
         security::allow_scripts_with_nonce();
         contexts.provide();
@@ -41,6 +42,7 @@ pub fn build(config: &Config, address: SocketAddr, contexts: Contexts) -> Router
             move || shell(options.clone())
         })
         .merge(streams)
+        .merge(downloads)
         .merge(assets::routes(&config.site_dir))
         .fallback(not_found(&options, provide))
         .with_state(options)

@@ -21,6 +21,7 @@ use wasm_bindgen::JsCast as _;
 use crate::pages::{
     NotFound,
     batch::BatchPage,
+    evidence::EvidencePage,
     failback::{FailbackWizard, NewFailback},
     jobs::JobsPage,
     lab::LabPage,
@@ -48,6 +49,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/failback/:draft/:step") view=|| view! { <FailbackWizard/> }.erase() ssr=SsrMode::Async/>
                     <Route path=path!("/sessions/:id") view=|| view! { <SessionPage/> }.erase() ssr=SsrMode::Async/>
                     <Route path=path!("/batches/:id") view=|| view! { <BatchPage/> }.erase() ssr=SsrMode::Async/>
+                    <Route path=path!("/sessions/:id/evidence") view=|| view! { <EvidencePage/> }.erase() ssr=SsrMode::Async/>
                     <Route path=path!("/jobs") view=|| view! { <JobsPage/> }.erase() ssr=SsrMode::Async/>
                     <Route path=path!("/proxies") view=|| view! { <ProxiesPage/> }.erase() ssr=SsrMode::Async/>
                     <Route path=path!("/lab") view=|| view! { <LabPage/> }.erase() ssr=SsrMode::Async/>

@@ -5,6 +5,7 @@ mod afterlife;
 mod cancel;
 mod case;
 mod catch_up;
+mod certificate;
 mod console;
 mod crash;
 mod created;

@@ -4,6 +4,7 @@ mod actions;
 mod after;
 pub mod api;
 mod carriers;
+mod certificate;
 mod disks;
 mod facts;
 mod log;
@@ -39,6 +40,8 @@ use actions::Actions;
 use after::After;
 use api::read_session;
 use carriers::Carriers;
+use certificate::Certificate;
+pub(crate) use certificate::shown as certificate_shown;
 use disks::Disks;
 use facts::Facts;
 use log::Log;
@@ -97,6 +100,7 @@ fn Session(mut view: SessionView) -> impl IntoView {
         <After newest/>
         <Disks newest/>
         <Carriers newest/>
+        <Certificate newest/>
         <Log log/>
     }
 }

@@ -2,6 +2,7 @@
 
 mod after;
 mod batch;
+mod certificate;
 mod placement;
 mod proxies;
 mod session;
@@ -11,6 +12,10 @@ mod wizard;
 
 pub use after::{AfterInput, AfterView, GateView, TimerInput};
 pub use batch::{BatchAction, BatchView};
+pub use certificate::{
+    ActualView, CertificateShown, CertificateView, CertifiedDiskView, EVIDENCE_FORMAT,
+    EstimateView, EvidenceView, PassView, PlanView, PlannedDisk,
+};
 pub use placement::{
     DatastoreSpace, HostInput, PlaceChoice, PlaceFinding, PlaceOption, PlacedAdapter, PlacedFile,
     PlacedVm, PlacementView, RowsInput,

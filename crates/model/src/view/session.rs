@@ -156,6 +156,9 @@ pub struct SessionView {
     pub operations: Vec<Allowed>,
     /// For each operation, what it will do to which VM, as the confirmation says it.
     pub consequences: Vec<(Operation, String)>,
+    /// What became of certifying it; none before the switchover came that far.
+    #[serde(default)]
+    pub certificate: Option<super::CertificateView>,
     /// The log from its first line.
     pub log: Vec<LogLine>,
 }

@@ -3,7 +3,9 @@
 mod act;
 mod after;
 mod carriers;
+mod certificate;
 mod disks;
+mod evidence;
 mod steps;
 mod view;
 mod words;

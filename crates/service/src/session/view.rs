@@ -58,6 +58,7 @@ impl Service {
             undo_until: names.undo_until(&work),
             operations: work.session.operations(),
             consequences: names.consequences(&work),
+            certificate: self.certificate_view(id).await?,
             log,
             replica_name: names.replica,
             production_name: names.production,

@@ -4,6 +4,7 @@ mod after;
 mod batch;
 mod draft;
 mod dry_run;
+mod evidence;
 mod finish;
 pub(crate) mod fixture;
 mod jobs;

@@ -44,6 +44,7 @@ fn view(state: VisibleState) -> SessionView {
         undo_until: String::new(),
         operations: Vec::new(),
         consequences: Vec::new(),
+        certificate: None,
         log: Vec::new(),
     }
 }
