@@ -3,29 +3,30 @@
 use std::sync::Arc;
 
 use hypervisor::{Inventory, Platform, PlatformError, ReplicaRecord};
-use model::SiteId;
-use store::{ReplicaRow, SiteInventory, Store, StoreError};
+use model::{SiteId, WrittenSince};
+use store::{ReplicaRow, SiteInventory, StoreError};
 
-use crate::{clock, config::Config};
+use crate::{clock, config::Config, written_since};
 
 /// Reads every site and saves what it holds, or why it could not be read.
 pub(crate) async fn refresh(config: &Config) -> Result<(), StoreError> {
     for platform in &config.platforms {
         for site in platform.sites() {
-            one_site(&config.store, platform, site).await?;
+            one_site(config, platform, site).await?;
         }
     }
     Ok(())
 }
 
 async fn one_site(
-    store: &Store,
+    config: &Config,
     platform: &Arc<dyn Platform>,
     site: SiteId,
 ) -> Result<(), StoreError> {
+    let store = &config.store;
     let read = {
-        let (platform, site) = (platform.clone(), site.clone());
-        tokio::task::spawn_blocking(move || read(platform.as_ref(), &site)).await
+        let (platform, site, all) = (platform.clone(), site.clone(), config.platforms.clone());
+        tokio::task::spawn_blocking(move || read(platform.as_ref(), &site, &all)).await
     };
     let error = match read {
         Ok(Ok(inventory)) => {
@@ -52,7 +53,11 @@ fn name_of(inventory: &SiteInventory, replica: &ReplicaRow) -> String {
     )
 }
 
-fn read(platform: &dyn Platform, site: &SiteId) -> Result<SiteInventory, PlatformError> {
+fn read(
+    platform: &dyn Platform,
+    site: &SiteId,
+    all: &[Arc<dyn Platform>],
+) -> Result<SiteInventory, PlatformError> {
     let capabilities = platform.capabilities();
     let Inventory {
         site,
@@ -64,14 +69,18 @@ fn read(platform: &dyn Platform, site: &SiteId) -> Result<SiteInventory, Platfor
         jobs,
         resources,
     } = platform.inventory(site)?;
+    let replicas = replicas.into_iter().map(|record| {
+        let written_since = written_since::of(&record, &vms, platform, all);
+        replica_row(record, written_since)
+    });
     Ok(SiteInventory {
+        replicas: replicas.collect(),
         site,
         name,
         role,
         platform: capabilities.platform.to_owned(),
         free,
         vms,
-        replicas: replicas.into_iter().map(replica_row).collect(),
         jobs,
         shutdown_timeout_seconds: capabilities.shutdown_timeout.as_secs(),
         resources,
@@ -79,10 +88,11 @@ fn read(platform: &dyn Platform, site: &SiteId) -> Result<SiteInventory, Platfor
         storage_policies: capabilities.storage_policies,
         repoints_jobs: capabilities.repoints_jobs,
         transport_modes: capabilities.transport_modes,
+        no_quick_rollback: capabilities.no_quick_rollback.map(str::to_owned),
     })
 }
 
-fn replica_row(record: ReplicaRecord) -> ReplicaRow {
+fn replica_row(record: ReplicaRecord, written_since: Option<WrittenSince>) -> ReplicaRow {
     let ReplicaRecord {
         id,
         protected,
@@ -106,5 +116,6 @@ fn replica_row(record: ReplicaRecord) -> ReplicaRow {
         restore_point,
         running_since,
         disk_pairs,
+        written_since,
     }
 }

@@ -22,6 +22,7 @@ mod names;
 mod proxies;
 mod queue;
 mod session_task;
+mod written_since;
 
 pub use clock::now;
 pub use config::{Config, GATE_EVERY, Hook, Moment};

@@ -1,7 +1,7 @@
 //! What each activity does, step by step. Every effect may be asked for twice; the second time it
 //! finds what the first one did.
 
-use model::{CancelKind, Destination, EpochId, StepName};
+use model::{CancelKind, CommonPoint, Destination, EpochId, StepName};
 
 use crate::{Activity, Session};
 
@@ -12,6 +12,8 @@ pub enum Scope {
     Whole,
     /// What the replica wrote since this epoch opened.
     Since(EpochId),
+    /// What either side wrote since both held the same: a hint, checked by a sample of the rest.
+    SinceCommon(CommonPoint),
 }
 
 /// One thing the shell does at a platform. Layers and points are named by session and pass.
@@ -207,7 +209,7 @@ fn synchronize(session: &Session, again: bool) -> Vec<Effect> {
         Effect::FreezeReplica { pass },
         Effect::Transfer {
             pass,
-            scope: Scope::Whole,
+            scope: first_scope(session, again),
         },
         Effect::MergeWorkingLayer { pass },
     ]);
@@ -215,6 +217,12 @@ fn synchronize(session: &Session, again: bool) -> Vec<Effect> {
         effects.push(Effect::DropProtectivePoint { pass: old });
     }
     effects
+}
+
+/// Phase 1 runs again because somebody wrote to production: then nothing is hinted at any more.
+fn first_scope(session: &Session, again: bool) -> Scope {
+    let quick = session.quick.filter(|_| !again && !session.moves_pointer());
+    quick.map_or(Scope::Whole, Scope::SinceCommon)
 }
 
 /// As the switchover moves what changed, but the replica serves on.

@@ -1,8 +1,8 @@
 //! What a session is: its state and the facts gathered on the way.
 
 use model::{
-    Attention, CancelKind, CatchUp, CommitTimer, Destination, EpochId, FailbackMode, HealthGate,
-    Outcome, Stand, StepName, Timestamp, VisibleState,
+    Attention, CancelKind, CatchUp, CommitTimer, CommonPoint, Destination, EpochId, FailbackMode,
+    HealthGate, Outcome, Stand, StepName, Timestamp, VisibleState,
 };
 
 use crate::{Effect, program};
@@ -121,6 +121,9 @@ pub struct Terms {
     pub storage_policy: bool,
     /// Passes while ready to switch; none is off.
     pub catch_up: Option<CatchUp>,
+    /// Phase 1 looks only at what was written since this moment, and at a sample of the rest; none
+    /// looks at everything.
+    pub quick: Option<CommonPoint>,
     /// What follows the switchover by itself.
     pub timer: CommitTimer,
     /// What the timer asks before it acts.
@@ -137,6 +140,7 @@ impl Terms {
             power_on: true,
             storage_policy: false,
             catch_up: None,
+            quick: None,
             timer: CommitTimer::None,
             gates: Vec::new(),
         }
@@ -156,6 +160,8 @@ pub struct Session {
     pub storage_policy: bool,
     /// Passes while ready to switch; none is off.
     pub catch_up: Option<CatchUp>,
+    /// Phase 1 looks only at what was written since this moment; none looks at everything.
+    pub quick: Option<CommonPoint>,
     /// When the newest pass ended.
     pub caught_up_at: Option<Timestamp>,
     /// What follows the switchover by itself.
@@ -198,6 +204,7 @@ impl Session {
             power_on,
             storage_policy,
             catch_up,
+            quick,
             timer,
             gates,
         } = terms;
@@ -211,6 +218,7 @@ impl Session {
             destination,
             storage_policy,
             catch_up,
+            quick,
             caught_up_at: None,
             timer,
             gates,

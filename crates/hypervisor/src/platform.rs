@@ -20,6 +20,8 @@ pub struct Capabilities {
     pub transport_modes: Vec<TransportMode>,
     /// It records which ranges are written.
     pub change_tracking: bool,
+    /// Why its change tracking is no ground for quick rollback; none where it is.
+    pub no_quick_rollback: Option<&'static str>,
     /// It has storage policies.
     pub storage_policies: bool,
     /// It can make VMs, and remove those it made.

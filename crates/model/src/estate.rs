@@ -155,6 +155,60 @@ pub struct RestorePoint {
     pub production_epoch: Option<EpochId>,
 }
 
+impl RestorePoint {
+    /// The moment as change tracking of both sides names it; none where one side recorded nothing.
+    #[must_use]
+    pub const fn common(&self) -> Option<CommonPoint> {
+        match (self.replica_epoch, self.production_epoch) {
+            (Some(replica), Some(production)) => Some(CommonPoint {
+                replica,
+                production,
+            }),
+            (None, _) | (_, None) => None,
+        }
+    }
+}
+
+/// A moment at which both sides held the same: the epochs of change tracking that began then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommonPoint {
+    /// At the replica.
+    pub replica: EpochId,
+    /// At the original VM.
+    pub production: EpochId,
+}
+
+/// How much was written since both sides held the same, all disks together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WrittenSince {
+    /// Both records are whole.
+    Known {
+        /// At the replica.
+        replica: ByteCount,
+        /// At the original VM.
+        production: ByteCount,
+        /// At either of them.
+        either: ByteCount,
+    },
+    /// A record is not whole, with the reason.
+    Broken(String),
+}
+
+/// What happened at production before the failover, as the operator declares it: whether what its
+/// change tracking recorded can be believed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trouble {
+    /// Something within the guest, or nothing: a planned failover, a failed update, a lost file.
+    #[default]
+    Guest,
+    /// The power failed: the last records may not have been written.
+    PowerLoss,
+    /// Hardware or storage failed: disks may differ where nobody wrote.
+    HardwareOrStorage,
+}
+
 /// What keeps replicas up to date.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {

@@ -23,8 +23,8 @@ pub use certificate::{
 };
 pub use error::{ApiError, ErrorKind};
 pub use estate::{
-    Adapter, DiskFormat, DiskInfo, Drift, Firmware, Job, LayoutFinding, LayoutKind, PowerState,
-    ReplicaState, RestorePoint, SiteRole, TransportMode, VmInfo,
+    Adapter, CommonPoint, DiskFormat, DiskInfo, Drift, Firmware, Job, LayoutFinding, LayoutKind,
+    PowerState, ReplicaState, RestorePoint, SiteRole, TransportMode, Trouble, VmInfo, WrittenSince,
 };
 pub use gate::{GateAnswer, HealthGate};
 pub use ids::{

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EpochId, HealthGate, Timestamp};
+use crate::{CommonPoint, EpochId, HealthGate, Timestamp};
 
 /// Where replicas return to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -408,6 +408,9 @@ pub struct SessionRecord {
     /// When the newest pass ended.
     #[serde(default)]
     pub caught_up_at: Option<Timestamp>,
+    /// Phase 1 looks only at what was written since; none looks at everything.
+    #[serde(default)]
+    pub quick: Option<CommonPoint>,
     /// What follows the switchover by itself.
     #[serde(default)]
     pub timer: CommitTimer,

@@ -56,6 +56,34 @@ pub struct Sampled {
     pub widened: Option<ByteRange>,
 }
 
+impl Sampled {
+    /// What was looked at and what it is worth, as a sentence.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let Self {
+            sample,
+            population,
+            compared,
+            widened,
+        } = self;
+        let seed = sample.seed;
+        let looked =
+            format!("{compared} of {population} blocks outside were compared (seed {seed:x})");
+        match widened {
+            Some(block) => format!("{looked}, and the block at {} differed", block.start),
+            None if compared == population => format!("{looked}: all of them, and all equal"),
+            None => {
+                let Wanted {
+                    confidence,
+                    tolerated,
+                } = sample.wanted;
+                let (sure, missed) = (confidence * 100.0, tolerated * 100.0);
+                format!("{looked}, all equal: {sure} % sure that fewer than {missed} % differ")
+            }
+        }
+    }
+}
+
 /// Compares a sample of the whole blocks in `outside`, until one differs.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ mod placement;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    Actor, Destination, DraftId, FailbackMode, ProxyId, ReplicaId, Timestamp, VmRef,
+    Actor, Destination, DraftId, FailbackMode, ProxyId, ReplicaId, Timestamp, Trouble, VmRef,
     view::{AfterInput, ModeInput},
 };
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,13 @@ pub struct DraftBody {
     pub chosen: Vec<ReplicaId>,
     /// Where they return to.
     pub destination: Option<Destination>,
+    /// Look only at what change tracking names, where that can be; kept while another destination
+    /// is chosen.
+    #[serde(default)]
+    pub quick: bool,
+    /// What happened at production, for quick rollback.
+    #[serde(default)]
+    pub trouble: Trouble,
     /// The mode as it was typed.
     pub mode_input: ModeInput,
     /// The mode, checked when it was typed.

@@ -2,7 +2,7 @@
 
 use model::{
     ByteCount, DiskPair, Job, JobId, ProtectedVmId, ReplicaId, ReplicaState, RestorePoint, SiteId,
-    SiteResources, SiteRole, Timestamp, TransportMode, VmInfo, VmRef,
+    SiteResources, SiteRole, Timestamp, TransportMode, VmInfo, VmRef, WrittenSince,
 };
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,9 @@ pub struct SiteInventory {
     /// How its platform lets disks be reached, best first.
     #[serde(default)]
     pub transport_modes: Vec<TransportMode>,
+    /// Why the platform's change tracking is no ground for quick rollback; none where it is.
+    #[serde(default)]
+    pub no_quick_rollback: Option<String>,
 }
 
 /// A replica as the replication that keeps it recorded it.
@@ -78,6 +81,10 @@ pub struct ReplicaRow {
     /// Its disks whose pair at the original VM has another key.
     #[serde(default)]
     pub disk_pairs: Vec<DiskPair>,
+    /// What was written since its restore point; none where no common point is recorded, or it is
+    /// not in Failover.
+    #[serde(default)]
+    pub written_since: Option<WrittenSince>,
 }
 
 /// An inventory, its age, and why the newest reading failed, where it did.

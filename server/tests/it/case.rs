@@ -41,6 +41,7 @@ pub(crate) struct Case {
     pub(crate) vm: &'static str,
     scale: &'static str,
     way: Way,
+    quick: bool,
 }
 
 impl Case {
@@ -66,6 +67,15 @@ impl Case {
             vm,
             scale,
             way: Way::Original,
+            quick: false,
+        }
+    }
+
+    /// The same with quick rollback asked for.
+    pub(crate) fn quick(self) -> Self {
+        Self {
+            quick: true,
+            ..self
         }
     }
 
@@ -129,7 +139,11 @@ impl Case {
         let mut steps = vec![match self.way {
             Way::Original => (
                 "destination",
-                vec![("destination", "original_vm"), ("press", "next")],
+                vec![
+                    ("destination", "original_vm"),
+                    ("quick", if self.quick { "true" } else { "false" }),
+                    ("press", "next"),
+                ],
             ),
             Way::Recovered | Way::Specified => (
                 "destination",

@@ -16,3 +16,4 @@ mod gate;
 mod park;
 mod proxies;
 mod queue;
+mod quick;

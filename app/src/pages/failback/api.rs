@@ -9,7 +9,7 @@
 )]
 
 use leptos::{prelude::*, server_fn::codec::GetUrl};
-use model::{Destination, DraftId, ProxyId, ReplicaId, view::DraftView};
+use model::{Destination, DraftId, ProxyId, ReplicaId, Trouble, view::DraftView};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Answer, Json};
@@ -72,11 +72,14 @@ pub async fn save_replicas(
 pub async fn save_destination(
     id: DraftId,
     destination: Option<Destination>,
+    #[server(default)] quick: bool,
+    #[server(default)] trouble: Trouble,
     pick: Option<Pick>,
     #[server(default)] proxies: Vec<ProxyId>,
     #[server(default)] press: Press,
 ) -> Answer<()> {
     let (service, actor) = crate::api::caller();
+    crate::api::answer(service.draft_set_quick(&actor, &id, quick, trouble).await)?;
     let mut saved = service
         .draft_set_destination(&actor, &id, destination)
         .await;

@@ -6,7 +6,9 @@ use model::{
     view::{DestinationOption, DraftView, WizardStep},
 };
 
-use super::{Question, StepButtons, api::SaveDestination, proxies::PickProxies};
+use super::{
+    Question, StepButtons, api::SaveDestination, proxies::PickProxies, quick::QuickRollback,
+};
 use crate::components::{
     error_summary::{ErrorSummary, field_id},
     field::{FieldNote, note_id},
@@ -42,6 +44,7 @@ pub(super) fn DestinationStep(draft: DraftView) -> impl IntoView {
                 {cards}
                 <FieldNote name="destination" error/>
             </fieldset>
+            <QuickRollback quick=draft.quick/>
             <h3>"Proxies"</h3>
             <PickProxies pick=draft.proxies error/>
             <StepButtons step=WizardStep::Destination sending=save/>

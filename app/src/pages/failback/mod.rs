@@ -9,6 +9,7 @@ mod mode;
 mod new;
 pub mod place;
 mod proxies;
+mod quick;
 mod replica;
 mod several;
 mod summary;

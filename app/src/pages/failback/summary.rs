@@ -103,6 +103,11 @@ fn Vm(vm: SummaryVm, drift_seen: Vec<String>) -> impl IntoView {
     } else {
         "To read, both sides"
     };
+    let source = if vm.quick {
+        ", named by change tracking, and a sample of the rest (quick rollback)"
+    } else {
+        ", estimated from allocation"
+    };
     let places = vm
         .placement
         .iter()
@@ -139,7 +144,7 @@ fn Vm(vm: SummaryVm, drift_seen: Vec<String>) -> impl IntoView {
                 {own_mode}
                 {places}
                 <dt>{read}</dt>
-                <dd>{vm.to_read.to_string()} ", estimated from allocation"</dd>
+                <dd>{vm.to_read.to_string()} {source}</dd>
                 {undo}
             </dl>
             {layout}

@@ -16,6 +16,15 @@ use super::{
 };
 use crate::{clock, digests, failure::EffectError, live::LiveDisk, proxies::Berth};
 
+/// What became of a disk.
+pub(super) struct Moved {
+    pub(super) counters: DiskCounters,
+    /// What people should know.
+    pub(super) warnings: Vec<String>,
+    /// How change tracking was checked, as the end of a sentence.
+    pub(super) sampled: Option<String>,
+}
+
 /// Brings one disk through its pass, by as many proxies in turn as it takes.
 pub(super) async fn one_disk(
     stage: Stage,
@@ -23,7 +32,7 @@ pub(super) async fn one_disk(
     pass: u32,
     scope: Scope,
     controls: Controls,
-) -> Result<(DiskCounters, Vec<String>), EffectError> {
+) -> Result<Moved, EffectError> {
     let meter = Meter::default();
     let live = LiveDisk {
         meter: meter.clone(),
@@ -113,7 +122,7 @@ impl Journey {
     }
 
     /// Moves the disk until it is done, fails, or must leave its proxies.
-    async fn ride(&self, berth: &Berth) -> Result<(DiskCounters, Vec<String>), EffectError> {
+    async fn ride(&self, berth: &Berth) -> Result<Moved, EffectError> {
         let Prepared {
             task,
             words,
@@ -161,7 +170,13 @@ impl Journey {
             .iter()
             .filter(|note| digests::is_warning(note))
             .map(|note| format!("Disk {}: {note}", self.disk.name));
-        Ok((report.counters, warnings.into_iter().chain(notes).collect()))
+        Ok(Moved {
+            counters: report.counters,
+            warnings: warnings.into_iter().chain(notes).collect(),
+            sampled: report
+                .sampled
+                .map(|sampled| format!("; disk {}: {}", self.disk.name, sampled.sentence())),
+        })
     }
 
     async fn prepare(&self) -> Result<Prepared, EffectError> {

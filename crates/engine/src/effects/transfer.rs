@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use blockmap::{BlockSize, RangeSet};
+use blockmap::BlockSize;
 use disk::{Access, Disk};
 use failback::{Done, Scope};
-use hypervisor::{DiskAt, Ranges};
+use hypervisor::DiskAt;
 use model::{ByteCount, DiskCounters, EpochId, PointName};
 use mover::{
     BothDigests, Controls, Digests, Meter, MoverError, Proof, Report, Sample, Task, Unreadable,
@@ -13,7 +13,13 @@ use mover::{
 use store::{DiskPassRow, SessionDisk};
 use tokio::task::JoinSet;
 
-use super::{Performed, Stage, carry};
+mod scope;
+
+use self::scope::Looked;
+use super::{
+    Performed, Stage,
+    carry::{self, Moved},
+};
 use crate::{
     digests,
     failure::EffectError,
@@ -38,13 +44,19 @@ pub(super) async fn run(
     }
     let mut outcome = Ok(Performed::plain());
     let mut totals = DiskCounters::default();
-    let mut known = 0;
+    let (mut known, mut samples) = (0, Vec::new());
     while let Some(joined) = tasks.join_next().await {
         match (
             joined.map_err(EffectError::from).and_then(|result| result),
             &mut outcome,
         ) {
-            (Ok((counters, warnings)), Ok(performed)) => {
+            (Ok(moved), Ok(performed)) => {
+                let Moved {
+                    counters,
+                    warnings,
+                    sampled,
+                } = moved;
+                samples.extend(sampled);
                 totals.different = totals.different.saturating_add(counters.different);
                 totals.sent = totals.sent.saturating_add(counters.sent);
                 let unread = counters.target_known.saturating_add(counters.proved);
@@ -68,8 +80,10 @@ pub(super) async fn run(
         known => format!("; {known} of {disks} known by kept digests and not read at production"),
     };
     performed.said = Some(format!(
-        "{} different, {} sent, all verified{known}",
-        totals.different, totals.sent
+        "{} different, {} sent, all verified{known}{}",
+        totals.different,
+        totals.sent,
+        samples.concat()
     ));
     Ok(performed)
 }
@@ -135,39 +149,16 @@ pub(super) fn prepare(
             source,
         })?;
     }
-    let mut warnings = Vec::new();
     let since = match scope {
-        Scope::Whole => None,
+        // Quick rollback proves nothing of what it does not look at: there is nothing to carry over.
+        Scope::Whole | Scope::SinceCommon(_) => None,
         Scope::Since(epoch) => Some(epoch),
     };
-    let (scope, words) = match scope {
-        Scope::Whole => (mover::Scope::Whole, "whole disk".to_owned()),
-        Scope::Since(epoch) => {
-            match stage
-                .dr
-                .ranges_since(&stage.replica_vm, &disk.key, epoch, Some(&point))?
-            {
-                Ranges::Written(ranges) => {
-                    let set = RangeSet::from_ranges(ranges);
-                    (
-                        mover::Scope::Ranges(set),
-                        "written since the last pass".to_owned(),
-                    )
-                }
-                Ranges::Broken(why) => {
-                    warnings.push(format!(
-                        "Disk {}: change tracking cannot be trusted ({why}); the whole disk is \
-                         compared.",
-                        disk.name
-                    ));
-                    (
-                        mover::Scope::Whole,
-                        "whole disk, without change tracking".to_owned(),
-                    )
-                }
-            }
-        }
-    };
+    let Looked {
+        scope,
+        words,
+        warnings,
+    } = scope::of_disk(stage, disk, &point, scope)?;
     let task_key = task_key(stage, disk, pass);
     let task = Task {
         sample: Some(Sample::named(&task_key)),

@@ -3,11 +3,18 @@
 use std::collections::BTreeSet;
 
 use model::{
-    CatchUp, CommitTimer, Destination, EpochId, FailbackMode, Operation, Outcome, Timestamp,
+    CatchUp, CommitTimer, CommonPoint, Destination, EpochId, FailbackMode, Operation, Outcome,
+    Timestamp,
 };
 use proptest::prelude::*;
 
 use crate::{Directive, Done, Effect, Event, Scope, Session, State, Step, Terms, begin, step};
+
+/// From which quick rollback looks.
+const COMMON: CommonPoint = CommonPoint {
+    replica: EpochId(7),
+    production: EpochId(9),
+};
 
 /// What the two sides hold, as far as a failback can change it. Content is a number of the
 /// replica's writes; production's own content is below every layer.
@@ -200,6 +207,13 @@ impl World {
                 self.before_has.is_some_and(|has| from <= has),
                 "writes {from} to {:?} would be skipped",
                 self.before_has
+            );
+        }
+        if let Scope::SinceCommon(common) = scope {
+            assert_eq!(common, COMMON);
+            assert!(
+                !self.creates && self.before_has.is_none(),
+                "the record of production says nothing of what an earlier pass sent"
             );
         }
         let working = self.working.as_mut().expect("a layer to land in");
@@ -435,14 +449,15 @@ fn terms() -> impl Strategy<Value = Terms> {
         CommitTimer::CommitAfter { seconds: 20 },
         CommitTimer::UndoAfter { seconds: 20 },
     ]);
-    let flags = (any::<bool>(), any::<bool>());
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
     (destinations, modes(), flags, catch_up, timer).prop_map(
-        |(destination, mode, (power_on, storage_policy), catch_up, timer)| Terms {
+        |(destination, mode, (power_on, storage_policy, quick), catch_up, timer)| Terms {
             destination,
             mode,
             power_on,
             storage_policy,
             catch_up,
+            quick: quick.then_some(COMMON),
             timer,
             gates: Vec::new(),
         },

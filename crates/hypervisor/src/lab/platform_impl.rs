@@ -22,6 +22,7 @@ impl Platform for Lab {
             platform: "lab",
             transport_modes: vec![TransportMode::DirectStorage],
             change_tracking: true,
+            no_quick_rollback: None,
             storage_policies: true,
             creates_vms: true,
             repoints_jobs: true,

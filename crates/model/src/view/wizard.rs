@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{AfterInput, PlacementView, ProxyPickView, ReplicaView, SeveralView};
 use crate::{
     BatchId, ByteCount, Destination, DraftId, Drift, FailbackMode, LayoutFinding, ReplicaId,
-    SessionId, Timestamp, VmRef,
+    SessionId, Timestamp, Trouble, VmRef,
 };
 
 /// A step of the wizard. Which ones apply is computed from the destination.
@@ -136,6 +136,28 @@ pub struct DestinationOption {
     pub why_not: Option<String>,
 }
 
+/// Quick rollback on the Destination step.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuickView {
+    /// It was asked for.
+    pub asked: bool,
+    /// What happened at production.
+    pub trouble: Trouble,
+    /// The chosen VMs.
+    pub vms: Vec<QuickVm>,
+}
+
+/// Whether quick rollback can work for a VM.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuickVm {
+    /// Its name.
+    pub name: String,
+    /// Bytes that change tracking names on either side; none where that is not known.
+    pub to_look_at: Option<ByteCount>,
+    /// Why it cannot work; none where it can.
+    pub why_not: Option<String>,
+}
+
 /// A VM that a replica could return to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetCandidate {
@@ -199,8 +221,12 @@ pub struct SummaryVm {
     pub layout: Vec<LayoutFinding>,
     /// What differs and is not sent.
     pub drift: Vec<Drift>,
-    /// Bytes that will be read on both sides, an estimate from allocation maps.
+    /// Bytes that will be read on both sides, an estimate from allocation maps or, with quick
+    /// rollback, from change tracking.
     pub to_read: ByteCount,
+    /// Quick rollback looks only at what change tracking names, and at a sample of the rest.
+    #[serde(default)]
+    pub quick: bool,
     /// Space that undo may take at production at most.
     pub undo_space: ByteCount,
     /// Free space where it is taken.
@@ -274,6 +300,9 @@ pub struct DraftView {
     /// Which proxies may carry the disks.
     #[serde(default)]
     pub proxies: ProxyPickView,
+    /// Quick rollback, for the original VM.
+    #[serde(default)]
+    pub quick: QuickView,
     /// The chosen mode as it was typed.
     pub mode_input: ModeInput,
     /// The chosen mode, checked.

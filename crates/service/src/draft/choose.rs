@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use model::{
-    Actor, ApiError, Destination, DraftId, ReplicaId,
+    Actor, ApiError, Destination, DraftId, ReplicaId, Trouble,
     view::{AfterInput, ModeInput, SeveralInput},
 };
 
@@ -57,6 +57,26 @@ impl Service {
         }
         self.edit(id, |body| body.destination = destination).await?;
         destination_chosen(destination).map(|_| ())
+    }
+
+    /// Step Destination: whether quick rollback is wished, and what happened at production. Where
+    /// it cannot work, the whole disks are compared, and Summary says so.
+    ///
+    /// # Errors
+    /// When there is no such draft.
+    pub async fn draft_set_quick(
+        &self,
+        actor: &Actor,
+        id: &DraftId,
+        quick: bool,
+        trouble: Trouble,
+    ) -> Result<(), ApiError> {
+        authorise(actor)?;
+        self.edit(id, |body| {
+            body.quick = quick;
+            body.trouble = trouble;
+        })
+        .await
     }
 
     /// The chosen destination of a draft, which decides its steps.

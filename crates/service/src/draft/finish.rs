@@ -154,6 +154,7 @@ impl Plan<'_> {
             power_on: self.body.power_on,
             storage_policy: false,
             catch_up,
+            quick: target.quick,
             timer,
             gates,
         });

@@ -41,6 +41,7 @@ impl Service {
             placement: plan.as_ref().map(Plan::view),
             replicas: estate.replica_views(),
             destinations: destinations::options(&estate),
+            quick: preflight::quick::view(&estate, &body),
             destination: body.destination,
             proxies,
             mode_words: body.mode.as_ref().map(mode::words).unwrap_or_default(),

@@ -5,14 +5,15 @@
 mod drift;
 mod layout;
 pub(crate) mod pairing;
+pub(crate) mod quick;
 mod specified;
 pub(crate) mod target;
 
 use std::collections::BTreeMap;
 
 use model::{
-    ByteCount, Destination, LayoutKind, NewVm, PowerState, ReplicaId, SiteId, VmInfo, VmRef,
-    view::SummaryVm,
+    ByteCount, CommonPoint, Destination, LayoutKind, NewVm, PowerState, ReplicaId, SiteId, VmInfo,
+    VmRef, view::SummaryVm,
 };
 use store::{DraftBody, ReplicaRow, SessionDisk};
 
@@ -33,6 +34,8 @@ pub(crate) struct Target {
     pub(crate) production: VmRef,
     pub(crate) vm_name: String,
     pub(crate) pairs: Vec<SessionDisk>,
+    /// From which moment on quick rollback looks; none compares the whole disks.
+    pub(crate) quick: Option<CommonPoint>,
     /// The VM to be made; then `production` is a name that no VM has yet.
     pub(crate) new_vm: Option<NewVm>,
 }
@@ -105,6 +108,7 @@ fn check_one(estate: &Estate, body: &DraftBody, id: &ReplicaId) -> Checked {
         production: production.clone(),
         vm_name: estate.production_name(replica),
         pairs,
+        quick: quick::apply(&mut view, estate, body, replica),
         new_vm: None,
     };
     Checked {
@@ -134,6 +138,7 @@ fn gone(id: &ReplicaId) -> SummaryVm {
         layout: Vec::new(),
         drift: Vec::new(),
         to_read: ByteCount::ZERO,
+        quick: false,
         undo_space: ByteCount::ZERO,
         free_space: ByteCount::ZERO,
         warnings: Vec::new(),

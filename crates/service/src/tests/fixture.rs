@@ -114,6 +114,13 @@ impl Fixture {
         vms.into_iter().find(|vm| vm.name == name).unwrap()
     }
 
+    /// The record of a replica.
+    pub(super) fn replica(&mut self, id: &str) -> &mut ReplicaRow {
+        let mut replicas = self.dr.replicas.iter_mut();
+        let found = replicas.find(|replica| replica.id.as_str() == id);
+        found.expect("it is there")
+    }
+
     pub(super) fn production_vm(&mut self, name: &str) -> &mut VmInfo {
         let vms = self.production.vms.iter_mut();
         vms.into_iter().find(|vm| vm.name == name).unwrap()
@@ -345,6 +352,7 @@ pub(super) fn vm(
 
 fn replica(id: &str, vm: &str, original: &str, state: ReplicaState) -> ReplicaRow {
     ReplicaRow {
+        written_since: None,
         id: ReplicaId::new(id),
         protected: ProtectedVmId::new(format!("protected-{id}")),
         vm: VmRef {
@@ -367,6 +375,7 @@ fn replica(id: &str, vm: &str, original: &str, state: ReplicaState) -> ReplicaRo
 pub(crate) fn production() -> SiteInventory {
     let vm = |id: &str, name: &str, power, disks| vm("production", id, name, power, disks);
     SiteInventory {
+        no_quick_rollback: None,
         site: SiteId::new("production"),
         name: "Hamburg".to_owned(),
         role: SiteRole::Production,
@@ -405,6 +414,7 @@ pub(crate) fn dr() -> SiteInventory {
     );
     app.memory = ByteCount(8 * GIB);
     SiteInventory {
+        no_quick_rollback: None,
         site: SiteId::new("dr"),
         name: "Munich".to_owned(),
         role: SiteRole::DisasterRecovery,

@@ -13,6 +13,7 @@ mod mode;
 mod place;
 mod preflight;
 mod proxies;
+mod quick;
 mod session_act;
 mod session_view;
 mod several;

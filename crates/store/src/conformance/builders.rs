@@ -21,6 +21,7 @@ pub(crate) fn vm(site: &str, id: &str) -> VmRef {
 
 pub(crate) fn machine() -> SessionRecord {
     SessionRecord {
+        quick: None,
         version: 2,
         destination: Destination::OriginalVm,
         storage_policy: false,

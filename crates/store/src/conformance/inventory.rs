@@ -10,6 +10,7 @@ use crate::{ReplicaRow, SiteInventory, StoreError};
 
 fn inventory(site: &str, free: u64) -> SiteInventory {
     SiteInventory {
+        no_quick_rollback: None,
         site: SiteId::new(site),
         name: "Hamburg".to_owned(),
         role: SiteRole::DisasterRecovery,
@@ -17,6 +18,7 @@ fn inventory(site: &str, free: u64) -> SiteInventory {
         free: ByteCount(free),
         vms: Vec::new(),
         replicas: vec![ReplicaRow {
+            written_since: None,
             id: ReplicaId::new("r1"),
             protected: ProtectedVmId::new("v1"),
             vm: vm(site, "r1"),

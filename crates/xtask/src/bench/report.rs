@@ -155,19 +155,45 @@ fn where_the_time_goes(rows: &BTreeMap<String, Row>, facts: &Facts, text: &mut S
     let missed = cases::all().filter_map(|case| {
         let row = rows.get(case.id)?;
         let any = judge(case, row, facts).iter().any(Verdict::is_missed);
-        any.then_some((case, row.profile.as_deref()?))
+        any.then_some((case, row, row.profile.as_deref()?))
     });
     let mut first = true;
-    for (case, profile) in missed {
+    for (case, row, profile) in missed {
         if std::mem::take(&mut first) {
             text.push_str("\n## Where the time goes\n\nOf Landfall's run of each case that missed a goal, by `perf`.\n");
         }
         let _never_fails = write!(
             text,
-            "\n### {}, {}\n\n```text\n{profile}```\n",
-            case.id, case.what
+            "\n### {}, {}\n\n{}\n\n```text\n{profile}```\n",
+            case.id,
+            case.what,
+            processors(case, row)
         );
     }
+}
+
+/// How busy each tool kept the processors: what is near 100 % cannot be faster without less work.
+fn processors(case: &Case, row: &Row) -> String {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let of = |name: &str| {
+        let rounds = row.tools.get(name).filter(|rounds| !rounds.is_empty())?;
+        let of = |measure| median(rounds.iter().map(|took| took.of(measure)));
+        let servers = of(Measure::ServerCpuSeconds);
+        let servers = if servers.is_nan() { 0.0 } else { servers };
+        let own = of(Measure::CpuSeconds);
+        let all = of(Measure::Seconds) * cores_f64(cores);
+        let busy = (own + servers) / all * 100.0;
+        Some(format!(
+            "{name} kept {cores} cores {busy:.0} % busy: {own:.2} CPU s of its own and \
+             {servers:.2} of servers."
+        ))
+    };
+    let tools = case.tools.iter().filter_map(|tool| of(tool.name));
+    tools.collect::<Vec<_>>().join(" ")
+}
+
+fn cores_f64(cores: usize) -> f64 {
+    u32::try_from(cores).map_or(f64::INFINITY, f64::from)
 }
 
 /// Processor, cores, memory, kernel and the tools' versions.
