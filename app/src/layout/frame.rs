@@ -29,6 +29,7 @@ pub(super) fn Frame(children: Children) -> impl IntoView {
                         <Place href="/proxies" title="Proxies"/>
                         <Place href="/jobs" title="Jobs"/>
                         <Place href="/lab" title="Lab"/>
+                        <Place href="/help" title="Help"/>
                     </ul>
                 </nav>
             </header>
@@ -51,7 +52,7 @@ fn Place(href: &'static str, title: &'static str) -> impl IntoView {
 
 /// The place that an address belongs to: wizard and sessions are part of Failback.
 fn place_of(path: &str) -> &'static str {
-    let places = ["/proxies", "/jobs", "/lab"];
+    let places = ["/proxies", "/jobs", "/lab", "/help"];
     let found = places.into_iter().find(|place| path.starts_with(place));
     found.unwrap_or("/")
 }

@@ -23,6 +23,7 @@ use crate::pages::{
     batch::BatchPage,
     evidence::EvidencePage,
     failback::{FailbackWizard, NewFailback},
+    help::HelpPage,
     jobs::JobsPage,
     lab::LabPage,
     proxies::ProxiesPage,
@@ -52,6 +53,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/sessions/:id/evidence") view=|| view! { <EvidencePage/> }.erase() ssr=SsrMode::Async/>
                     <Route path=path!("/jobs") view=|| view! { <JobsPage/> }.erase() ssr=SsrMode::Async/>
                     <Route path=path!("/proxies") view=|| view! { <ProxiesPage/> }.erase() ssr=SsrMode::Async/>
+                    <Route path=path!("/help") view=|| view! { <HelpPage/> }.erase() ssr=SsrMode::Async/>
                     <Route path=path!("/lab") view=|| view! { <LabPage/> }.erase() ssr=SsrMode::Async/>
                 </Routes>
             </Frame>

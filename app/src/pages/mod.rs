@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod evidence;
 pub mod failback;
+pub mod help;
 pub mod jobs;
 pub mod lab;
 mod not_found;
