@@ -23,7 +23,8 @@ test("each destination can be chosen", async ({ open }) => {
   const page = await open("/");
   await page.getByRole("row", { name: /tiny-a/ }).getByRole("button", { name: "Fail back" }).click();
   await page.getByRole("button", { name: "Next" }).click();
-  await expect(page.getByRole("radio")).toHaveCount(3);
+  const destinations = page.getByRole("group", { name: "Destination" }).getByRole("radio");
+  await expect(destinations).toHaveCount(3);
   await expect(page.getByRole("radio", { disabled: true })).toHaveCount(0);
 });
 

@@ -28,6 +28,7 @@ pub const fn place_intro(step: WizardStep) -> &'static str {
         }
         WizardStep::Replica
         | WizardStep::Destination
+        | WizardStep::StoragePolicy
         | WizardStep::TargetVm
         | WizardStep::FailbackMode
         | WizardStep::Summary => "",

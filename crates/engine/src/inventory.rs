@@ -104,6 +104,7 @@ fn replica_row(record: ReplicaRecord, written_since: Option<WrittenSince>) -> Re
         restore_point,
         running_since,
         disk_pairs,
+        stored_policy,
     } = record;
     ReplicaRow {
         id,
@@ -116,6 +117,7 @@ fn replica_row(record: ReplicaRecord, written_since: Option<WrittenSince>) -> Re
         restore_point,
         running_since,
         disk_pairs,
+        stored_policy,
         written_since,
     }
 }

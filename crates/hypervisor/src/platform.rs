@@ -55,6 +55,8 @@ pub struct ReplicaRecord {
     pub running_since: Option<Timestamp>,
     /// Its disks whose pair at the original VM has another key.
     pub disk_pairs: Vec<DiskPair>,
+    /// The storage policy that the original VM had at replication.
+    pub stored_policy: Option<String>,
 }
 
 /// Everything a site holds.

@@ -34,8 +34,8 @@ pub use ids::{
 };
 pub use placement::{
     Cluster, Compute, DISK_TYPE_SINCE_HARDWARE, Datastore, DiskPair, DiskType, Folder, Host,
-    Network, NewAdapter, NewDisk, NewVm, Placement, Policy, Pool, PoolKind, SessionChoices,
-    SiteResources, Slot,
+    Network, NewAdapter, NewDisk, NewVm, Placement, Policy, PolicyChoice, Pool, PoolKind,
+    SessionChoices, SiteResources, Slot,
 };
 pub use progress::{DiskCounters, DiskPhase, Limiter};
 pub use proxy::{

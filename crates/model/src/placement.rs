@@ -268,6 +268,18 @@ impl NewVm {
     }
 }
 
+/// Which storage policy a production VM gets at the switchover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PolicyChoice {
+    /// What the production VM has now.
+    Current,
+    /// The one of the datastore that it lies on.
+    Default,
+    /// The one that it had at replication.
+    Stored,
+}
+
 /// What an operator chose for a session beyond what its machine knows; the effects need it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

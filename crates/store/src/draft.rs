@@ -5,7 +5,8 @@ mod placement;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    Actor, Destination, DraftId, FailbackMode, ProxyId, ReplicaId, Timestamp, Trouble, VmRef,
+    Actor, Destination, DraftId, FailbackMode, PolicyChoice, ProxyId, ReplicaId, Timestamp, Trouble,
+    VmRef,
     view::{AfterInput, ModeInput},
 };
 use serde::{Deserialize, Serialize};
@@ -55,6 +56,10 @@ pub struct DraftBody {
     /// Which existing VM each replica returns to; kept while another destination is chosen.
     #[serde(default)]
     pub targets: BTreeMap<ReplicaId, VmRef>,
+    /// Which storage policy each production VM gets, where that is a question; kept while another
+    /// destination is chosen.
+    #[serde(default)]
+    pub policies: BTreeMap<ReplicaId, PolicyChoice>,
     /// Where each VM is made; kept while another destination is chosen.
     #[serde(default)]
     pub placements: BTreeMap<ReplicaId, PlacementChoice>,

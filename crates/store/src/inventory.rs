@@ -81,6 +81,9 @@ pub struct ReplicaRow {
     /// Its disks whose pair at the original VM has another key.
     #[serde(default)]
     pub disk_pairs: Vec<DiskPair>,
+    /// The storage policy that the original VM had at replication.
+    #[serde(default)]
+    pub stored_policy: Option<String>,
     /// What was written since its restore point; none where no common point is recorded, or it is
     /// not in Failover.
     #[serde(default)]

@@ -117,6 +117,7 @@ fn session(
 /// The machine before its first step, as its stored form.
 fn failback_machine() -> model::SessionRecord {
     model::SessionRecord {
+        quick: None,
         version: 2,
         begun: false,
         destination: Destination::SpecifiedLocation,

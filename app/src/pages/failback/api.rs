@@ -93,6 +93,20 @@ pub async fn save_destination(
     on_server::leave(&id, model::view::WizardStep::Destination, press, saved).await
 }
 
+/// Step Storage policy: one replica and its choice per line, in the same order.
+#[server(endpoint = "console/draft/policy", output = Json)]
+pub async fn save_policies(
+    id: DraftId,
+    #[server(default)] replicas: Vec<ReplicaId>,
+    #[server(default)] policies: Vec<String>,
+    #[server(default)] press: Press,
+) -> Answer<()> {
+    let (service, actor) = crate::api::caller();
+    let choices = on_server::policy_lines(replicas, &policies);
+    let saved = service.draft_set_policies(&actor, &id, choices).await;
+    on_server::leave(&id, model::view::WizardStep::StoragePolicy, press, saved).await
+}
+
 /// Step Target VM: one replica, list choice and name by hand per line, in the same order.
 #[server(endpoint = "console/draft/target", output = Json)]
 pub async fn save_targets(
@@ -180,7 +194,7 @@ pub async fn save_summary(
 #[cfg(feature = "ssr")]
 pub(super) mod on_server {
     use model::{
-        ApiError, DraftId, ReplicaId,
+        ApiError, DraftId, PolicyChoice, ReplicaId,
         view::{OwnInput, TargetInput, WizardStep},
     };
 
@@ -218,6 +232,22 @@ pub(super) mod on_server {
             return Ok(());
         }
         leave(&id, WizardStep::Replica, press, saved).await
+    }
+
+    /// The lines of the Storage policy step; an answer that is none is as good as no answer.
+    pub(super) fn policy_lines(
+        replicas: Vec<ReplicaId>,
+        policies: &[String],
+    ) -> Vec<(ReplicaId, Option<PolicyChoice>)> {
+        let choice = |text: &String| match text.as_str() {
+            "current" => Some(PolicyChoice::Current),
+            "default" => Some(PolicyChoice::Default),
+            "stored" => Some(PolicyChoice::Stored),
+            _ => None,
+        };
+        let choices = policies.iter().map(choice);
+        let choices = choices.chain(std::iter::repeat(None));
+        replicas.into_iter().zip(choices).collect()
     }
 
     /// The lines of the Target VM step.
@@ -268,12 +298,12 @@ pub(super) mod on_server {
         let target = match press {
             Press::Next => {
                 answer(saved)?;
-                let destination = answer(service.draft_destination(id).await)?;
-                view_model::step_href(id, view_model::step_after(destination, step))
+                let steps = answer(service.draft_steps(id).await)?;
+                view_model::step_href(id, view_model::step_after(&steps, step))
             }
             Press::Back => {
-                let destination = answer(service.draft_destination(id).await)?;
-                view_model::step_href(id, view_model::step_before(destination, step))
+                let steps = answer(service.draft_steps(id).await)?;
+                view_model::step_href(id, view_model::step_before(&steps, step))
             }
             Press::Cancel => {
                 answer(service.draft_discard(&actor, id).await)?;

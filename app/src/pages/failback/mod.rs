@@ -9,6 +9,7 @@ mod mode;
 mod new;
 pub mod place;
 mod proxies;
+mod policy;
 mod quick;
 mod replica;
 mod several;
@@ -39,6 +40,7 @@ use choices::{Choices, Finished};
 use destination::DestinationStep;
 use mode::ModeStep;
 use place::PlaceStep;
+use policy::PolicyStep;
 use replica::ReplicaStep;
 use summary::SummaryStep;
 use target::TargetStep;
@@ -94,6 +96,7 @@ fn Wizard(draft: DraftView, step: WizardStep) -> impl IntoView {
         None => match step {
             WizardStep::Replica => view! { <ReplicaStep draft/> }.erase(),
             WizardStep::Destination => view! { <DestinationStep draft/> }.erase(),
+            WizardStep::StoragePolicy => view! { <PolicyStep draft/> }.erase(),
             WizardStep::TargetVm => view! { <TargetStep draft/> }.erase(),
             WizardStep::Host
             | WizardStep::ResourcePool
@@ -148,6 +151,7 @@ fn StepButtons(step: WizardStep, sending: Sending) -> impl IntoView {
         | WizardStep::Datastore
         | WizardStep::Folder
         | WizardStep::Network
+        | WizardStep::StoragePolicy
         | WizardStep::TargetVm
         | WizardStep::FailbackMode => ("next", "Next"),
     };

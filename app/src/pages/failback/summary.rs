@@ -117,6 +117,12 @@ fn Vm(vm: SummaryVm, drift_seen: Vec<String>) -> impl IntoView {
         .own_mode
         .clone()
         .map(|words| view! { <dt>"Failback mode"</dt> <dd>{words}</dd> });
+    let policy = vm.policy.clone().map(|policy| {
+        view! {
+            <dt>"Storage policy"</dt>
+            <dd>{policy} ", associated at the switchover"</dd>
+        }
+    });
     let undo = (!created).then(|| {
         view! {
             <dt>"Space for undo"</dt>
@@ -143,6 +149,7 @@ fn Vm(vm: SummaryVm, drift_seen: Vec<String>) -> impl IntoView {
             <dl class="facts">
                 {own_mode}
                 {places}
+                {policy}
                 <dt>{read}</dt>
                 <dd>{vm.to_read.to_string()} {source}</dd>
                 {undo}

@@ -121,7 +121,7 @@ fn layout_of(row: TargetRow, selected: RwSignal<String>) -> Part {
 }
 
 /// The newest error, where it belongs to this row.
-fn error_at(field: String, error: Signal<Option<ApiError>>) -> Part {
+pub(super) fn error_at(field: String, error: Signal<Option<ApiError>>) -> Part {
     part(move || {
         error.with(|error| {
             let error = error.as_ref()?;

@@ -3,7 +3,7 @@
 pub mod place;
 
 use model::{
-    ByteCount, Destination, DraftId, Operation, ReplicaId, VmRef,
+    ByteCount, DraftId, Operation, ReplicaId, VmRef,
     view::{
         DraftView, DryRunView, FinishReply, ReplicaView, SummaryVm, TargetCandidate, TargetRow,
         WizardStep,
@@ -16,18 +16,16 @@ use crate::{
     words,
 };
 
-/// The step after one, of those that apply to a destination; the last one stays. A step that does
-/// not apply leads to the next one that does.
-pub fn step_after(destination: Option<Destination>, step: WizardStep) -> WizardStep {
-    let mut steps = WizardStep::of(destination).iter();
-    let next = steps.find(|here| **here > step);
+/// The step after one, of those that apply; the last one stays. A step that does not apply leads to
+/// the next one that does.
+pub fn step_after(steps: &[WizardStep], step: WizardStep) -> WizardStep {
+    let next = steps.iter().find(|here| **here > step);
     next.copied().unwrap_or(WizardStep::Summary)
 }
 
-/// The step before one, of those that apply to a destination; the first one stays.
-pub fn step_before(destination: Option<Destination>, step: WizardStep) -> WizardStep {
-    let mut steps = WizardStep::of(destination).iter().rev();
-    let before = steps.find(|here| **here < step);
+/// The step before one, of those that apply; the first one stays.
+pub fn step_before(steps: &[WizardStep], step: WizardStep) -> WizardStep {
+    let before = steps.iter().rev().find(|here| **here < step);
     before.copied().unwrap_or(WizardStep::Replica)
 }
 
@@ -70,6 +68,7 @@ pub const fn question(step: WizardStep) -> &'static str {
     match step {
         WizardStep::Replica => "Which replicas return to production?",
         WizardStep::Destination => "Where do they return to?",
+        WizardStep::StoragePolicy => "Which storage policy does each VM get?",
         WizardStep::Host => "What are the new VMs called, and where do they run?",
         WizardStep::ResourcePool => "Which pool or vApp are they in?",
         WizardStep::Datastore => "Where do their files lie?",

@@ -57,6 +57,9 @@ pub(crate) struct ReplicaFile {
     /// See [`crate::ReplicaRecord::disk_pairs`].
     #[serde(default)]
     pub(crate) disk_pairs: Vec<DiskPair>,
+    /// See [`crate::ReplicaRecord::stored_policy`].
+    #[serde(default)]
+    pub(crate) stored_policy: Option<String>,
 }
 
 impl ReplicaFile {

@@ -283,6 +283,7 @@ fn record(replica: &ReplicaFile) -> ReplicaRecord {
         restore_point: replica.restore_point.clone(),
         running_since: replica.running_since,
         disk_pairs: replica.disk_pairs.clone(),
+        stored_policy: replica.stored_policy.clone(),
     }
 }
 

@@ -139,6 +139,7 @@ fn estate_file() -> EstateFile {
         restore_point: None,
         running_since: None,
         disk_pairs: Vec::new(),
+        stored_policy: None,
     };
     EstateFile {
         version: 1,

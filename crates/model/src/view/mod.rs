@@ -30,6 +30,6 @@ pub use session::{
 pub use several::{OwnInput, OwnRow, SeveralInput, SeveralView};
 pub use start::{JobView, JobsView, LabView, ReplicaView, SiteView, StartView};
 pub use wizard::{
-    DestinationOption, DraftView, DryRunView, DryRunVm, FinishReply, ModeInput, QuickView, QuickVm,
-    SummaryVm, TargetCandidate, TargetInput, TargetRow, WizardStep,
+    DestinationOption, DraftView, DryRunView, DryRunVm, FinishReply, ModeInput, PolicyOption,
+    PolicyRow, QuickView, QuickVm, SummaryVm, TargetCandidate, TargetInput, TargetRow, WizardStep,
 };

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{AfterInput, PlacementView, ProxyPickView, ReplicaView, SeveralView};
 use crate::{
-    BatchId, ByteCount, Destination, DraftId, Drift, FailbackMode, LayoutFinding, ReplicaId,
-    SessionId, Timestamp, Trouble, VmRef,
+    BatchId, ByteCount, Destination, DraftId, Drift, FailbackMode, LayoutFinding, PolicyChoice,
+    ReplicaId, SessionId, Timestamp, Trouble, VmRef,
 };
 
 /// A step of the wizard. Which ones apply is computed from the destination.
@@ -16,6 +16,8 @@ pub enum WizardStep {
     Replica,
     /// Where they return to.
     Destination,
+    /// Which storage policy each original VM gets, where it is not as it was at replication.
+    StoragePolicy,
     /// Which name, host or cluster each new VM gets.
     Host,
     /// Which pool or vApp.
@@ -36,9 +38,10 @@ pub enum WizardStep {
 
 impl WizardStep {
     /// Every step, in the order in which those that apply follow each other.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Replica,
         Self::Destination,
+        Self::StoragePolicy,
         Self::Host,
         Self::ResourcePool,
         Self::Datastore,
@@ -80,12 +83,24 @@ impl WizardStep {
         }
     }
 
+    /// The steps of a draft: those of its destination, and Storage policy where there is a question.
+    #[must_use]
+    pub fn listed(destination: Option<Destination>, policy_asked: bool) -> Vec<Self> {
+        let mut steps = Self::of(destination).to_vec();
+        if policy_asked {
+            let after = steps.iter().position(|step| *step > Self::StoragePolicy);
+            steps.insert(after.unwrap_or(steps.len()), Self::StoragePolicy);
+        }
+        steps
+    }
+
     /// The step in the address: `replica`, `destination`, `target`, `mode`.
     #[must_use]
     pub const fn slug(self) -> &'static str {
         match self {
             Self::Replica => "replica",
             Self::Destination => "destination",
+            Self::StoragePolicy => "policy",
             Self::Host => "host",
             Self::ResourcePool => "pool",
             Self::Datastore => "datastore",
@@ -109,6 +124,7 @@ impl WizardStep {
         match self {
             Self::Replica => "Replica",
             Self::Destination => "Destination",
+            Self::StoragePolicy => "Storage policy",
             Self::Host => "Host",
             Self::ResourcePool => "Resource pool",
             Self::Datastore => "Datastore",
@@ -132,6 +148,32 @@ pub struct DestinationOption {
     pub transfers: String,
     /// What it needs.
     pub needs: String,
+    /// Why it cannot be chosen; none when it can.
+    pub why_not: Option<String>,
+}
+
+/// One VM on the Storage policy step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyRow {
+    /// The replica.
+    pub replica: ReplicaId,
+    /// The production VM's name.
+    pub name: String,
+    /// Why it is asked: the policy of replication is gone, or is another now.
+    pub why: String,
+    /// What was chosen; none before the first choice, and when that is not possible any more.
+    pub chosen: Option<PolicyChoice>,
+    /// Current, Default and Stored.
+    pub options: Vec<PolicyOption>,
+}
+
+/// One of the three answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyOption {
+    /// Which one.
+    pub choice: PolicyChoice,
+    /// The policy's name; none where the VM would have no policy.
+    pub policy: Option<String>,
     /// Why it cannot be chosen; none when it can.
     pub why_not: Option<String>,
 }
@@ -224,6 +266,10 @@ pub struct SummaryVm {
     /// Bytes that will be read on both sides, an estimate from allocation maps or, with quick
     /// rollback, from change tracking.
     pub to_read: ByteCount,
+    /// The storage policy that it is associated with at the switchover; none where that is left
+    /// alone.
+    #[serde(default)]
+    pub policy: Option<String>,
     /// Quick rollback looks only at what change tracking names, and at a sample of the rest.
     #[serde(default)]
     pub quick: bool,
@@ -326,6 +372,9 @@ pub struct DraftView {
     /// Per VM, for Target VM; empty for other destinations.
     #[serde(default)]
     pub targets: Vec<TargetRow>,
+    /// Per VM, for Storage policy; empty where there is no question.
+    #[serde(default)]
+    pub policies: Vec<PolicyRow>,
     /// For the steps of a specified location; none for other destinations.
     #[serde(default)]
     pub placement: Option<PlacementView>,

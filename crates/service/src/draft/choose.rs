@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use model::{
-    Actor, ApiError, Destination, DraftId, ReplicaId, Trouble,
-    view::{AfterInput, ModeInput, SeveralInput},
+    Actor, ApiError, Destination, DraftId, PolicyChoice, ReplicaId, Trouble,
+    view::{AfterInput, ModeInput, SeveralInput, WizardStep},
 };
 
 use super::{destinations, several};
@@ -13,6 +13,7 @@ use crate::{
     Service,
     actor::authorise,
     after, mode,
+    preflight::policy,
     refusal::{conflict, invalid, not_found},
 };
 
@@ -79,12 +80,55 @@ impl Service {
         .await
     }
 
-    /// The chosen destination of a draft, which decides its steps.
+    /// The steps of a draft, in order.
     ///
     /// # Errors
     /// When there is no such draft.
-    pub async fn draft_destination(&self, id: &DraftId) -> Result<Option<Destination>, ApiError> {
-        Ok(self.draft(id).await?.body.destination)
+    pub async fn draft_steps(&self, id: &DraftId) -> Result<Vec<WizardStep>, ApiError> {
+        let body = self.draft(id).await?.body;
+        let asked = !policy::rows(&self.estate().await?, &body).is_empty();
+        Ok(WizardStep::listed(body.destination, asked))
+    }
+
+    /// Step Storage policy.
+    ///
+    /// # Errors
+    /// When a choice cannot be made; then nothing changes. When a VM has none yet; that is kept.
+    pub async fn draft_set_policies(
+        &self,
+        actor: &Actor,
+        id: &DraftId,
+        choices: Vec<(ReplicaId, Option<PolicyChoice>)>,
+    ) -> Result<(), ApiError> {
+        authorise(actor)?;
+        let body = self.draft(id).await?.body;
+        let estate = self.estate().await?;
+        for (replica, choice) in &choices {
+            let why = choice.and_then(|choice| policy::why_not(&estate, &body, replica, choice));
+            if let Some(why) = why {
+                let refused = conflict(why, "Choose another policy.");
+                return Err(refused.on_field(policy_field(replica)));
+            }
+        }
+        self.edit(id, |body| {
+            for (replica, choice) in &choices {
+                match choice {
+                    Some(choice) => body.policies.insert(replica.clone(), *choice),
+                    None => body.policies.remove(replica),
+                };
+            }
+        })
+        .await?;
+        let body = self.draft(id).await?.body;
+        let rows = policy::rows(&estate, &body);
+        match rows.iter().find(|row| row.chosen.is_none()) {
+            None => Ok(()),
+            Some(row) => Err(invalid(
+                &policy_field(&row.replica),
+                format!("No storage policy is chosen for {}.", row.name),
+                "Choose Current, Default or Stored.",
+            )),
+        }
     }
 
     /// Step Failback mode: when the switchover follows, with passes until then and a timer after it,
@@ -181,6 +225,11 @@ impl Service {
         }
         Ok(chosen)
     }
+}
+
+/// The field of a replica's policy.
+fn policy_field(replica: &ReplicaId) -> String {
+    format!("policy-{replica}")
 }
 
 /// Refuses to go on without a replica.

@@ -18,7 +18,7 @@ use crate::{
     actor::authorise,
     after::{self, After},
     mode,
-    preflight::{self, Checked, Target},
+    preflight::{self, Checked, Target, policy::Policy},
     refusal::{conflict, failed, invalid},
     start::counted,
 };
@@ -148,11 +148,16 @@ impl Plan<'_> {
             timer,
             gates,
         } = after::check(&self.body.after_input, &mode)?;
+        let policy = match target.policy {
+            Policy::Associate(policy) => Some(policy),
+            // What is asked blocks Finish.
+            Policy::Untouched | Policy::Asked => None,
+        };
         let machine = failback::Session::new(Terms {
             destination: self.destination,
             mode,
             power_on: self.body.power_on,
-            storage_policy: false,
+            storage_policy: policy.is_some(),
             catch_up,
             quick: target.quick,
             timer,
@@ -175,7 +180,7 @@ impl Plan<'_> {
             destination: self.destination,
             choices: SessionChoices {
                 new_vm,
-                storage_policy: None,
+                storage_policy: policy.flatten(),
                 proxies: match &self.body.proxies {
                     pick if pick.by_hand => ProxyChoice::Listed(pick.listed.clone()),
                     _ => ProxyChoice::Automatic,

@@ -2,7 +2,7 @@
 
 use model::{
     ApiError, Destination, DraftId,
-    view::{DraftView, FinishReply, ProxyPickView, SummaryVm, TargetRow, WizardStep},
+    view::{DraftView, FinishReply, PolicyRow, ProxyPickView, SummaryVm, TargetRow, WizardStep},
 };
 use store::DraftBody;
 
@@ -31,12 +31,14 @@ impl Service {
         let checked = preflight::check(&estate, &body);
         let targets = targets::rows(&estate, &body);
         let proxies = self.proxy_pick(&estate, &body, &checked).await?;
+        let policies = preflight::policy::rows(&estate, &body);
         let plan = (body.destination == Some(Destination::SpecifiedLocation))
             .then(|| placement::of(&estate, &body));
         Ok(DraftView {
             id: id.clone(),
             now: self.now(),
-            steps: self.steps(&body, &checked, &targets, plan.as_ref(), &proxies),
+            steps: self.steps(&body, &checked, &targets, &policies, plan.as_ref(), &proxies),
+            policies,
             targets,
             placement: plan.as_ref().map(Plan::view),
             replicas: estate.replica_views(),
@@ -83,6 +85,7 @@ impl Service {
         body: &DraftBody,
         checked: &[Checked],
         targets: &[TargetRow],
+        policies: &[PolicyRow],
         plan: Option<&Plan<'_>>,
         proxies: &ProxyPickView,
     ) -> Vec<(WizardStep, bool)> {
@@ -96,11 +99,12 @@ impl Service {
             .iter()
             .all(|it| it.view.blocked.is_empty() && unseen(it, body).next().is_none());
         let targets = replicas && targets::are_complete(targets);
-        let steps = WizardStep::of(body.destination);
+        let steps = WizardStep::listed(body.destination, !policies.is_empty());
         steps
             .iter()
             .map(|&step| {
                 let complete = match step {
+                    WizardStep::StoragePolicy => policies.iter().all(|it| it.chosen.is_some()),
                     WizardStep::Replica => replicas,
                     WizardStep::Destination => destination,
                     WizardStep::TargetVm => targets,

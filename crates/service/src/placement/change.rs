@@ -51,6 +51,7 @@ pub(crate) fn proposed(vm: &Placed<'_>, step: WizardStep) -> Vec<Change> {
         WizardStep::Network => networks(vm),
         WizardStep::Replica
         | WizardStep::Destination
+        | WizardStep::StoragePolicy
         | WizardStep::TargetVm
         | WizardStep::FailbackMode
         | WizardStep::Summary => Vec::new(),

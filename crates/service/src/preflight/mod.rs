@@ -5,6 +5,7 @@
 mod drift;
 mod layout;
 pub(crate) mod pairing;
+pub(crate) mod policy;
 pub(crate) mod quick;
 mod specified;
 pub(crate) mod target;
@@ -17,6 +18,7 @@ use model::{
 };
 use store::{DraftBody, ReplicaRow, SessionDisk};
 
+use self::policy::Policy;
 use crate::estate::Estate;
 
 /// One chosen VM, checked.
@@ -34,6 +36,8 @@ pub(crate) struct Target {
     pub(crate) production: VmRef,
     pub(crate) vm_name: String,
     pub(crate) pairs: Vec<SessionDisk>,
+    /// What becomes of its storage policy.
+    pub(crate) policy: Policy,
     /// From which moment on quick rollback looks; none compares the whole disks.
     pub(crate) quick: Option<CommonPoint>,
     /// The VM to be made; then `production` is a name that no VM has yet.
@@ -108,6 +112,7 @@ fn check_one(estate: &Estate, body: &DraftBody, id: &ReplicaId) -> Checked {
         production: production.clone(),
         vm_name: estate.production_name(replica),
         pairs,
+        policy: policy::apply(&mut view, estate, body, replica),
         quick: quick::apply(&mut view, estate, body, replica),
         new_vm: None,
     };
@@ -138,6 +143,7 @@ fn gone(id: &ReplicaId) -> SummaryVm {
         layout: Vec::new(),
         drift: Vec::new(),
         to_read: ByteCount::ZERO,
+        policy: None,
         quick: false,
         undo_space: ByteCount::ZERO,
         free_space: ByteCount::ZERO,

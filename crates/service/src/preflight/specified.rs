@@ -93,6 +93,7 @@ fn one(estate: &Estate, replica: &ReplicaRow, vm: &Placed<'_>) -> Checked {
                 size: disk.size,
             })
             .collect(),
+        policy: super::policy::Policy::Untouched,
         quick: None,
         new_vm: Some(spec),
     });

@@ -353,6 +353,7 @@ pub(super) fn vm(
 fn replica(id: &str, vm: &str, original: &str, state: ReplicaState) -> ReplicaRow {
     ReplicaRow {
         written_since: None,
+        stored_policy: None,
         id: ReplicaId::new(id),
         protected: ProtectedVmId::new(format!("protected-{id}")),
         vm: VmRef {

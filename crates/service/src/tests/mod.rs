@@ -11,6 +11,7 @@ mod jobs;
 mod lab;
 mod mode;
 mod place;
+mod policy;
 mod preflight;
 mod proxies;
 mod quick;

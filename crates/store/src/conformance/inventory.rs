@@ -19,6 +19,7 @@ fn inventory(site: &str, free: u64) -> SiteInventory {
         vms: Vec::new(),
         replicas: vec![ReplicaRow {
             written_since: None,
+            stored_policy: None,
             id: ReplicaId::new("r1"),
             protected: ProtectedVmId::new("v1"),
             vm: vm(site, "r1"),

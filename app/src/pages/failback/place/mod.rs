@@ -61,6 +61,7 @@ pub(super) fn PlaceStep(draft: DraftView, step: WizardStep) -> impl IntoView {
         WizardStep::Host
         | WizardStep::Replica
         | WizardStep::Destination
+        | WizardStep::StoragePolicy
         | WizardStep::TargetVm
         | WizardStep::FailbackMode
         | WizardStep::Summary => Sending::to::<SaveHost>(),

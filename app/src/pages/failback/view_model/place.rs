@@ -44,6 +44,7 @@ pub const fn columns(step: WizardStep) -> &'static [&'static str] {
         WizardStep::Network => &["Adapter", "DR network", "Production network"],
         WizardStep::Replica
         | WizardStep::Destination
+        | WizardStep::StoragePolicy
         | WizardStep::TargetVm
         | WizardStep::FailbackMode
         | WizardStep::Summary => &[],
@@ -76,6 +77,7 @@ pub fn choosers(step: WizardStep, view: &PlacementView) -> Vec<Chooser> {
         }
         WizardStep::Replica
         | WizardStep::Destination
+        | WizardStep::StoragePolicy
         | WizardStep::TargetVm
         | WizardStep::FailbackMode
         | WizardStep::Summary => Vec::new(),
@@ -147,6 +149,7 @@ fn rows_of(step: WizardStep, vm: &PlacedVm) -> Vec<PlaceRow> {
         }
         WizardStep::Replica
         | WizardStep::Destination
+        | WizardStep::StoragePolicy
         | WizardStep::TargetVm
         | WizardStep::FailbackMode
         | WizardStep::Summary => Vec::new(),

@@ -1,8 +1,8 @@
 //! The wizard's ways and words as tables.
 
 use model::{
-    Allowed, BatchId, LayoutFinding, LayoutKind, PowerState, SessionId, SiteId, Timestamp,
-    VisibleState,
+    Allowed, BatchId, Destination, LayoutFinding, LayoutKind, PowerState, SessionId, SiteId,
+    Timestamp, VisibleState,
     view::{AfterInput, DryRunVm, ModeInput},
 };
 
@@ -45,6 +45,8 @@ fn replicas() -> Vec<ReplicaView> {
 fn draft(complete: [bool; 4]) -> DraftView {
     DraftView {
         proxies: model::view::ProxyPickView::default(),
+        policies: Vec::new(),
+        quick: model::view::QuickView::default(),
         id: DraftId::new("d-1"),
         now: Timestamp(0),
         steps: WizardStep::of(None).iter().copied().zip(complete).collect(),
@@ -99,19 +101,19 @@ fn steps_lead_forward_and_back_and_stay_at_the_ends() {
         Some(Destination::SpecifiedLocation),
     ] {
         let steps = WizardStep::of(destination);
-        assert_eq!(step_before(destination, steps[0]), steps[0]);
+        assert_eq!(step_before(steps, steps[0]), steps[0]);
         for pair in steps.windows(2) {
-            assert_eq!(step_after(destination, pair[0]), pair[1]);
-            assert_eq!(step_before(destination, pair[1]), pair[0]);
+            assert_eq!(step_after(steps, pair[0]), pair[1]);
+            assert_eq!(step_before(steps, pair[1]), pair[0]);
         }
         let last = steps[steps.len() - 1];
-        assert_eq!(step_after(destination, last), last);
+        assert_eq!(step_after(steps, last), last);
     }
 }
 
 #[test]
 fn a_step_that_no_longer_applies_leads_to_one_that_does() {
-    let original = Some(Destination::OriginalVm);
+    let original = WizardStep::of(Some(Destination::OriginalVm));
     let step = WizardStep::TargetVm;
     assert_eq!(step_after(original, step), WizardStep::FailbackMode);
     assert_eq!(step_before(original, step), WizardStep::Destination);

@@ -441,5 +441,6 @@ fn record(pair: &Pair, original: VmRef, replica: VmRef, times: &Times) -> Replic
         }),
         running_since: running.then_some(times.running_since),
         disk_pairs: Vec::new(),
+        stored_policy: Some(pair.stored_policy.to_owned()),
     }
 }

@@ -37,6 +37,8 @@ pub(super) struct Pair {
     pub(super) firmware: Firmware,
     pub(super) tags: &'static [&'static str],
     pub(super) policy: &'static str,
+    /// The policy that it had at replication.
+    pub(super) stored_policy: &'static str,
     pub(super) tracking: bool,
     pub(super) disks: Vec<DiskPlan>,
     /// The original was started again and writes.
@@ -134,6 +136,7 @@ fn pair(name: &'static str, disks: Vec<DiskPlan>) -> Pair {
         firmware: Firmware::Uefi,
         tags: &["sample"],
         policy: "Gold",
+        stored_policy: "Gold",
         tracking: true,
         disks,
         production_on: false,
@@ -176,6 +179,8 @@ fn mail() -> Pair {
         cpus: 4,
         memory_mib: 16_384,
         tags: &["mail", "tier 2"],
+        // Somebody gave it another one since.
+        stored_policy: "Bronze",
         recovered: &[DRILL],
         production_on: true,
         ..pair("mail-01", vec![raw("system", 512, 40_960, 36_864)])
@@ -187,6 +192,7 @@ fn files() -> Pair {
         keeper: Keeper::Silver,
         tags: &["files", "tier 2"],
         policy: "Silver",
+        stored_policy: "Silver",
         replica: ReplicaPlan {
             first_disk_mib: Some(768),
             ..FAILED_OVER
@@ -239,6 +245,8 @@ fn wiki() -> Pair {
         firmware: Firmware::Bios,
         tags: &["wiki", "tier 3"],
         policy: "Silver",
+        // Deleted since.
+        stored_policy: "Platinum",
         tracking: false,
         replica: ReplicaPlan {
             same_site: true,
