@@ -5,8 +5,8 @@ mod placement;
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    Actor, Destination, DraftId, FailbackMode, PolicyChoice, ProxyId, ReplicaId, Timestamp, Trouble,
-    VmRef,
+    Actor, Destination, DraftId, FailbackMode, PolicyChoice, ProxyId, ReplicaId, Timestamp,
+    Trouble, VmRef,
     view::{AfterInput, ModeInput},
 };
 use serde::{Deserialize, Serialize};

@@ -37,7 +37,14 @@ impl Service {
         Ok(DraftView {
             id: id.clone(),
             now: self.now(),
-            steps: self.steps(&body, &checked, &targets, &policies, plan.as_ref(), &proxies),
+            steps: self.steps(
+                &body,
+                &checked,
+                &targets,
+                &policies,
+                plan.as_ref(),
+                &proxies,
+            ),
             policies,
             targets,
             placement: plan.as_ref().map(Plan::view),

@@ -2,6 +2,7 @@
 //!
 //! Every rule collects its problems, so that one run shows them all. The tests run it too.
 
+mod contract;
 mod docs;
 mod edges;
 mod source_sizes;
@@ -41,6 +42,7 @@ fn problems() -> Result<Vec<String>> {
         .extend(Metadata::read_at(&fuzz::MANIFEST)?.packages);
     let files = files::tracked()?;
     let mut problems = edges::check(&metadata);
+    problems.extend(contract::check());
     problems.extend(docs::check(&files));
     problems.extend(texts::check(&files));
     Ok(problems)
