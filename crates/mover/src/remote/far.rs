@@ -1,7 +1,6 @@
 //! The far end: scans the target, and applies and proves what arrives.
 
 use std::{
-    collections::{BTreeMap, HashMap},
     io::{self, BufReader, BufWriter, Read, Write},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -19,20 +18,18 @@ use model::{ByteCount, ByteRange};
 use super::{
     apply::{Apply, Why},
     fault::{Failure, FarError, FarStep},
-    frame::{FarDigests, Frame, Outcome, Terms, Theirs, wrong},
-    root::{BlockDigest, Groups},
+    frame::{FarDigests, Frame, Outcome, Terms, wrong},
+    root::Groups,
     scan,
+    scanning::Scans,
     seeds::Seeds,
     walk::ASKED,
 };
 use crate::{
     Digests, StoreError,
-    buffer::Buffer,
     digests::{Kept, Opened},
 };
 
-/// Groups that may be scanned and not yet settled by the near end: what bounds the memory.
-const AHEAD: usize = 1024;
 /// Short digests of seeds in one frame.
 const PREFIXES: usize = 8192;
 
@@ -85,12 +82,12 @@ pub fn serve_with(
 }
 
 /// The way to the near end; none once it failed.
-struct Output<W: Write>(Mutex<Option<BufWriter<W>>>);
+pub(super) struct Output<W: Write>(Mutex<Option<BufWriter<W>>>);
 
 impl<W: Write> Output<W> {
     /// Sends a frame. When that fails the stream is closed, so that the near end does not wait for
     /// what cannot come, and ends our input in turn.
-    fn send(&self, frame: &Frame) -> io::Result<()> {
+    pub(super) fn send(&self, frame: &Frame) -> io::Result<()> {
         let mut output = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(writer) = output.as_mut() else {
             return Err(io::ErrorKind::BrokenPipe.into());
@@ -222,30 +219,9 @@ pub(super) struct Far {
     pub(super) terms: Terms,
     scans: Mutex<Scans>,
     pub(super) changed: Condvar,
-    ended: AtomicBool,
+    pub(super) ended: AtomicBool,
     /// Digested by scanning.
     pub(super) hashed: AtomicU64,
-}
-
-/// Where scanning is.
-#[derive(Default)]
-pub(super) struct Scans {
-    pub(super) next: u64,
-    /// Of the window at `next`: which groups may hold data.
-    window: Vec<bool>,
-    /// Digests of groups that the near end has not settled.
-    pub(super) open: HashMap<u64, Vec<BlockDigest>>,
-    /// Groups being scanned now.
-    pub(super) busy: usize,
-    /// Groups that were called zero: first and count.
-    pub(super) zero: BTreeMap<u64, u64>,
-    pub(super) failed: Option<Failure>,
-}
-
-#[derive(Clone, Copy)]
-enum Next {
-    Scan(u64),
-    Zero(u64, u64),
 }
 
 impl Far {
@@ -253,112 +229,8 @@ impl Far {
         self.scans.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn scan_all<W: Write>(&self, output: &Output<W>) {
-        let mut buffer = Buffer::default();
-        loop {
-            let done = match self.next() {
-                Ok(None) => return,
-                Ok(Some(next)) => self.scan(next, &mut buffer, output),
-                Err(error) => Err(error),
-            };
-            if let Err(error) = done {
-                self.give_up(&error, output);
-                return;
-            }
-        }
-    }
-
-    /// What to scan next; waits while the near end is too far behind.
-    fn next(&self) -> Result<Option<Next>, FarError> {
-        let mut scans = self.lock();
-        loop {
-            if self.ended.load(Ordering::SeqCst)
-                || scans.failed.is_some()
-                || scans.next >= self.groups.count()
-            {
-                return Ok(None);
-            }
-            if scans.open.len() + scans.busy < AHEAD {
-                break;
-            }
-            scans = self
-                .changed
-                .wait(scans)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        let first = scans.next;
-        if scans.window.is_empty() {
-            let end = self.groups.count();
-            scans.window = match self.believed() {
-                Some(kept) => scan::with_leaves(kept, first, end)?,
-                None => {
-                    let found = scan::with_data(&*self.target, self.groups, first, end);
-                    found.map_err(failed(FarStep::Map, self.groups.range(first)))?
-                }
-            };
-        }
-        let zeroes = scans.window.iter().take_while(|data| !**data).count();
-        let taken = zeroes.max(1);
-        scans.window.drain(..taken);
-        scans.next += taken as u64;
-        if zeroes > 0 {
-            scans.zero.insert(first, zeroes as u64);
-            return Ok(Some(Next::Zero(first, zeroes as u64)));
-        }
-        scans.busy += 1;
-        Ok(Some(Next::Scan(first)))
-    }
-
-    fn scan<W: Write>(
-        &self,
-        next: Next,
-        buffer: &mut Buffer,
-        output: &Output<W>,
-    ) -> Result<(), FarError> {
-        let group = match next {
-            Next::Zero(first, count) => {
-                output.send(&Frame::ZeroGroups { first, count })?;
-                return Ok(());
-            }
-            Next::Scan(group) => group,
-        };
-        if let Some(kept) = self.believed() {
-            return self.tell_kept(kept, group, output);
-        }
-        let (mut all, mut blocks, mut hashed) = (Vec::new(), Vec::new(), 0);
-        scan::group::<FarError>(
-            &*self.target,
-            self.groups,
-            group,
-            buffer,
-            |_, bytes, digests| {
-                all.extend_from_slice(digests);
-                hashed += bytes.len() as u64;
-                let zero = if bytes.is_empty() {
-                    Theirs::Hole
-                } else {
-                    Theirs::Zero
-                };
-                let short = |digest: &Hash| digest.as_bytes().first_chunk::<16>().copied();
-                blocks.extend(digests.iter().map(|digest| {
-                    let short = digest.as_ref().and_then(short);
-                    short.map_or(zero, Theirs::Digest)
-                }));
-                Ok(())
-            },
-        )?;
-        self.hashed.fetch_add(hashed, Ordering::Relaxed);
-        {
-            let mut scans = self.lock();
-            scans.busy -= 1;
-            scans.open.insert(group, all);
-        }
-        output.send(&Frame::Digests { group, blocks })?;
-        Ok(())
-    }
-
     /// Tells the near end why this one cannot go on.
-    fn give_up<W: Write>(&self, error: &FarError, output: &Output<W>) {
+    pub(super) fn give_up<W: Write>(&self, error: &FarError, output: &Output<W>) {
         self.distrust_damaged(error);
         let failure = Failure::of(error);
         self.lock().failed.get_or_insert(failure.clone());
@@ -366,26 +238,8 @@ impl Far {
         drop(output.send(&Frame::Failed(failure)));
     }
 
-    /// Tells a group from the kept digests.
-    fn tell_kept<W: Write>(
-        &self,
-        kept: &Kept,
-        group: u64,
-        output: &Output<W>,
-    ) -> Result<(), FarError> {
-        let all = scan::kept_group(kept, group)?;
-        let blocks = scan::unread(&all);
-        {
-            let mut scans = self.lock();
-            scans.busy = scans.busy.saturating_sub(1);
-            scans.open.insert(group, all);
-        }
-        output.send(&Frame::Digests { group, blocks })?;
-        Ok(())
-    }
-
     /// The target's digests, where they say what it holds.
-    fn believed(&self) -> Option<&Kept> {
+    pub(super) fn believed(&self) -> Option<&Kept> {
         self.kept.as_ref().filter(|kept| kept.is_believed())
     }
 

@@ -25,14 +25,19 @@ mod fault;
 mod frame;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod hand_out;
 mod near;
 mod pack;
+mod parts;
 mod root;
 mod scan;
+mod scanning;
 mod seeds;
 mod send;
+mod sync;
 mod walk;
+mod work;
 
 pub use far::{serve, serve_with, serve_with_digests};
 pub use fault::{Failure, FarError, FarFault, FarStep};
-pub use near::{Remote, sync, sync_with_digests};
+pub use sync::{Remote, sync, sync_with_digests};

@@ -1,0 +1,168 @@
+//! The far end's reading half: which groups hold what, told as they are found out, and no further
+//! ahead of the near end than memory allows.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    io::Write,
+    sync::{PoisonError, atomic::Ordering},
+};
+
+use blake3::Hash;
+
+use super::{
+    far::{Far, Output, failed},
+    fault::{Failure, FarError, FarStep},
+    frame::{Frame, Theirs},
+    root::BlockDigest,
+    scan,
+};
+use crate::{buffer::Buffer, digests::Kept};
+
+/// Groups that may be scanned and not yet settled by the near end: what bounds the memory.
+const AHEAD: usize = 1024;
+
+/// Where scanning is.
+#[derive(Default)]
+pub(super) struct Scans {
+    pub(super) next: u64,
+    /// Of the window at `next`: which groups may hold data.
+    window: Vec<bool>,
+    /// Digests of groups that the near end has not settled.
+    pub(super) open: HashMap<u64, Vec<BlockDigest>>,
+    /// Groups being scanned now.
+    pub(super) busy: usize,
+    /// Groups that were called zero: first and count.
+    pub(super) zero: BTreeMap<u64, u64>,
+    pub(super) failed: Option<Failure>,
+}
+
+#[derive(Clone, Copy)]
+enum Next {
+    Scan(u64),
+    Zero(u64, u64),
+}
+
+impl Far {
+    /// Scans and tells, until there is no more or the other half ended.
+    pub(super) fn scan_all<W: Write>(&self, output: &Output<W>) {
+        let mut buffer = Buffer::default();
+        loop {
+            let done = match self.next() {
+                Ok(None) => return,
+                Ok(Some(next)) => self.scan(next, &mut buffer, output),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = done {
+                self.give_up(&error, output);
+                return;
+            }
+        }
+    }
+
+    /// What to scan next; waits while the near end is too far behind.
+    fn next(&self) -> Result<Option<Next>, FarError> {
+        let mut scans = self.lock();
+        loop {
+            if self.ended.load(Ordering::SeqCst)
+                || scans.failed.is_some()
+                || scans.next >= self.groups.count()
+            {
+                return Ok(None);
+            }
+            if scans.open.len() + scans.busy < AHEAD {
+                break;
+            }
+            scans = self
+                .changed
+                .wait(scans)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        let first = scans.next;
+        if scans.window.is_empty() {
+            let end = self.groups.count();
+            scans.window = match self.believed() {
+                Some(kept) => scan::with_leaves(kept, first, end)?,
+                None => {
+                    let found = scan::with_data(&*self.target, self.groups, first, end);
+                    found.map_err(failed(FarStep::Map, self.groups.range(first)))?
+                }
+            };
+        }
+        let zeroes = scans.window.iter().take_while(|data| !**data).count();
+        let taken = zeroes.max(1);
+        scans.window.drain(..taken);
+        scans.next += taken as u64;
+        if zeroes > 0 {
+            scans.zero.insert(first, zeroes as u64);
+            return Ok(Some(Next::Zero(first, zeroes as u64)));
+        }
+        scans.busy += 1;
+        Ok(Some(Next::Scan(first)))
+    }
+
+    fn scan<W: Write>(
+        &self,
+        next: Next,
+        buffer: &mut Buffer,
+        output: &Output<W>,
+    ) -> Result<(), FarError> {
+        let group = match next {
+            Next::Zero(first, count) => {
+                output.send(&Frame::ZeroGroups { first, count })?;
+                return Ok(());
+            }
+            Next::Scan(group) => group,
+        };
+        if let Some(kept) = self.believed() {
+            return self.tell_kept(kept, group, output);
+        }
+        let (mut all, mut blocks, mut hashed) = (Vec::new(), Vec::new(), 0);
+        scan::group::<FarError>(
+            &*self.target,
+            self.groups,
+            group,
+            buffer,
+            |_, bytes, digests| {
+                all.extend_from_slice(digests);
+                hashed += bytes.len() as u64;
+                let zero = if bytes.is_empty() {
+                    Theirs::Hole
+                } else {
+                    Theirs::Zero
+                };
+                let short = |digest: &Hash| digest.as_bytes().first_chunk::<16>().copied();
+                blocks.extend(digests.iter().map(|digest| {
+                    let short = digest.as_ref().and_then(short);
+                    short.map_or(zero, Theirs::Digest)
+                }));
+                Ok(())
+            },
+        )?;
+        self.hashed.fetch_add(hashed, Ordering::Relaxed);
+        {
+            let mut scans = self.lock();
+            scans.busy -= 1;
+            scans.open.insert(group, all);
+        }
+        output.send(&Frame::Digests { group, blocks })?;
+        Ok(())
+    }
+
+    /// Tells a group from the kept digests.
+    pub(super) fn tell_kept<W: Write>(
+        &self,
+        kept: &Kept,
+        group: u64,
+        output: &Output<W>,
+    ) -> Result<(), FarError> {
+        let all = scan::kept_group(kept, group)?;
+        let blocks = scan::unread(&all);
+        {
+            let mut scans = self.lock();
+            scans.busy = scans.busy.saturating_sub(1);
+            scans.open.insert(group, all);
+        }
+        output.send(&Frame::Digests { group, blocks })?;
+        Ok(())
+    }
+}
