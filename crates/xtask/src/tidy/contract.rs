@@ -73,7 +73,8 @@ mod tests {
         assert!(of("| It is so. | here | `a.rs` `it_is_so` |").is_empty());
         assert!(of("| It is so. | nowhere | open: the platform is not there yet |").is_empty());
         for (row, words) in [
-            ("| It is so. | here | |", "not three cells"),
+            ("| It is so. | here |", "not three cells"),
+            ("| It is so. | here | |", "no test shows: It is so."),
             (
                 "| It is so. | here | some day |",
                 "no test shows: It is so.",
