@@ -8,12 +8,11 @@ use crate::{
 };
 
 /// Effects from Finish to Failback without a power-on: nine of phase 1, eleven of the switchover, and
-/// the pointer where another VM takes the original's place.
+/// one more: the original's storage policy, or the pointer where another VM takes its place. Making a
+/// VM takes the place of the pre-failback snapshot.
 const fn to_failback(way: Way) -> u32 {
     match way {
-        Way::Original => 20,
-        // Making the VM takes the place of the pre-failback snapshot.
-        Way::Recovered | Way::Specified => 21,
+        Way::Original | Way::Recovered | Way::Specified => 21,
     }
 }
 
