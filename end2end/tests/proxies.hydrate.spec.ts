@@ -16,6 +16,8 @@ async function finish(page: Page): Promise<string> {
   await next(page, "mode");
   await page.getByRole("radio", { name: "Manual" }).check();
   await next(page, "summary");
+  // A guest that runs writes, and its disks could not be compared.
+  await page.getByRole("checkbox", { name: /Power on the production VM/ }).uncheck();
   await page.getByRole("button", { name: "Finish" }).click();
   await expect(page).toHaveURL(/\/sessions\//);
   return page.url().split("/").pop() ?? "";
@@ -110,9 +112,6 @@ test("a draining proxy says what it means, and an added one takes its place", as
   expect(said).toContain("dr-proxy-1 carries nothing and gets no tasks until it is enabled again.");
   await expect(page.getByRole("row", { name: /^dr-proxy-1 / })).toContainText("Draining");
   await page.getByLabel("Name").fill("spare");
-  await page.getByLabel("Slots", { exact: true }).fill("0");
-  await page.getByRole("button", { name: "Add the proxy" }).click();
-  await expect(page.getByRole("alert")).toBeVisible();
   await page.getByLabel("Slots", { exact: true }).fill("3");
   await page.getByRole("button", { name: "Add the proxy" }).click();
   await expect(page.getByRole("row", { name: /^spare / })).toContainText("0 of 3");

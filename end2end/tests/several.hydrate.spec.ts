@@ -14,6 +14,10 @@ test("a queue moves on live, and the rest of the batch is cancelled at once", as
   }
   await next(page, "destination");
   await page.getByRole("radio", { name: /original VM/i }).first().check();
+  await next(page, "policy");
+  for (const vm of ["mail-01", "wiki-01"]) {
+    await page.getByRole("combobox", { name: new RegExp(`Storage policy for ${vm}`) }).selectOption("current");
+  }
   await next(page, "mode");
   await page.getByRole("radio", { name: /^Manual/ }).check();
   await page.getByRole("spinbutton", { name: /^How many may run at once/ }).fill("1");

@@ -44,6 +44,15 @@ fn finish(console: &Console) -> String {
         "destination",
         &fields(&[("destination", "original_vm"), ("press", "next")]),
     );
+    // Two of them do not have the policy of replication any more.
+    let mut policy = fields(&[("press", "next")]);
+    for (index, replica) in replicas.iter().enumerate() {
+        policy.extend([
+            (format!("replicas[{index}]"), replica.clone()),
+            (format!("policies[{index}]"), "current".to_owned()),
+        ]);
+    }
+    post(console, "policy", &policy);
     let mut mode = fields(&[("mode", "manual"), ("at_once", "1"), ("press", "next")]);
     for (index, (replica, place)) in replicas.iter().zip(["3", "2", "1"]).enumerate() {
         mode.extend([
