@@ -19,7 +19,9 @@ use mover::{Digests, Disbelieved, Note, Side, Stamp};
 /// Where digests of what the newest layer holds are, beside those of points.
 const NEWEST: &str = "newest";
 
-/// The digests of a disk's newest layer; the folder is made.
+/// The digests of a disk's newest layer, as somebody reads it who holds the VM under a name, or with
+/// nobody at all holding it; the folder is made. What was read before another took hold of it and is
+/// to be kept only after that would not be what the VM holds by then.
 ///
 /// # Errors
 /// When the folder cannot be made.
@@ -28,6 +30,7 @@ pub(crate) fn of_newest(
     platform: &Arc<dyn Platform>,
     vm: &VmRef,
     disk: &DiskKey,
+    holder: Option<&str>,
 ) -> io::Result<Digests> {
     let folder = folder(data_dir, vm).join(component(disk.as_str()));
     std::fs::create_dir_all(&folder)?;
@@ -37,6 +40,7 @@ pub(crate) fn of_newest(
         stamp: Arc::new(WriteEpoch {
             platform: Arc::clone(platform),
             vm: vm.clone(),
+            holder: holder.map(str::to_owned),
         }),
         base: None,
     })
@@ -118,11 +122,13 @@ fn component(name: &str) -> String {
     safe
 }
 
-/// A VM's write epoch, of a VM that is off: one that runs writes on within an epoch.
+/// A VM's write epoch, of a VM that is off and held by nobody else: one that runs writes on within
+/// an epoch, and a session that holds it does, too.
 #[derive(Debug)]
 struct WriteEpoch {
     platform: Arc<dyn Platform>,
     vm: VmRef,
+    holder: Option<String>,
 }
 
 impl Stamp for WriteEpoch {
@@ -139,15 +145,57 @@ impl Stamp for WriteEpoch {
                 vm.name
             )));
         }
+        if vm.held_by != self.holder {
+            return Err(io::Error::other(format!(
+                "{} is held by {}, which may write to it",
+                vm.name,
+                vm.held_by.as_deref().unwrap_or("nobody")
+            )));
+        }
         Ok(format!("write epoch {epoch}"))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    //! Names become folders of their own.
+    //! Names become folders of their own; what may change meanwhile is not kept.
 
-    use super::component;
+    use std::sync::Arc;
+
+    use hypervisor::{
+        Platform,
+        lab::{Lab, LabSettings, Scale},
+    };
+    use model::{DiskKey, SiteId, VmRef};
+
+    use super::{component, of_newest};
+
+    #[test]
+    fn what_was_read_before_another_took_hold_is_not_kept() {
+        let data = tempfile::tempdir().unwrap();
+        let lab = Lab::open(data.path(), LabSettings::default()).unwrap();
+        lab.reset(Scale::Tiny).unwrap();
+        let lab: Arc<dyn Platform> = Arc::new(lab);
+        let vm = VmRef {
+            site: SiteId::new("production"),
+            platform_id: "tiny-a".to_owned(),
+        };
+        let kept = |holder: Option<&str>| {
+            let disk = DiskKey::new("system");
+            let digests = of_newest(data.path(), &lab, &vm, &disk, holder).unwrap();
+            digests.stamp.now().map_err(|error| error.to_string())
+        };
+        let (dry_run, session) = (None, Some("session"));
+        let stamp = kept(dry_run).unwrap();
+        assert!(kept(session).is_err(), "it does not hold it yet");
+        lab.hold(&vm, "session").unwrap();
+        assert!(kept(dry_run).unwrap_err().contains("is held by session"));
+        assert_eq!(
+            kept(session).unwrap(),
+            stamp,
+            "what was kept before is believed"
+        );
+    }
 
     #[test]
     fn no_name_leads_out_of_its_folder_or_into_another() {

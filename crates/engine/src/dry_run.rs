@@ -200,7 +200,8 @@ impl Subject {
             .production
             .open_disk(&self.target, &to.key, &DiskAt::Active, None)?;
         // Phase 1 does not read again what production holds, as long as nobody writes to it.
-        let digests = digests::of_newest(&self.data_dir, &self.production, &self.target, &to.key)
+        let (platform, vm) = (&self.production, &self.target);
+        let digests = digests::of_newest(&self.data_dir, platform, vm, &to.key, None)
             .map_err(|source| EffectError::Digests { source })?;
         let task = Task {
             source: disk::open(&source, Access::Read)?,

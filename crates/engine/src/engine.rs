@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use model::SessionId;
+use model::{DraftId, SessionId};
 use mover::Controls;
 use store::{IntentKind, IntentRow, SessionRow, StoreError};
 use tokio::{
@@ -70,6 +70,7 @@ impl Engine {
             tasks: tasks.clone(),
             sessions: BTreeMap::new(),
             apart: None,
+            dry_run: None,
             apart_controls: Controls::default(),
         };
         let main = tokio::spawn(main.run());
@@ -123,7 +124,8 @@ struct Main {
     sessions: BTreeMap<SessionId, Worker>,
     /// A request that is about no session and takes its time: lab and dry run, one at a time.
     apart: Option<JoinHandle<()>>,
-    /// Of the dry run that is at work.
+    /// The draft of the dry run that was begun last, and what ends it.
+    dry_run: Option<DraftId>,
     apart_controls: Controls,
 }
 
@@ -159,6 +161,7 @@ impl Main {
         self.sessions
             .retain(|_, worker| !worker.requests.is_closed());
         let active = self.config.store.session_list_active().await?;
+        self.end_dry_run_of_finished().await?;
         for row in &active {
             self.ensure_task(row);
         }
@@ -178,6 +181,18 @@ impl Main {
         let sites = self.config.store.inventory_list().await?;
         let names = sites.into_iter().map(|(site, ..)| (site.site, site.name));
         self.proxies.update(known, names.collect());
+        Ok(())
+    }
+
+    /// A draft's sessions measure what its dry run does: the two would be in each other's way.
+    async fn end_dry_run_of_finished(&mut self) -> Result<(), StoreError> {
+        let Some(draft) = &self.dry_run else {
+            return Ok(());
+        };
+        if self.config.store.batch_for_draft(draft).await?.is_some() {
+            self.apart_controls.cancel();
+            self.dry_run = None;
+        }
         Ok(())
     }
 
@@ -302,6 +317,10 @@ impl Main {
             .store
             .intent_take(&intent.id, clock::now())
             .await?;
+        if let IntentKind::DryRun { draft } = &intent.kind {
+            self.apart_controls = Controls::default();
+            self.dry_run = Some(draft.clone());
+        }
         let (config, live) = (self.config.clone(), self.live.clone());
         let (wake, controls) = (Arc::clone(&self.wake), self.apart_controls.clone());
         self.apart = Some(tokio::spawn(async move {

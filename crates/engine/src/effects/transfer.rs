@@ -197,7 +197,9 @@ pub(super) fn newest_digests(
 ) -> Result<Digests, EffectError> {
     let failed = |source| EffectError::Digests { source };
     let (platform, vm) = (&stage.production, &stage.production_vm);
-    let kept = digests::of_newest(&stage.data_dir, platform, vm, &disk.target).map_err(failed)?;
+    let holder = Some(stage.holder());
+    let kept =
+        digests::of_newest(&stage.data_dir, platform, vm, &disk.target, holder).map_err(failed)?;
     let Some(since) = since else {
         return Ok(kept);
     };
