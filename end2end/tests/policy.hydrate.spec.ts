@@ -28,5 +28,9 @@ test("a changed policy is asked for after Destination, and what was chosen is as
   await act(page, "Switch over now");
   await state(page, "Failback");
   const vm = join(server.dataDir, "lab/production/mail-01/vm.json");
-  expect(JSON.parse(readFileSync(vm, "utf8")).storage_policy).toBe("Bronze");
+  const policy = () => JSON.parse(readFileSync(vm, "utf8")).storage_policy;
+  expect(policy()).toBe("Bronze");
+  await act(page, "Undo");
+  await state(page, "Undone");
+  expect(policy()).toBe("Gold");
 });

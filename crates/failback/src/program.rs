@@ -83,6 +83,8 @@ pub enum Effect {
     RestoreProductionPointer,
     /// Associate the production VM with the storage policy that was chosen.
     AssociateStoragePolicy,
+    /// Associate it with the storage policy that it had before the session.
+    RestoreStoragePolicy,
     /// Make every job that named the original name the production VM.
     RepointJobs,
     /// Remove the VM that this session made, and nothing else.
@@ -139,6 +141,7 @@ impl Effect {
             Self::MoveProductionPointer => StepName::MoveProductionPointer,
             Self::RestoreProductionPointer => StepName::RestoreProductionPointer,
             Self::AssociateStoragePolicy => StepName::AssociateStoragePolicy,
+            Self::RestoreStoragePolicy => StepName::RestoreStoragePolicy,
             Self::RepointJobs => StepName::RepointJobs,
             Self::RemoveProductionVm => StepName::RemoveProductionVm,
             Self::ReleaseProduction => StepName::ReleaseProduction,
@@ -303,6 +306,9 @@ fn undo_after_switch(session: &Session) -> Vec<Effect> {
             effects.push(Effect::DropWorkingLayer { pass });
         }
         effects.push(Effect::DropPreFailbackLayer);
+        if session.storage_policy {
+            effects.push(Effect::RestoreStoragePolicy);
+        }
     }
     effects.extend([
         Effect::RevertReplica { pass },

@@ -289,6 +289,8 @@ pub struct SessionChoices {
     /// The policy to associate at the switchover; none takes away the one that is there. Looked at
     /// where the machine associates one.
     pub storage_policy: Option<String>,
+    /// The policy that the production VM had before the session, to which undo returns.
+    pub policy_before: Option<String>,
     /// Which proxies may carry its disks.
     pub proxies: ProxyChoice,
 }

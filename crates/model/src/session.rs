@@ -173,6 +173,8 @@ pub enum StepName {
     RestoreProductionPointer,
     /// The production VM is associated with the storage policy that was chosen.
     AssociateStoragePolicy,
+    /// The production VM has the storage policy of before the session again.
+    RestoreStoragePolicy,
     /// Jobs that named the original VM name the production VM.
     RepointJobs,
     /// The VM that the session made is removed.
@@ -220,6 +222,7 @@ impl StepName {
             Self::MoveProductionPointer => "Record the production VM",
             Self::RestoreProductionPointer => "Record the original VM again",
             Self::AssociateStoragePolicy => "Associate the storage policy",
+            Self::RestoreStoragePolicy => "Associate the storage policy of before again",
             Self::RepointJobs => "Point jobs at the production VM",
             Self::RemoveProductionVm => "Remove the created VM",
             Self::ReleaseProduction => "Release the production VM",

@@ -16,11 +16,12 @@ const fn to_failback(way: Way) -> u32 {
     }
 }
 
-/// Effects of undo after the switchover; the last but few records the original again.
+/// Effects of undo after the switchover; one gives the original its policy again, or records it again
+/// where another VM took its place.
 const fn of_undo(way: Way) -> u32 {
     match way {
-        Way::Original | Way::Specified => 8,
-        Way::Recovered => 9,
+        Way::Specified => 8,
+        Way::Original | Way::Recovered => 9,
     }
 }
 

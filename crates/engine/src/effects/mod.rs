@@ -198,7 +198,12 @@ impl Stage {
             Effect::PowerOnReplica => replica::power_on(self),
             Effect::CreateProductionVm => created::create(self),
             Effect::RemoveProductionVm => created::remove(self),
-            Effect::AssociateStoragePolicy => production::associate_policy(self),
+            Effect::AssociateStoragePolicy => {
+                production::associate_policy(self, self.choices.storage_policy.as_deref())
+            }
+            Effect::RestoreStoragePolicy => {
+                production::associate_policy(self, self.choices.policy_before.as_deref())
+            }
             Effect::RepointJobs => replica::repoint_jobs(self),
             Effect::Transfer { .. }
             | Effect::Certify { .. }
@@ -247,6 +252,7 @@ const fn becomes_of_newest(effect: Effect) -> Newest {
         | Effect::MoveProductionPointer
         | Effect::RestoreProductionPointer
         | Effect::AssociateStoragePolicy
+        | Effect::RestoreStoragePolicy
         | Effect::RepointJobs
         | Effect::ReleaseProduction
         | Effect::PowerOnProduction

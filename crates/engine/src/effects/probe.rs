@@ -53,9 +53,9 @@ impl Stage {
             Effect::CreateProductionVm => created::is_made(self)?,
             Effect::RemoveProductionVm => created::is_gone(self)?,
             Effect::AssociateStoragePolicy => {
-                let vm = self.production.vm(&self.production_vm)?;
-                vm.storage_policy == self.choices.storage_policy
+                self.production_policy()? == self.choices.storage_policy
             }
+            Effect::RestoreStoragePolicy => self.production_policy()? == self.choices.policy_before,
             Effect::RepointJobs => self.jobs_name_production()?,
             // The store is asked where the pointer is moved and the certificate signed; reading has no trace, a transfer has its journal, reverting twice is reverting once.
             Effect::MoveProductionPointer
@@ -97,6 +97,10 @@ impl Stage {
             .into_iter()
             .find(|there| there.name == *point)
             .map(|there| there.epoch))
+    }
+
+    fn production_policy(&self) -> Result<Option<String>, EffectError> {
+        Ok(self.production.vm(&self.production_vm)?.storage_policy)
     }
 
     fn replication_on_hold(&self) -> Result<bool, EffectError> {

@@ -109,8 +109,10 @@ pub(super) fn drop_pre_failback(stage: &Stage) -> Result<Performed, EffectError>
     Ok(Performed::plain())
 }
 
-pub(super) fn associate_policy(stage: &Stage) -> Result<Performed, EffectError> {
-    let policy = stage.choices.storage_policy.as_deref();
+pub(super) fn associate_policy(
+    stage: &Stage,
+    policy: Option<&str>,
+) -> Result<Performed, EffectError> {
     stage
         .production
         .set_storage_policy(&stage.production_vm, policy)?;

@@ -116,6 +116,12 @@ fn destinations_differ_in_the_documented_steps() {
     let (commit, undo) = (Some(Event::Commit), Some(Event::Undo));
     let table = [
         (OriginalVm, None, vec![S::AssociateStoragePolicy], vec![]),
+        (
+            OriginalVm,
+            undo.clone(),
+            vec![S::RestoreStoragePolicy],
+            vec![],
+        ),
         (RecoveredVm, None, vec![S::MoveProductionPointer], vec![]),
         (RecoveredVm, commit.clone(), vec![S::RepointJobs], vec![]),
         (

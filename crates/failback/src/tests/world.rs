@@ -153,6 +153,7 @@ impl World {
             | Effect::MoveProductionPointer
             | Effect::RestoreProductionPointer
             | Effect::AssociateStoragePolicy
+            | Effect::RestoreStoragePolicy
             | Effect::RepointJobs => self.perform_for_destination(effect),
         }
         Done::Plain
@@ -179,6 +180,10 @@ impl World {
             Effect::MoveProductionPointer => self.pointer_moved = true,
             Effect::RestoreProductionPointer => self.pointer_moved = false,
             Effect::AssociateStoragePolicy => self.policy = true,
+            Effect::RestoreStoragePolicy => {
+                assert!(!self.production_on && !self.creates);
+                self.policy = false;
+            }
             Effect::RepointJobs => {
                 assert!(self.pointer_moved);
                 self.jobs_moved = true;
@@ -263,6 +268,10 @@ impl World {
                 assert!(!self.before_layer && self.working.is_none() && self.points.is_empty());
                 assert!(!self.overwritten_old_content && !self.replication_held);
                 assert!(!self.pointer_moved && !self.jobs_moved);
+                assert!(
+                    !self.policy || self.creates,
+                    "it is gone, or has its own again"
+                );
                 assert_eq!(
                     self.vm_there, !self.creates,
                     "what the session made is gone"

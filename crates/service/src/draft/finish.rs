@@ -181,6 +181,7 @@ impl Plan<'_> {
             choices: SessionChoices {
                 new_vm,
                 storage_policy: policy.flatten(),
+                policy_before: target.policy_before,
                 proxies: match &self.body.proxies {
                     pick if pick.by_hand => ProxyChoice::Listed(pick.listed.clone()),
                     _ => ProxyChoice::Automatic,

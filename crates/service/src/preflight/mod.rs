@@ -38,6 +38,8 @@ pub(crate) struct Target {
     pub(crate) pairs: Vec<SessionDisk>,
     /// What becomes of its storage policy.
     pub(crate) policy: Policy,
+    /// The storage policy that it has now.
+    pub(crate) policy_before: Option<String>,
     /// From which moment on quick rollback looks; none compares the whole disks.
     pub(crate) quick: Option<CommonPoint>,
     /// The VM to be made; then `production` is a name that no VM has yet.
@@ -112,6 +114,9 @@ fn check_one(estate: &Estate, body: &DraftBody, id: &ReplicaId) -> Checked {
         production: production.clone(),
         vm_name: estate.production_name(replica),
         pairs,
+        policy_before: estate
+            .vm(production)
+            .and_then(|vm| vm.storage_policy.clone()),
         policy: policy::apply(&mut view, estate, body, replica),
         quick: quick::apply(&mut view, estate, body, replica),
         new_vm: None,

@@ -94,6 +94,7 @@ fn one(estate: &Estate, replica: &ReplicaRow, vm: &Placed<'_>) -> Checked {
             })
             .collect(),
         policy: super::policy::Policy::Untouched,
+        policy_before: None,
         quick: None,
         new_vm: Some(spec),
     });
