@@ -45,7 +45,7 @@ const ACTIONS: [Action; 6] = [
         "Start the failback again.",
     ],
     [
-        "Send the changes now",
+        "Catch up now",
         "Ready to switch",
         "Sends what the replica wrote since the last pass, so that less is left for the switchover.",
         "Nothing is to be taken back.",
