@@ -12,6 +12,7 @@ pub mod live_status;
 pub mod load;
 pub mod mode_fields;
 pub mod progress;
+pub mod radio_card;
 pub mod state_badge;
 pub mod step_rail;
 pub mod when;

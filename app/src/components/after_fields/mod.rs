@@ -8,6 +8,7 @@ use model::{ApiError, view::TimerInput};
 use super::{
     error_summary::field_id,
     field::{Field, FieldNote, note_id},
+    radio_card::radio_card,
 };
 
 /// The time between catch-up passes.
@@ -58,21 +59,13 @@ pub fn TimerFields(
         timer
     };
     let card = move |value: &'static str, title: &'static str, text: &'static str| {
-        // The error summary leads to the first card.
-        let id = match value {
-            "none" => field_id("timer"),
-            _ => format!("timer-{value}"),
-        };
-        let checked = timer == value;
-        view! {
-            <div class="card">
-                <input type="radio" name="timer" value=value id=id.clone() checked=checked/>
-                <label for=id>
-                    <strong>{title}</strong>
-                    <span>{text}</span>
-                </label>
-            </div>
-        }
+        radio_card(
+            "timer",
+            value,
+            (title, text),
+            timer == value,
+            value == "none",
+        )
     };
     view! {
         <fieldset class="cards" aria-describedby=note_id("timer")>

@@ -8,6 +8,7 @@ use super::{
     dynamic::part_if,
     error_summary::field_id,
     field::{Field, FieldNote, error_of, note_id},
+    radio_card::radio_card,
 };
 use crate::browser;
 
@@ -23,21 +24,13 @@ pub fn ModeFields(
 ) -> impl IntoView {
     let chosen = input.mode.clone();
     let card = move |value: &'static str, title: &'static str, text: &'static str| {
-        // The error summary leads to the first card.
-        let id = match value {
-            "auto" => field_id("mode"),
-            _ => format!("mode-{value}"),
-        };
-        let checked = chosen == value;
-        view! {
-            <div class="card">
-                <input type="radio" name="mode" value=value id=id.clone() checked=checked/>
-                <label for=id>
-                    <strong>{title}</strong>
-                    <span>{text}</span>
-                </label>
-            </div>
-        }
+        radio_card(
+            "mode",
+            value,
+            (title, text),
+            chosen == value,
+            value == "auto",
+        )
     };
     view! {
         <fieldset class="cards" aria-describedby=note_id("mode")>
