@@ -4,11 +4,19 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use crate::components::data_table::DataTable;
+use crate::{components::data_table::DataTable, erase::Erase as _};
 
 /// A way out of a failover: its name, when it is right, what becomes of what users changed, what
 /// production holds after it, and whether it can be taken back.
 type Way = [&'static str; 5];
+
+const WAY_HEADS: Way = [
+    "Way",
+    "Right when",
+    "What users changed",
+    "Production holds",
+    "Can be taken back",
+];
 
 const WAYS: [Way; 3] = [
     [
@@ -36,6 +44,8 @@ const WAYS: [Way; 3] = [
 
 /// An action of a failback: its name, when it can be taken, what it does, and how to get back.
 type Action = [&'static str; 4];
+
+const ACTION_HEADS: Action = ["Action", "When", "What it does", "The way back"];
 
 const ACTIONS: [Action; 6] = [
     [
@@ -91,7 +101,7 @@ pub fn HelpPage() -> impl IntoView {
             "While a replica runs, the failover is not over. It ends in one of three ways. Ask two "
             "questions."
         </p>
-        <ol>
+        <ol class="numbered">
             <li>
                 <strong>"Is the VM to run at production again?"</strong>
                 " If not: permanent failover."
@@ -101,46 +111,46 @@ pub fn HelpPage() -> impl IntoView {
                 " If not: undo failover. If it does: failback."
             </li>
         </ol>
-        <DataTable caption="Three ways out of a failover">
-            <thead>
-                <tr>
-                    <th scope="col">"Way"</th>
-                    <th scope="col">"Right when"</th>
-                    <th scope="col">"What users changed"</th>
-                    <th scope="col">"Production holds"</th>
-                    <th scope="col">"Can be taken back"</th>
-                </tr>
-            </thead>
-            <tbody>{WAYS.map(line).collect_view()}</tbody>
-        </DataTable>
+        {table("Three ways out of a failover", WAY_HEADS, WAYS)}
         <p>
             "Landfall does failback. The other two are done where the VMs are replicated. Where a "
             "failback does not work out, undo it, and the question is open again."
         </p>
         <h2>"What the actions of a failback do"</h2>
-        <DataTable caption="Actions of a failback and how to get back from each">
-            <thead>
-                <tr>
-                    <th scope="col">"Action"</th>
-                    <th scope="col">"When"</th>
-                    <th scope="col">"What it does"</th>
-                    <th scope="col">"The way back"</th>
-                </tr>
-            </thead>
-            <tbody>{ACTIONS.map(line).collect_view()}</tbody>
-        </DataTable>
+        {table(
+            "Actions of a failback and how to get back from each",
+            ACTION_HEADS,
+            ACTIONS,
+        )}
     }
 }
 
-/// A row whose first cell names it.
-fn line<const N: usize>(cells: [&'static str; N]) -> impl IntoView {
-    let mut cells = cells.into_iter();
-    let name = cells.next();
-    let rest = cells.map(|cell| view! { <td>{cell}</td> }).collect_view();
+/// Rows whose first cell names them; on narrow screens each of the others names its column.
+fn table<const N: usize, const ROWS: usize>(
+    caption: &'static str,
+    heads: [&'static str; N],
+    rows: [[&'static str; N]; ROWS],
+) -> AnyView {
+    let head = heads.map(|head| view! { <th scope="col">{head}</th> });
+    let line = |row: [&'static str; N]| {
+        let mut cells = heads.into_iter().zip(row);
+        let name = cells.next().map(|(_, name)| name);
+        let rest = cells.map(|(head, cell)| view! { <td data-label=head>{cell}</td> });
+        view! {
+            <tr>
+                <th scope="row">{name}</th>
+                {rest.collect_view()}
+            </tr>
+        }
+    };
+    let body = rows.map(line).collect_view();
     view! {
-        <tr>
-            <th scope="row">{name}</th>
-            {rest}
-        </tr>
+        <DataTable caption>
+            <thead>
+                <tr>{head.collect_view()}</tr>
+            </thead>
+            <tbody>{body}</tbody>
+        </DataTable>
     }
+    .erase()
 }
