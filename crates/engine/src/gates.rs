@@ -12,6 +12,8 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+use crate::clock;
+
 /// A gate, and why it is not green where it is not.
 pub(crate) type Said = (HealthGate, Option<String>);
 
@@ -20,7 +22,12 @@ pub(crate) type Said = (HealthGate, Option<String>);
 pub(crate) struct Watch {
     next: Instant,
     last: Vec<GateAnswer>,
+    /// When something was heard last, or the watch began, by both clocks.
+    seen: (Instant, Timestamp),
 }
+
+/// So far apart may the machine's two clocks drift between two tries, and so late may a try be.
+const SLACK: Duration = Duration::from_secs(10);
 
 impl Watch {
     /// A watch that tries at once and has heard nothing.
@@ -28,7 +35,16 @@ impl Watch {
         Self {
             next: Instant::now(),
             last: Vec::new(),
+            seen: (Instant::now(), clock::now()),
         }
+    }
+
+    /// Whether nobody watched for a while until now: the wall clock jumped or the host stood still.
+    pub(crate) fn after_gap(&self, now: Timestamp, every: Duration) -> bool {
+        let (instant, wall) = self.seen;
+        // The first try comes whenever the switchover is done.
+        let usual = (!self.last.is_empty()).then_some(every + probe::PATIENCE);
+        is_gap(now.0.saturating_sub(wall.0), instant.elapsed(), usual)
     }
 
     /// Forgets what was said; the next watch tries at once.
@@ -61,6 +77,7 @@ impl Watch {
         every: Duration,
     ) -> (Vec<GateAnswer>, Vec<NewLogLine>) {
         self.next = Instant::now() + every;
+        self.seen = (Instant::now(), at);
         let answers: Vec<_> = said
             .into_iter()
             .map(|(gate, failing)| GateAnswer { gate, failing, at })
@@ -80,6 +97,14 @@ impl Watch {
             .iter()
             .any(|old| old.gate == new.gate && old.failing.is_some() == new.failing.is_some())
     }
+}
+
+/// Whether two clocks disagree on how long it was, or it was longer than usual.
+fn is_gap(wall_micros: i64, monotonic: Duration, usual: Option<Duration>) -> bool {
+    let monotonic_micros = i64::try_from(monotonic.as_micros()).unwrap_or(i64::MAX);
+    let apart = wall_micros.abs_diff(monotonic_micros);
+    let late = usual.is_some_and(|usual| monotonic > usual + SLACK);
+    late || u128::from(apart) > SLACK.as_micros()
 }
 
 /// The first gate that fails, as a sentence; none when all are green.

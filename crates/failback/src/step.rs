@@ -9,6 +9,7 @@ use crate::{
     Activity, Effect, Session, State,
     program::of as program_of,
     schedule::{Due, due, earlier, next_catch_up, passed_while_down},
+    timer::{CLOCK_JUMPED, CONSOLE_WAS_DOWN},
 };
 
 /// Passing failures of one step after which a person is asked.
@@ -55,6 +56,8 @@ pub enum Event {
     Gates {
         /// The first that fails, as a sentence; none when all are green.
         failing: Option<String>,
+        /// Nobody watched for a while before: the console's host stood still, or its clock jumped.
+        after_gap: bool,
     },
     /// Accept production.
     Commit,
@@ -169,7 +172,12 @@ pub fn step(session: &Session, event: Event, now: Timestamp) -> Result<Step, Rej
         Event::CatchUp => step.enter(Activity::CatchUp),
         Event::SetTimer { timer, gates } => step.set_timer(timer, gates, now),
         Event::SetCatchUp(catch_up) => step.set_catch_up(catch_up, now),
-        Event::Gates { failing } => step.gates(failing, now),
+        Event::Gates { failing, after_gap } => {
+            if after_gap {
+                step.timer_after_gap(CLOCK_JUMPED, now);
+            }
+            step.gates(failing, now);
+        }
         Event::ChangeMode(mode) => step.change_mode(mode, now),
         Event::Commit => step.enter(Activity::Commit),
         Event::Undo => {
@@ -539,7 +547,7 @@ impl Step {
             self.perform();
         }
         self.look_at_schedule(now);
-        self.timer_after_restart(now);
+        self.timer_after_gap(CONSOLE_WAS_DOWN, now);
     }
 
     fn unexpected_result(&self) -> Rejected {

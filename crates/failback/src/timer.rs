@@ -4,6 +4,12 @@ use model::{CommitTimer, HealthGate, LogLevel, Timestamp};
 
 use crate::{Activity, State, Step};
 
+/// Why nobody watched when a timer's time came.
+pub(crate) const CONSOLE_WAS_DOWN: &str = "The console was down when its time came.";
+/// The same, while the console ran.
+pub(crate) const CLOCK_JUMPED: &str =
+    "The console's clock jumped, or its host stood still, when its time came.";
+
 impl Step {
     /// When the timer may commit; none without one.
     pub(crate) const fn commit_due(&self) -> Option<Timestamp> {
@@ -72,7 +78,7 @@ impl Step {
     }
 
     /// A deadline that passed while nobody watched the gates is a person's to decide.
-    pub(crate) fn timer_after_restart(&mut self, now: Timestamp) {
+    pub(crate) fn timer_after_gap(&mut self, why: &str, now: Timestamp) {
         if !matches!(self.next.state, State::Failback { .. }) {
             return;
         }
@@ -85,9 +91,7 @@ impl Step {
                 .is_some_and(|since| since.plus_seconds(i64::from(seconds)) <= now),
         };
         if passed {
-            self.stop_timer(
-                "The console was down when its time came. Commit or undo yourself, or set it anew.",
-            );
+            self.stop_timer(&format!("{why} Commit or undo yourself, or set it anew."));
         } else {
             // Failures count only while somebody watches.
             self.next.gates_failed_since = None;

@@ -12,7 +12,7 @@ use tokio::{
 };
 
 /// A gate that takes longer than this to answer is not green.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of an answer in which its first line has to end.
 const FIRST_LINE: usize = 4_096;
 /// Headers that may arrive with the first line; they are not looked at.

@@ -8,7 +8,7 @@ use tokio::{
     net::TcpListener,
 };
 
-use super::{Watch, failing};
+use super::{Watch, failing, is_gap};
 
 const EVERY: Duration = Duration::from_millis(10);
 
@@ -134,4 +134,32 @@ async fn only_an_answer_that_changes_is_told() {
     let (fails, told) = lines(vec![(a, None), (b, None)]);
     assert_eq!(told, ["The health gate tcp://127.0.0.1:2 is green."]);
     assert_eq!(fails, None);
+}
+
+#[test]
+fn a_clock_that_jumped_and_a_host_that_stood_still_are_gaps() {
+    let seconds = Duration::from_secs;
+    let micros = |seconds: i64| seconds * 1_000_000;
+    let usual = Some(seconds(10));
+    for (wall, monotonic, usual, gap, what) in [
+        (5, 5, usual, false, "as always"),
+        (13, 12, usual, false, "a little late"),
+        (3_605, 5, usual, true, "stepped on, or suspended"),
+        (-3_595, 5, usual, true, "set back"),
+        (600, 600, usual, true, "the host stood still"),
+        (
+            600,
+            600,
+            None,
+            false,
+            "a long switchover before the first try",
+        ),
+        (4_200, 600, None, true, "stepped on in the switchover"),
+    ] {
+        assert_eq!(
+            is_gap(micros(wall), seconds(monotonic), usual),
+            gap,
+            "{what}"
+        );
+    }
 }

@@ -12,10 +12,12 @@ impl SessionTask {
     /// Hands the answers to the machine. Nothing is saved while nothing changes.
     pub(super) async fn gates_tried(&mut self, said: Vec<Said>) -> Result<(), TaskError> {
         let now = clock::now();
+        let after_gap = self.gates.after_gap(now, self.config.gate_every);
         let (answers, lines) = self.gates.heard(said, now, self.config.gate_every);
         let failing = failing(&answers);
         self.stage.live.set_gates(&self.id, answers);
-        let next = match step(&self.session, Event::Gates { failing }, now) {
+        let heard = Event::Gates { failing, after_gap };
+        let next = match step(&self.session, heard, now) {
             Ok(next) => next,
             Err(rejected) => {
                 tracing::error!(session.id = %self.id, why = rejected.why, "gates not awaited");

@@ -31,9 +31,40 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn gates(failing: bool) -> Event {
+    tried(failing, false)
+}
+
+fn tried(failing: bool, after_gap: bool) -> Event {
     Event::Gates {
         failing: failing.then(|| "Port 443 is closed.".to_owned()),
+        after_gap,
     }
+}
+
+#[test]
+fn a_timer_whose_time_passed_in_a_gap_asks_and_counts_failures_anew() {
+    let after_gap = |failing| tried(failing, true);
+    let commit = in_failback(CommitTimer::CommitAfter { seconds: 60 });
+    let jumped = step(&commit, after_gap(false), at(3_600))
+        .expect("fine")
+        .next;
+    assert_eq!(jumped.visible(), VisibleState::Failback);
+    assert_eq!(jumped.timer, CommitTimer::None);
+    let why = jumped.timer_stopped.expect("it says why");
+    assert!(why.contains("clock jumped"), "{why}");
+
+    let undo = in_failback(CommitTimer::UndoAfter { seconds: 60 });
+    let failing = step(&undo, gates(true), at(5)).expect("fine").next;
+    let jumped = step(&failing, after_gap(true), at(3_600))
+        .expect("fine")
+        .next;
+    assert_eq!(jumped.visible(), VisibleState::Failback);
+    assert_eq!(jumped.timer, CommitTimer::None);
+
+    // Within its time nothing is stopped, but what failed before the gap does not count.
+    let early = step(&failing, after_gap(true), at(30)).expect("fine").next;
+    assert_eq!(early.gates_failed_since, Some(at(30)));
+    assert_eq!(early.timer, CommitTimer::UndoAfter { seconds: 60 });
 }
 
 #[test]

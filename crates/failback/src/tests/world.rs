@@ -305,7 +305,7 @@ enum Outside {
     /// Time passes.
     Wait(i64),
     /// The health gates are tried.
-    Gates { green: bool },
+    Gates { green: bool, after_gap: bool },
 }
 
 fn outside() -> impl Strategy<Value = Outside> {
@@ -316,7 +316,7 @@ fn outside() -> impl Strategy<Value = Outside> {
         1 => any::<bool>().prop_map(|temporary| Outside::Fail { temporary }),
         1 => Just(Outside::Meddle),
         1 => (0_i64..4_000).prop_map(Outside::Wait),
-        1 => any::<bool>().prop_map(|green| Outside::Gates { green }),
+        1 => any::<(bool, bool)>().prop_map(|(green, after_gap)| Outside::Gates { green, after_gap }),
         3 => prop::sample::select(vec![
             Operation::Pause, Operation::Resume, Operation::Cancel, Operation::SwitchNow,
             Operation::ChangeMode, Operation::CatchUp, Operation::SetTimer, Operation::SetCatchUp,
@@ -402,9 +402,10 @@ fn play(terms: Terms, script: &[Outside]) -> (Session, World) {
                 now = now.plus_seconds(*seconds);
                 continue;
             }
-            Outside::Gates { green } => {
+            Outside::Gates { green, after_gap } => {
                 let failing = (!green).then(|| "The port is closed.".to_owned());
-                (Event::Gates { failing }, false)
+                let after_gap = *after_gap;
+                (Event::Gates { failing, after_gap }, false)
             }
             Outside::Ask(operation) => (event_for(*operation, now), false),
             Outside::Fail { .. } => continue,
