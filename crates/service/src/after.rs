@@ -111,6 +111,19 @@ pub(crate) fn timer(input: &TimerInput) -> Result<(CommitTimer, Vec<HealthGate>)
     Ok((timer, gates))
 }
 
+/// What a timer means that undoes, where nobody powers the production VM on: its gates fail from the
+/// first try on. None where that cannot be.
+pub(crate) fn undoes_what_is_off(input: &TimerInput, power_on: bool) -> Option<String> {
+    match timer(input) {
+        Ok((CommitTimer::UndoAfter { seconds }, _)) if !power_on => Some(format!(
+            "It is not powered on after the switchover, and undoes by itself when its health gates \
+             fail for {}. Start it in that time, or choose another timer at Failback mode.",
+            length(seconds)
+        )),
+        Ok(_) | Err(_) => None,
+    }
+}
+
 /// Refuses a commit at a time that has passed since the switchover: it would follow at once.
 pub(crate) fn still_to_come(
     timer: CommitTimer,

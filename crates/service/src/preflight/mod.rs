@@ -19,7 +19,7 @@ use model::{
 use store::{DraftBody, ReplicaRow, SessionDisk};
 
 use self::policy::Policy;
-use crate::estate::Estate;
+use crate::{after, estate::Estate};
 
 /// One chosen VM, checked.
 #[derive(Debug)]
@@ -48,6 +48,16 @@ pub(crate) struct Target {
 
 /// Checks the chosen VMs, each by itself and then together.
 pub(crate) fn check(estate: &Estate, body: &DraftBody) -> Vec<Checked> {
+    let mut all = check_by_destination(estate, body);
+    if let Some(warning) = after::undoes_what_is_off(&body.after_input.timer, body.power_on) {
+        for vm in &mut all {
+            vm.view.warnings.push(warning.clone());
+        }
+    }
+    all
+}
+
+fn check_by_destination(estate: &Estate, body: &DraftBody) -> Vec<Checked> {
     if body.destination == Some(Destination::SpecifiedLocation) {
         return specified::check(estate, body);
     }

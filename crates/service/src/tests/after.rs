@@ -97,6 +97,18 @@ async fn the_wizards_choice_goes_with_the_session() {
         .unwrap();
     let kept = service.draft_view(&draft).await.unwrap();
     assert_eq!(kept.after_input, good);
+    let undoes = |view: &model::view::DraftView| {
+        let warnings = &view.summary[0].warnings;
+        warnings
+            .iter()
+            .any(|it| it.contains("undoes by itself when its health gates fail for 10 min"))
+    };
+    let operator = actor();
+    let power = |on| service.draft_set_summary(&operator, &draft, on, String::new(), Vec::new());
+    power(false).await.unwrap();
+    assert!(undoes(&service.draft_view(&draft).await.unwrap()));
+    power(true).await.unwrap();
+    assert!(!undoes(&service.draft_view(&draft).await.unwrap()));
     let reply = service.finish(&actor(), &draft).await.unwrap();
     let row = fixture.store.session_fetch(&reply.sessions[0]).await;
     let machine = row.unwrap().unwrap().machine;
