@@ -103,10 +103,18 @@ impl Service {
         authorise(actor)?;
         let body = self.draft(id).await?.body;
         let estate = self.estate().await?;
+        let rows = policy::rows(&estate, &body);
         for (replica, choice) in &choices {
-            let why = choice.and_then(|choice| policy::why_not(&estate, &body, replica, choice));
-            if let Some(why) = why {
-                let refused = conflict(why, "Choose another policy.");
+            let Some(row) = rows.iter().find(|row| row.replica == *replica) else {
+                return Err(not_found(
+                    format!("The storage policy of {replica} is no question."),
+                    "Load this step again.",
+                ));
+            };
+            let mut options = row.options.iter();
+            let chosen = options.find(|option| Some(option.choice) == *choice);
+            if let Some(why) = chosen.and_then(|option| option.why_not.as_ref()) {
+                let refused = conflict(why.clone(), "Choose another policy.");
                 return Err(refused.on_field(policy_field(replica)));
             }
         }

@@ -1,7 +1,7 @@
 //! Storage policies of original VMs: as they were at replication, or a question.
 
 use model::{
-    Destination, PolicyChoice, ReplicaId, VmInfo,
+    Destination, PolicyChoice, VmInfo,
     view::{PolicyOption, PolicyRow, SummaryVm},
 };
 use store::{DraftBody, ReplicaRow, SiteInventory};
@@ -154,18 +154,4 @@ impl<'a> Question<'a> {
         let mut options = self.options().into_iter();
         options.find(|it| it.choice == choice && it.why_not.is_none())
     }
-}
-
-/// Why a choice cannot be made for a replica; none when it can.
-pub(crate) fn why_not(
-    estate: &Estate,
-    body: &DraftBody,
-    replica: &ReplicaId,
-    choice: PolicyChoice,
-) -> Option<String> {
-    let row = estate
-        .replica(replica)
-        .and_then(|replica| row(estate, body, replica))?;
-    let option = row.options.into_iter().find(|it| it.choice == choice)?;
-    option.why_not
 }

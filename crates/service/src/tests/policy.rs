@@ -116,6 +116,10 @@ async fn a_policy_that_is_gone_cannot_be_chosen() {
         .unwrap_err();
     assert_eq!(refused, "Gold is gone.");
     assert_eq!(view(&fixture, &id).await.policies[0].chosen, None);
+    let nobody = vec![(ReplicaId::new("nobody"), Some(PolicyChoice::Current))];
+    let operator = actor();
+    let set = fixture.service.draft_set_policies(&operator, &id, nobody);
+    assert!(set.await.is_err(), "a replica that is not asked about");
     choose(&fixture, &id, PolicyChoice::Current).await.unwrap();
     assert_eq!(finished(&fixture, &id).await, Some(None));
 }
