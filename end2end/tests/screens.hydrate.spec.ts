@@ -4,7 +4,7 @@
 import type { Page } from "@playwright/test";
 import { axe, expect, hydrated, test } from "../helpers/fixtures";
 import { acceptPlaces } from "../helpers/specified";
-import { failBack, next, state } from "../helpers/wizard";
+import { act, failBack, next, state } from "../helpers/wizard";
 
 test.use({ scale: "sample" });
 
@@ -30,7 +30,7 @@ for (const width of [1280, 390]) {
 
       await open("/");
       await look("start");
-      for (const place of ["jobs", "lab", "help"]) {
+      for (const place of ["proxies", "jobs", "lab", "help"]) {
         await again(`${server.url}/${place}`);
         await look(place);
       }
@@ -66,6 +66,17 @@ for (const width of [1280, 390]) {
       await failBack(page, "web-01");
       await state(page, "Ready to switch");
       await look("session");
+      await page.getByRole("link", { name: "All sessions of its batch" }).click();
+      await expect(page).toHaveURL(/\/batches\//);
+      await look("batch");
+      await page.goBack();
+      await act(page, "Switch over now");
+      await state(page, "Failback");
+      await look("failback");
+      await page.getByRole("link", { name: "Evidence of this session" }).click();
+      await expect(page).toHaveURL(/\/evidence$/);
+      await expect(page.getByRole("heading", { level: 1 })).toContainText("Evidence");
+      await look("evidence");
     });
   }
 }
