@@ -28,6 +28,7 @@
 
 #![forbid(unsafe_code)]
 
+mod event;
 mod operations;
 mod program;
 mod record;
@@ -36,11 +37,12 @@ mod session;
 mod step;
 mod timer;
 
+pub use event::{Directive, Done, Event, Note, Rejected, Step};
 pub use operations::replica_operations;
 pub use program::{Effect, Scope};
 pub use record::UnknownRecord;
 pub use session::{Activity, Session, State, Terms};
-pub use step::{Directive, Done, Event, Note, Rejected, Step, begin, step};
+pub use step::{begin, step};
 
 #[cfg(test)]
 mod tests;
