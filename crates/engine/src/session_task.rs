@@ -3,10 +3,10 @@
 
 use std::{future::pending, sync::Arc, time::Duration};
 
-use failback::{Directive, Done, Effect, Event, Session, State, Step, begin, step};
+use failback::{Directive, Effect, Event, Session, State, Step, begin, step};
 use model::{LogLevel, SessionId, Stand, Timestamp};
 use mover::Controls;
-use store::{ActionKind, EffectFinish, EffectStart, IntentRow, NewLogLine, SessionRow};
+use store::{EffectFinish, EffectStart, IntentRow, NewLogLine, SessionRow};
 use tokio::{
     sync::{Notify, mpsc},
     task::JoinHandle,
@@ -21,7 +21,10 @@ use crate::{
     gates::{Said, Watch},
 };
 
+use self::words::{Asked, event_of, facts, said, words_of};
+
 mod gates;
+mod words;
 
 /// How often a waiting effect looks at the controls.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -496,63 +499,6 @@ async fn held(controls: &Controls) -> Result<(), EffectError> {
 async fn cancelled(controls: &Controls) {
     while !controls.is_cancelled() {
         tokio::time::sleep(GLANCE).await;
-    }
-}
-
-enum Asked {
-    Event(Event),
-    Limit(Option<model::BytesPerSecond>),
-}
-
-fn event_of(action: ActionKind) -> Asked {
-    Asked::Event(match action {
-        ActionKind::Pause => Event::Pause,
-        ActionKind::Resume => Event::Resume,
-        ActionKind::Cancel => Event::Cancel,
-        ActionKind::SwitchNow => Event::SwitchNow,
-        ActionKind::ChangeMode { to } => Event::ChangeMode(to),
-        ActionKind::CatchUp => Event::CatchUp,
-        ActionKind::SetTimer { timer, gates } => Event::SetTimer { timer, gates },
-        ActionKind::SetCatchUp { catch_up } => Event::SetCatchUp(catch_up),
-        ActionKind::Commit => Event::Commit,
-        ActionKind::Undo => Event::Undo,
-        ActionKind::Retry => Event::Retry,
-        ActionKind::SetLimit { limit } => return Asked::Limit(limit),
-    })
-}
-
-const fn words_of(event: &Event) -> &'static str {
-    match event {
-        Event::Done(_)
-        | Event::Failed { .. }
-        | Event::Restarted
-        | Event::Woken
-        | Event::Gates { .. } => "Progress",
-        Event::Pause => "Pause",
-        Event::Resume => "Resume",
-        Event::Cancel => "Cancel",
-        Event::SwitchNow => "Switchover",
-        Event::ChangeMode(_) => "Another failback mode",
-        Event::CatchUp => "A catch-up pass",
-        Event::SetTimer { .. } => "Another timer",
-        Event::SetCatchUp(_) => "Another time between catch-up passes",
-        Event::Commit => "Commit",
-        Event::Undo => "Undo",
-        Event::Retry => "Retry",
-    }
-}
-
-fn said(text: Option<&str>) -> String {
-    text.map(|text| format!(": {text}")).unwrap_or_default()
-}
-
-/// What later steps need to know, for people who read the log's table.
-fn facts(done: Done) -> Option<String> {
-    match done {
-        Done::Plain => None,
-        Done::Proved { production_on } => Some(format!(r#"{{"production_on":{production_on}}}"#)),
-        Done::Frozen(epoch) => Some(format!(r#"{{"epoch":{epoch}}}"#)),
-        Done::WriteEpoch(epoch) => Some(format!(r#"{{"write_epoch":{epoch}}}"#)),
     }
 }
 
