@@ -39,6 +39,8 @@ fn only_what_either_side_wrote_is_compared() {
         !log.iter().any(|text| text.contains("the whole disk")),
         "{log:?}"
     );
+    let why = "quick rollback compared a part of it and a sample, so nothing is certified";
+    assert!(log.iter().any(|text| text.contains(why)), "{log:?}");
     drop(console);
     case.verify();
 }

@@ -36,7 +36,8 @@ pub(super) fn QuickRollback(quick: QuickView) -> impl IntoView {
         </div>
         <p id="quick-note" class="hint">
             "What was written on either side since the restore point is compared, and a random "
-            "sample of the rest. One block of the sample that differs, and the whole disk is compared."
+            "sample of the rest. One block of the sample that differs, and the whole disk is compared. "
+            "Only a comparison of whole disks gets a certificate."
         </p>
         <fieldset class="choices">
             <legend>"What happened at production?"</legend>

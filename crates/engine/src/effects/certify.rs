@@ -34,6 +34,7 @@ pub(super) async fn run(
     let facts = Facts {
         pass,
         since,
+        quick: row.as_ref().is_some_and(|row| row.machine.quick.is_some()),
         started_at: row.map_or(Timestamp(0), |row| row.started_at),
         passes: store.disk_counters_list(&session).await?,
     };
@@ -52,6 +53,8 @@ pub(super) async fn run(
 struct Facts {
     pass: u32,
     since: Option<EpochId>,
+    /// Phase 1 was a quick rollback.
+    quick: bool,
     started_at: Timestamp,
     passes: Vec<DiskPassRow>,
 }
@@ -145,9 +148,10 @@ fn certified(
         epoch,
     );
     let ours = ours.map_err(|source| EffectError::Digests { source })?;
-    let trees = tree("replica", &ours, shape).and_then(|replica| {
+    let tree = |side, of: &Digests| tree(side, of, shape, facts.quick);
+    let trees = tree("replica", &ours).and_then(|replica| {
         let theirs = newest_digests(stage, disk, None).map_err(|error| WhyNot(error.sentence()))?;
-        Ok((replica, tree("production VM", &theirs, shape)?))
+        Ok((replica, tree("production VM", &theirs)?))
     });
     let (replica, production) = match trees {
         Ok(trees) => trees,
@@ -174,9 +178,14 @@ fn certified(
     }))
 }
 
-fn tree(side: &str, of: &Digests, shape: TreeShape) -> Result<Tree, WhyNot> {
+fn tree(side: &str, of: &Digests, shape: TreeShape, quick: bool) -> Result<Tree, WhyNot> {
     match mover::known_tree(of, shape) {
         Ok(KnownTree::Known(tree)) => Ok(tree),
+        Ok(KnownTree::Unknown(None)) if quick => Err(WhyNot(
+            "quick rollback compared a part of it and a sample, so nothing is certified of the whole; \
+             without quick rollback there is a certificate"
+                .to_owned(),
+        )),
         Ok(KnownTree::Unknown(None)) => Err(WhyNot(format!("no digests of the {side} were kept"))),
         Ok(KnownTree::Unknown(Some(why))) => Err(WhyNot(format!(
             "the digests of the {side} cannot be believed: {why}"
