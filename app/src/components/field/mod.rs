@@ -54,16 +54,18 @@ pub fn Field(
 #[component]
 pub fn FieldNote(
     /// The field.
-    name: &'static str,
+    #[prop(into)]
+    name: String,
     /// What to type.
     #[prop(optional)]
     hint: &'static str,
     /// The form's newest error.
     error: Signal<Option<ApiError>>,
 ) -> impl IntoView {
+    let id = note_id(&name);
     let message = error_of(error, name);
     view! {
-        <p class="field-note" id=note_id(name)>
+        <p class="field-note" id=id>
             {hint}
             {part(move || {
                 let message = message.get()?;

@@ -6,10 +6,10 @@ use model::{
     view::{DraftView, PolicyOption, PolicyRow, WizardStep},
 };
 
-use super::{Question, StepButtons, api::SavePolicies, target::error_at};
+use super::{Question, StepButtons, api::SavePolicies};
 use crate::components::{
     error_summary::{ErrorSummary, field_id},
-    field::note_id,
+    field::{FieldNote, note_id},
     form::{Form, Sending},
 };
 
@@ -66,7 +66,6 @@ fn Row(row: PolicyRow, error: Signal<Option<ApiError>>) -> impl IntoView {
             }
         })
         .collect_view();
-    let said = error_at(field.clone(), error);
     let refused = refused
         .into_iter()
         .map(|why| view! { <li>{why}</li> })
@@ -84,7 +83,7 @@ fn Row(row: PolicyRow, error: Signal<Option<ApiError>>) -> impl IntoView {
                     <option value="" selected=chosen.is_none()>"Not chosen yet"</option>
                     {options}
                 </select>
-                <p class="field-note" id=note_id(&field)>{said}</p>
+                <FieldNote name=field error/>
             </div>
             <ul class="hint">{refused}</ul>
         </section>

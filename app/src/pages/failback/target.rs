@@ -11,7 +11,7 @@ use crate::{
     components::{
         dynamic::{Part, part},
         error_summary::{ErrorSummary, field_id},
-        field::note_id,
+        field::{FieldNote, note_id},
         form::{Form, Sending},
         icon::Icon,
     },
@@ -67,7 +67,6 @@ fn Row(row: TargetRow, error: Signal<Option<ApiError>>) -> impl IntoView {
     let name = row.name.clone();
     let replica = row.replica.to_string();
     let layout = layout_of(row, selected);
-    let said = error_at(field.clone(), error);
     view! {
         <section class="panel vm" aria-label=name.clone()>
             <h3>{name.clone()}</h3>
@@ -85,7 +84,7 @@ fn Row(row: TargetRow, error: Signal<Option<ApiError>>) -> impl IntoView {
                     <option value="" selected=picked.is_none()>"No VM yet"</option>
                     {options}
                 </select>
-                <p class="field-note" id=note_id(&field)>{said}</p>
+                <FieldNote name=field error/>
             </div>
             <div class="field">
                 <label for=other.clone()>
@@ -116,19 +115,6 @@ fn layout_of(row: TargetRow, selected: RwSignal<String>) -> Part {
                 <Findings findings=findings.clone()/>
             }
             .erase()
-        })
-    })
-}
-
-/// The newest error, where it belongs to this row.
-pub(super) fn error_at(field: String, error: Signal<Option<ApiError>>) -> Part {
-    part(move || {
-        error.with(|error| {
-            let error = error.as_ref()?;
-            let here = error.field.as_deref() == Some(field.as_str());
-            here.then(|| {
-                view! { <strong class="field-error">{error.message.clone()}</strong> }.erase()
-            })
         })
     })
 }

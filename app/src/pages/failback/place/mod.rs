@@ -6,7 +6,6 @@ mod table;
 
 use std::collections::BTreeSet;
 
-use crate::erase::Erase as _;
 use leptos::prelude::*;
 use model::{
     ApiError,
@@ -19,7 +18,7 @@ use super::{
 };
 use crate::{
     components::{
-        dynamic::{part, text},
+        dynamic::text,
         error_summary::{ErrorSummary, field_id},
         field::{FieldNote, note_id},
         form::{Form, Sending},
@@ -176,17 +175,4 @@ fn space(view: &PlacementView) -> impl IntoView + use<> {
         })
         .collect_view();
     view! { <ul class="findings" aria-label="Space">{items}</ul> }
-}
-
-/// The newest error, where it belongs to a field that is not known by name before.
-fn error_at(field: String, error: Signal<Option<ApiError>>) -> crate::components::dynamic::Part {
-    part(move || {
-        error.with(|error| {
-            let error = error.as_ref()?;
-            let here = error.field.as_deref() == Some(field.as_str());
-            here.then(|| {
-                view! { <strong class="field-error">{error.message.clone()}</strong> }.erase()
-            })
-        })
-    })
 }

@@ -8,10 +8,13 @@ use model::{
 
 use super::{
     super::view_model::place::{PlaceRow, columns},
-    Ticks, error_at,
+    Ticks,
 };
 use crate::components::{
-    data_table::DataTable, error_summary::field_id, field::note_id, icon::Icon,
+    data_table::DataTable,
+    error_summary::field_id,
+    field::{FieldNote, note_id},
+    icon::Icon,
 };
 
 /// The rows under their columns.
@@ -135,7 +138,7 @@ fn name_cell(
                 maxlength="80"
                 autocomplete="off"
             />
-            <p class="field-note" id=note_id(&field)>{error_at(field.clone(), error)}</p>
+            <FieldNote name=field error/>
         </td>
     }
 }
