@@ -163,6 +163,7 @@ fn record(
         block: BlockSize::MIN,
         apply,
         proof,
+        unreadable: Unreadable::Stop,
     };
     sync(
         &task,

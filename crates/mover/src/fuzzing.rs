@@ -18,7 +18,7 @@ use model::ByteCount;
 
 pub use self::digests::digests;
 use crate::{
-    Controls, Meter, Proof,
+    Controls, Meter, Proof, Unreadable,
     journal::{self, Header, Journal, Known},
     remote::{self, Remote, serve, sync},
 };
@@ -75,6 +75,7 @@ pub fn near_end(data: &[u8], source: Arc<dyn Disk>) {
         block: BlockSize::MIN,
         apply: data.first().is_some_and(|byte| byte % 2 == 0),
         proof: Proof::Cache,
+        unreadable: Unreadable::Stop,
     };
     let (controls, meter) = (Controls::default(), Meter::default());
     drop(sync(&task, &*wire, io::sink(), &controls, &meter));

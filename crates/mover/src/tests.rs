@@ -6,6 +6,7 @@ mod digests;
 mod dimensions;
 mod faults;
 mod journal;
+mod left;
 mod oracle;
 mod remote;
 mod resume;

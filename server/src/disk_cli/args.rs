@@ -130,7 +130,8 @@ pub enum Unread {
     /// End with an error that names them
     #[default]
     Stop,
-    /// Leave the target's content of exactly these sectors, name each, go on, and end with status 2
+    /// Leave the target's content of exactly these sectors, name each, go on, and end with status 2; not
+    /// while digests are kept
     Skip,
 }
 

@@ -18,8 +18,8 @@ use mover::{
 };
 
 use super::{
-    Ends, Format, SyncArgs, Unread, Verify, block, cancel, controls, kept, open,
-    progress::Progress, report::Summary, status, streams::Bell,
+    Ends, Format, SyncArgs, Verify, block, cancel, controls, kept, open, progress::Progress,
+    report::Summary, status, streams::Bell,
 };
 
 /// Arguments of `disk serve`.
@@ -83,6 +83,7 @@ pub(super) fn run(ends: &Ends, command: &str, sync: Option<&SyncArgs>) -> anyhow
             Some(Verify::Cache) | None => Proof::Cache,
             Some(Verify::None) => bail!("over a link, everything is verified"),
         },
+        unreadable: ends.unreadable.into(),
     };
     let no_journal: Option<&PathBuf> = sync.and_then(|args| args.journal.as_ref());
     ensure!(
@@ -90,10 +91,6 @@ pub(super) fn run(ends: &Ends, command: &str, sync: Option<&SyncArgs>) -> anyhow
         "a journal is not kept over a link: leave --journal out"
     );
     let digests = kept::wanted(&ends.source, ends.source_digests.as_ref())?;
-    ensure!(
-        ends.unreadable == Unread::Stop,
-        "over a link, what cannot be read stops: leave --unreadable out"
-    );
     let controls = controls(ends);
     let limit = sync.and_then(|args| args.limit);
     controls.set_limit(limit.map(|mib| BytesPerSecond(mib << 20)));

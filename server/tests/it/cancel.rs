@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    net::TcpListener,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -88,4 +89,24 @@ fn cancel_ends_a_limited_run_and_its_journal_goes_on_from_there() {
     let resumed = value["counters"]["resumed"].as_u64();
     assert!(resumed.is_some_and(|bytes| bytes > 0), "{value}");
     assert!(fs::read(dir.path().join("target")).expect("read") == vec![7; 24 << 20]);
+}
+
+/// Nothing was begun, so there is nothing to be tidied up.
+#[test]
+fn cancel_ends_a_run_that_waits_for_a_server_which_never_greets() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let uri = format!("nbd://{}", silent.local_addr().expect("an address"));
+    for args in [["diff", &uri, "source"], ["sync", "source", &uri]] {
+        let dir = TempDir::new().expect("a directory");
+        fs::write(dir.path().join("source"), vec![7; 1 << 20]).expect("written");
+        let mut run = landfall(&dir, &args);
+        let _greeted_never = silent.accept().expect("it connects");
+        let begun = Instant::now();
+        assert!(signal("-INT", run.id()));
+        let status = run.wait().expect("it ended");
+        let took = begun.elapsed();
+        assert!(!status.success());
+        // Far below the time after which a silent server is given up.
+        assert!(took < Duration::from_secs(2), "{args:?}: {took:?}");
+    }
 }

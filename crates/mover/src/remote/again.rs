@@ -71,6 +71,19 @@ impl Near<'_> {
         }
     }
 
+    /// A block that the far end names, or a part of one.
+    fn part(&self, start: u64, len: u32) -> Result<ByteRange, MoverError> {
+        let size = self.groups.size;
+        let first = ByteRange::new(start.min(size), 1);
+        let block = self.groups.block.align_out(first, ByteCount(size));
+        let part = ByteRange::new(start, u64::from(len));
+        if len > 0 && start >= block.start && part.end() <= block.end() {
+            Ok(part)
+        } else {
+            Err(protocol())
+        }
+    }
+
     /// Sends a block once more, as the source has it now.
     fn send_again(
         &self,
@@ -84,8 +97,7 @@ impl Near<'_> {
             tracing::warn!(%block, "the far end's device returned other content than it wrote");
         }
         buffer.resize(length(block.len));
-        let read = self.task.source.read_at(block.start, buffer);
-        read.map_err(|error| MoverError::from((block, error)))?;
+        self.read_whole(block, buffer)?;
         let all = ByteCount(block.len);
         self.watch.meter.update(|counters| {
             counters.reread += all;
@@ -153,7 +165,7 @@ impl Near<'_> {
         loop {
             match self.frame(input)? {
                 Frame::Repaired { start, len } => {
-                    let range = self.block(start, len)?;
+                    let range = self.part(start, len)?;
                     let mut notes = self.told.lock().unwrap_or_else(PoisonError::into_inner);
                     if notes.len() < TOLD {
                         notes.push(Note::Repaired { range });

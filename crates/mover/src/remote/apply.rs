@@ -1,5 +1,7 @@
 //! The far end's writing half: applies what arrives, proves it, and repairs once what is not right.
 
+mod left;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     sync::atomic::Ordering,
@@ -60,6 +62,8 @@ pub(super) struct Apply<'a> {
     rewritten: HashSet<u64>,
     /// Right after a repair, the first of them.
     repaired: Vec<ByteRange>,
+    /// The block of which parts may come.
+    left: Option<ByteRange>,
 }
 
 impl<'a> Apply<'a> {
@@ -79,6 +83,7 @@ impl<'a> Apply<'a> {
             unseeded: 0,
             rewritten: HashSet::new(),
             repaired: Vec::new(),
+            left: None,
         }
     }
 

@@ -26,7 +26,7 @@ use super::{
     walk::ASKED,
 };
 use crate::{
-    Digests, StoreError,
+    Controls, Digests, StoreError,
     digests::{Kept, Opened},
 };
 
@@ -136,6 +136,7 @@ fn begin<W: Write + Send>(
         changed: Condvar::new(),
         ended: AtomicBool::new(false),
         hashed: AtomicU64::new(0),
+        controls: Controls::default(),
     };
     // A dry run sends nothing, with or without, and neither do equal disks.
     let equal = matches!((far.terms.root, known), (Some(ours), FarDigests::Believed(theirs)) if ours == theirs);
@@ -170,6 +171,7 @@ fn begin<W: Write + Send>(
         if result.is_err() {
             // Nobody waits for what a peer of the target would still answer.
             far.target.interrupt();
+            far.controls.cancel();
         }
         {
             // Who is about to wait has looked at it under this lock.
@@ -222,6 +224,8 @@ pub(super) struct Far {
     pub(super) ended: AtomicBool,
     /// Digested by scanning.
     pub(super) hashed: AtomicU64,
+    /// Ended with this end, so that nobody waits for another try.
+    pub(super) controls: Controls,
 }
 
 impl Far {
@@ -345,6 +349,8 @@ impl Far {
                     }
                 }
                 Some(Frame::Zero { start, len }) => apply.zero(start, len)?,
+                Some(Frame::Left { start, len }) => apply.left(start, len)?,
+                Some(Frame::Part { start, bytes }) => apply.part(start, &bytes)?,
                 Some(Frame::GroupDone { group }) => apply.settle_group(group)?,
                 Some(Frame::Ask(at)) if self.walk => match asked.try_send(at) {
                     Ok(()) => {}

@@ -132,6 +132,9 @@ pub enum FarError {
         /// The range, one block.
         range: ByteRange,
     },
+    /// Something of the source cannot be read, and the digests of the target would call it proved.
+    #[error("digests of the target cannot be kept while sectors of the source are left out")]
+    LeftWithDigests,
     /// More of the seeds is gone than can be asked for.
     #[error("the seeds changed while they were used")]
     SeedsChanged,
@@ -170,7 +173,7 @@ impl FarError {
             | Self::Mismatch { .. } => FarFault::Target,
             Self::SourceChanged { .. } => FarFault::Source,
             Self::SeedsChanged => FarFault::Seed,
-            Self::Digests { .. } => FarFault::Digests,
+            Self::Digests { .. } | Self::LeftWithDigests => FarFault::Digests,
             Self::Protocol { .. } => FarFault::Protocol,
             Self::Link { .. } => FarFault::Link,
             Self::Told(failure) => failure.fault,
@@ -185,6 +188,7 @@ impl FarError {
             | Self::SizeDiffers { .. }
             | Self::Mismatch { .. }
             | Self::SourceChanged { .. }
+            | Self::LeftWithDigests
             | Self::Protocol { .. } => false,
             Self::SeedsChanged => true,
             Self::Target { source, .. } | Self::Flush { source } => source.is_temporary(),

@@ -5,18 +5,19 @@
 //! so much. The content of a block has no part in the second: its digest travels with it, and is
 //! checked by whoever writes it.
 
+mod parse;
+
 use std::io::{self, Read, Write};
 
-use blockmap::{Node, RowAt};
+use blockmap::RowAt;
 use model::ByteCount;
 
 pub(super) use super::parts::{FarDigests, Outcome, Terms, Theirs};
 use super::{
     fault::Failure,
     pack::Codec,
-    parts::{HELLO, blocks, number, put_blocks, take},
+    parts::{HELLO, put_blocks},
 };
-use crate::Disbelieved;
 
 /// No payload is longer: a block of the largest size with its head.
 const LONGEST: u32 = (1 << 20) + 4096;
@@ -30,6 +31,8 @@ const REPAIRED: u8 = 23;
 const SEEDS: u8 = 24;
 const SEEDED: u8 = 25;
 const DROPPED: u8 = 26;
+const LEFT: u8 = 27;
+const PART: u8 = 28;
 /// Of a block's payload, what comes before its content.
 const BEFORE_CONTENT: usize = 45;
 
@@ -58,6 +61,10 @@ pub(super) enum Frame {
     },
     /// Near: a range of whole blocks that is zero at the source.
     Zero { start: u64, len: u64 },
+    /// Near: a block that cannot be read as a whole. It has no part in the roots.
+    Left { start: u64, len: u32 },
+    /// Near: what can be read of a block that is left.
+    Part { start: u64, bytes: Vec<u8> },
     /// Near: all of a group was sent.
     GroupDone { group: u64 },
     /// Near: all was sent; the source's root.
@@ -95,21 +102,71 @@ impl Frame {
     /// Writes the frame; returns its bytes on the wire.
     pub(super) fn write(&self, to: &mut impl Write) -> io::Result<u64> {
         let mut head = vec![0; HEAD];
-        let (kind, body) = self.encode(&mut head);
-        finish(kind, &mut head, body)?;
+        self.put(&mut head);
+        let body = self.body();
+        finish(self.kind(), &mut head, body)?;
         to.write_all(&head)?;
         to.write_all(body)?;
         Ok((head.len() + body.len()) as u64)
     }
 
-    /// Puts the payload behind the head, but for a body that is sent from where it lies.
-    fn encode<'a>(&'a self, head: &mut Vec<u8>) -> (u8, &'a [u8]) {
-        let mut body: &[u8] = &[];
-        let kind = match self {
-            Self::Begin(terms) => {
-                terms.put(head);
-                1
-            }
+    /// The kind, as it travels.
+    const fn kind(&self) -> u8 {
+        match self {
+            Self::Begin(_) => 1,
+            Self::Ready(_) => 2,
+            Self::Digests { .. } => 3,
+            Self::ZeroGroups { .. } => 4,
+            Self::Data { .. } => DATA,
+            Self::Zero { .. } => 6,
+            Self::GroupDone { .. } => 7,
+            Self::Done { .. } => 8,
+            Self::Proved(_) => 9,
+            Self::Failed(_) => 10,
+            Self::Ask(_) => 11,
+            Self::Nodes { .. } => 12,
+            Self::Settle => SETTLE,
+            Self::Settled => SETTLED,
+            Self::Want { .. } => WANT,
+            Self::Repaired { .. } => REPAIRED,
+            Self::Seeds { .. } => SEEDS,
+            Self::Seeded { .. } => SEEDED,
+            Self::Dropped { .. } => DROPPED,
+            Self::Left { .. } => LEFT,
+            Self::Part { .. } => PART,
+        }
+    }
+
+    /// The end of the payload, which is sent from where it lies.
+    fn body(&self) -> &[u8] {
+        match self {
+            Self::Data { bytes, .. } | Self::Part { bytes, .. } => bytes,
+            Self::Failed(failure) => failure.words.as_bytes(),
+            Self::Begin(_)
+            | Self::Ready(_)
+            | Self::Ask(_)
+            | Self::Nodes { .. }
+            | Self::Digests { .. }
+            | Self::ZeroGroups { .. }
+            | Self::Zero { .. }
+            | Self::Left { .. }
+            | Self::GroupDone { .. }
+            | Self::Done { .. }
+            | Self::Seeds { .. }
+            | Self::Seeded { .. }
+            | Self::Settle
+            | Self::Want { .. }
+            | Self::Settled
+            | Self::Repaired { .. }
+            | Self::Proved(_)
+            | Self::Dropped { .. } => &[],
+        }
+    }
+
+    /// Puts the payload behind the head, but for its [`Frame::body`].
+    fn put(&self, head: &mut Vec<u8>) {
+        match self {
+            Self::Begin(terms) => terms.put(head),
             Self::Ready(digests) => {
                 head.extend(HELLO);
                 match digests {
@@ -117,91 +174,56 @@ impl Frame {
                     FarDigests::Believed(root) => head.extend(root.0),
                     FarDigests::Disbelieved(why) => head.push(why.code()),
                 }
-                2
             }
-            Self::Ask(at) => {
-                head.extend(at.level.to_le_bytes());
-                head.extend(at.row.to_le_bytes());
-                11
-            }
+            Self::Ask(at) => put_row(head, *at),
             Self::Nodes { at, nodes } => {
-                head.extend(at.level.to_le_bytes());
-                head.extend(at.row.to_le_bytes());
+                put_row(head, *at);
                 put_blocks(head, nodes);
-                12
             }
             Self::Digests { group, blocks } => {
                 head.extend(group.to_le_bytes());
                 put_blocks(head, blocks);
-                3
-            }
-            Self::ZeroGroups { first, count } => {
-                head.extend(first.to_le_bytes());
-                head.extend(count.to_le_bytes());
-                4
             }
             Self::Data {
                 start,
                 len,
                 digest,
                 codec,
-                bytes,
+                ..
             } => {
-                head.extend(start.to_le_bytes());
-                head.extend(len.to_le_bytes());
+                place(head, *start, *len);
                 head.extend(digest);
                 head.push(codec.code());
-                body = bytes;
-                DATA
             }
-            Self::Zero { start, len } => {
+            Self::ZeroGroups {
+                first: start,
+                count: len,
+            }
+            | Self::Zero { start, len } => {
                 head.extend(start.to_le_bytes());
                 head.extend(len.to_le_bytes());
-                6
             }
-            Self::GroupDone { group } => {
-                head.extend(group.to_le_bytes());
-                7
+            Self::Left { start, len } | Self::Repaired { start, len } => place(head, *start, *len),
+            Self::GroupDone { group: start } | Self::Part { start, .. } => {
+                head.extend(start.to_le_bytes());
             }
-            Self::Done { root } => {
-                head.extend(root);
-                8
-            }
-            Self::Proved(outcome) => {
-                outcome.put(head);
-                9
-            }
-            Self::Settle => SETTLE,
-            Self::Settled => SETTLED,
+            Self::Done { root } => head.extend(root),
+            Self::Proved(outcome) => outcome.put(head),
             Self::Want { start, len, seeded } => {
                 place(head, *start, *len);
                 head.push(u8::from(*seeded));
-                WANT
-            }
-            Self::Repaired { start, len } => {
-                place(head, *start, *len);
-                REPAIRED
             }
             Self::Seeds { prefixes } => {
                 head.extend(prefixes.iter().flat_map(|prefix| prefix.to_le_bytes()));
-                SEEDS
             }
             Self::Seeded { start, len, digest } => {
                 place(head, *start, *len);
                 head.extend(digest);
-                SEEDED
             }
-            Self::Dropped { seed } => {
-                head.extend(seed.to_le_bytes());
-                DROPPED
-            }
-            Self::Failed(failure) => {
-                head.extend(failure.head());
-                body = failure.words.as_bytes();
-                10
-            }
-        };
-        (kind, body)
+            Self::Dropped { seed } => head.extend(seed.to_le_bytes()),
+            Self::Failed(failure) => head.extend(failure.head()),
+            Self::Settle | Self::Settled => {}
+        }
     }
 
     /// Bytes of a block's content as they travel.
@@ -238,7 +260,7 @@ impl Frame {
         if crc32c::crc32c(checked(kind[0], &payload)) != u32::from_le_bytes(checks) {
             return Err(wrong("a frame arrived damaged"));
         }
-        parse(kind[0], &payload)
+        parse::frame(kind[0], &payload)
             .map(Some)
             .ok_or_else(|| wrong("the other end does not speak Landfall's protocol"))
     }
@@ -279,99 +301,6 @@ fn checked(kind: u8, payload: &[u8]) -> &[u8] {
     }
 }
 
-fn parse(kind: u8, payload: &[u8]) -> Option<Frame> {
-    let mut rest = payload;
-    let frame = match kind {
-        1 => Frame::Begin(Terms::take(&mut rest)?),
-        2 if take::<8>(&mut rest)? == HELLO => Frame::Ready(match rest.len() {
-            0 => FarDigests::None,
-            1 => {
-                let [code] = take(&mut rest)?;
-                FarDigests::Disbelieved(Disbelieved::from_code(code)?)
-            }
-            _ => FarDigests::Believed(Node(take(&mut rest)?)),
-        }),
-        11 => Frame::Ask(row_at(&mut rest)?),
-        12 => Frame::Nodes {
-            at: row_at(&mut rest)?,
-            nodes: blocks(&mut rest)?,
-        },
-        3 => {
-            let group = number(&mut rest)?;
-            let blocks = blocks(&mut rest)?;
-            Frame::Digests { group, blocks }
-        }
-        4 => Frame::ZeroGroups {
-            first: number(&mut rest)?,
-            count: number(&mut rest)?,
-        },
-        DATA => {
-            let start = number(&mut rest)?;
-            let len = u32::from_le_bytes(take(&mut rest)?);
-            let digest = take(&mut rest)?;
-            let [code] = take(&mut rest)?;
-            let codec = Codec::from_code(code)?;
-            let bytes = std::mem::take(&mut rest).to_vec();
-            Frame::Data {
-                start,
-                len,
-                digest,
-                codec,
-                bytes,
-            }
-        }
-        6 => Frame::Zero {
-            start: number(&mut rest)?,
-            len: number(&mut rest)?,
-        },
-        7 => Frame::GroupDone {
-            group: number(&mut rest)?,
-        },
-        8 => Frame::Done {
-            root: take(&mut rest)?,
-        },
-        9 => Frame::Proved(Outcome::take(&mut rest)?),
-        10 => {
-            let head = take(&mut rest)?;
-            Frame::Failed(Failure::parse(head, std::mem::take(&mut rest))?)
-        }
-        DROPPED => Frame::Dropped {
-            seed: u32::from_le_bytes(take(&mut rest)?),
-        },
-        SETTLE => Frame::Settle,
-        SETTLED => Frame::Settled,
-        WANT => Frame::Want {
-            start: number(&mut rest)?,
-            len: u32::from_le_bytes(take(&mut rest)?),
-            seeded: take::<1>(&mut rest)? != [0],
-        },
-        REPAIRED => Frame::Repaired {
-            start: number(&mut rest)?,
-            len: u32::from_le_bytes(take(&mut rest)?),
-        },
-        SEEDS => {
-            let (prefixes, odd) = std::mem::take(&mut rest).as_chunks::<8>();
-            rest = odd;
-            let prefixes = prefixes.iter().map(|it| u64::from_le_bytes(*it)).collect();
-            Frame::Seeds { prefixes }
-        }
-        SEEDED => Frame::Seeded {
-            start: number(&mut rest)?,
-            len: u32::from_le_bytes(take(&mut rest)?),
-            digest: take(&mut rest)?,
-        },
-        _ => return None,
-    };
-    rest.is_empty().then_some(frame)
-}
-
-fn row_at(rest: &mut &[u8]) -> Option<RowAt> {
-    Some(RowAt {
-        level: u32::from_le_bytes(take(rest)?),
-        row: number(rest)?,
-    })
-}
-
 pub(super) fn wrong(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
@@ -379,4 +308,9 @@ pub(super) fn wrong(what: &str) -> io::Error {
 fn place(head: &mut Vec<u8>, start: u64, len: u32) {
     head.extend(start.to_le_bytes());
     head.extend(len.to_le_bytes());
+}
+
+fn put_row(head: &mut Vec<u8>, at: RowAt) {
+    head.extend(at.level.to_le_bytes());
+    head.extend(at.row.to_le_bytes());
 }

@@ -26,6 +26,7 @@ mod frame;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod hand_out;
+mod leave;
 mod near;
 mod pack;
 mod parts;

@@ -22,7 +22,7 @@ use super::{
     root::{Groups, Root},
     sync::Remote,
 };
-use crate::{MoverError, Note, Proof, digests::Kept, error::Side, watch::Watch};
+use crate::{MoverError, Note, Proof, digests::Kept, error::Side, findings::Unread, watch::Watch};
 
 /// Jobs that wait for a worker.
 const JOBS: usize = 64;
@@ -47,6 +47,8 @@ pub(super) struct Near<'a> {
     /// What the far end repaired, and what it could not use.
     pub(super) told: Mutex<Vec<Note>>,
     pub(super) dropped: Mutex<BTreeSet<u32>>,
+    /// Sectors of the source that cannot be read and were left.
+    pub(super) unread: Mutex<Unread>,
     /// What the far end has elsewhere, in order.
     pub(super) seeds: RwLock<Vec<u64>>,
 }
@@ -89,6 +91,7 @@ impl<'a> Near<'a> {
             pace: Pace::new(lanes()),
             told: Mutex::default(),
             dropped: Mutex::default(),
+            unread: Mutex::default(),
             seeds: RwLock::default(),
         }
     }

@@ -6,7 +6,7 @@ use super::root::GROUP;
 use crate::Disbelieved;
 
 /// Names this protocol and its version.
-pub(super) const HELLO: [u8; 8] = *b"LFDISK05";
+pub(super) const HELLO: [u8; 8] = *b"LFDISK06";
 
 /// How the far end proves what it wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Reading a group of blocks without what is known to be zero.
 
 use blake3::Hash;
-use blockmap::Node;
+use blockmap::{Node, RangeSet};
 use disk::{Disk, DiskError, ExtentKind};
 use model::ByteRange;
 
@@ -14,7 +14,7 @@ use crate::{
     buffer::Buffer,
     compare::{length, slice},
     digests::Kept,
-    io::{fill_by_block, pieces},
+    io::pieces,
     lane::REQUEST,
 };
 
@@ -81,14 +81,25 @@ pub(super) fn keep(kept: &Kept, group: u64, digests: &[BlockDigest]) -> Result<(
     kept.put(&leaves)
 }
 
-/// Reads a group piece by piece and gives each piece with its blocks' digests to `take`; the bytes
-/// are empty where the piece is known to be zero.
+/// A piece of a group as it was read.
+pub(super) struct Piece<'a> {
+    pub(super) range: ByteRange,
+    /// Empty where the piece is known to be zero.
+    pub(super) bytes: &'a [u8],
+    /// Block by block.
+    pub(super) digests: &'a [BlockDigest],
+    /// Sectors that could not be read: their blocks' digests mean nothing.
+    pub(super) bad: &'a RangeSet,
+}
+
+/// Reads a group piece by piece, each with `fill`, and gives each to `take`.
 pub(super) fn group<E: From<(ByteRange, DiskError)>>(
     disk: &dyn Disk,
     groups: Groups,
     group: u64,
     buffer: &mut Buffer,
-    mut take: impl FnMut(ByteRange, &[u8], &[BlockDigest]) -> Result<(), E>,
+    fill: impl Fn(ByteRange, &mut [u8]) -> Result<RangeSet, E>,
+    mut take: impl FnMut(Piece<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let range = groups.range(group);
     let extents = disk.extents(range).map_err(|error| (range, error))?;
@@ -104,17 +115,25 @@ pub(super) fn group<E: From<(ByteRange, DiskError)>>(
         let blocks = || groups.block.blocks(piece);
         if !holds_data(piece) {
             let zero = vec![None; blocks().count()];
-            take(piece, &[], &zero)?;
+            take(Piece {
+                range: piece,
+                bytes: &[],
+                digests: &zero,
+                bad: &RangeSet::new(),
+            })?;
             continue;
         }
         buffer.resize(length(piece.len));
-        fill_by_block(disk, groups.block, piece, buffer, |block, error| {
-            (block, error)
-        })?;
+        let bad = fill(piece, buffer)?;
         let digests: Vec<BlockDigest> = blocks()
             .map(|block| digest(slice(buffer, piece, block)))
             .collect();
-        take(piece, buffer, &digests)?;
+        take(Piece {
+            range: piece,
+            bytes: buffer,
+            digests: &digests,
+            bad: &bad,
+        })?;
     }
     Ok(())
 }

@@ -8,15 +8,17 @@ use std::{
 };
 
 use blake3::Hash;
+use blockmap::RangeSet;
+use model::ByteRange;
 
 use super::{
-    far::{Far, Output, failed},
+    far::{Far, Output, failed, unheard},
     fault::{Failure, FarError, FarStep},
     frame::{Frame, Theirs},
     root::BlockDigest,
     scan,
 };
-use crate::{buffer::Buffer, digests::Kept};
+use crate::{Meter, MoverError, Side, buffer::Buffer, digests::Kept, read::Reader, watch::Watch};
 
 /// Groups that may be scanned and not yet settled by the near end: what bounds the memory.
 const AHEAD: usize = 1024;
@@ -53,7 +55,10 @@ impl Far {
                 Err(error) => Err(error),
             };
             if let Err(error) = done {
-                self.give_up(&error, output);
+                // The other half ended this one, and says why.
+                if !self.controls.is_cancelled() {
+                    self.give_up(&error, output);
+                }
                 return;
             }
         }
@@ -122,16 +127,17 @@ impl Far {
             self.groups,
             group,
             buffer,
-            |_, bytes, digests| {
-                all.extend_from_slice(digests);
-                hashed += bytes.len() as u64;
-                let zero = if bytes.is_empty() {
+            |range, buffer| self.fill(range, buffer),
+            |piece| {
+                all.extend_from_slice(piece.digests);
+                hashed += piece.bytes.len() as u64;
+                let zero = if piece.bytes.is_empty() {
                     Theirs::Hole
                 } else {
                     Theirs::Zero
                 };
                 let short = |digest: &Hash| digest.as_bytes().first_chunk::<16>().copied();
-                blocks.extend(digests.iter().map(|digest| {
+                blocks.extend(piece.digests.iter().map(|digest| {
                     let short = digest.as_ref().and_then(short);
                     short.map_or(zero, Theirs::Digest)
                 }));
@@ -146,6 +152,24 @@ impl Far {
         }
         output.send(&Frame::Digests { group, blocks })?;
         Ok(())
+    }
+
+    /// Reads the target, and again what fails for now; what fails for good stops.
+    fn fill(&self, range: ByteRange, buffer: &mut [u8]) -> Result<RangeSet, FarError> {
+        let meter = Meter::default();
+        let reader = Reader {
+            disk: &*self.target,
+            side: Side::Target,
+            block: self.groups.block,
+            watch: &Watch::new(&self.controls, &meter),
+        };
+        let (range, source) = match reader.fill(range, buffer) {
+            Ok(None) => return Ok(RangeSet::new()),
+            Ok(Some(bad)) => (bad.sectors.iter().next().unwrap_or(range), bad.source),
+            Err(MoverError::Read { range, source, .. }) => (range, source),
+            Err(_) => return Err(unheard("the near end is gone")),
+        };
+        Err(failed(FarStep::Read, range)(source))
     }
 
     /// Tells a group from the kept digests.

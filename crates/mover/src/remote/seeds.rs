@@ -14,15 +14,15 @@ use std::{
 };
 
 use blake3::Hash;
-use blockmap::BlockSize;
+use blockmap::{BlockSize, RangeSet};
 use disk::{Disk, DiskError};
 use model::ByteRange;
 
 use super::{
-    root::{BlockDigest, Groups, digest},
+    root::{Groups, digest},
     scan,
 };
-use crate::{buffer::Buffer, compare::length};
+use crate::{buffer::Buffer, compare::length, io::fill_by_block};
 
 /// Blocks of all seeds that are known, at most: 64 GiB of content in blocks of 64 KiB, for 16 MiB
 /// of memory at the far end and 8 MiB at the near one.
@@ -151,10 +151,10 @@ fn places(
                 break;
             }
             let before = found.len();
-            let take = |piece: ByteRange, bytes: &[u8], digests: &[BlockDigest]| {
-                read(bytes.len() as u64);
-                let first = piece.start / block.bytes();
-                for (number, digest) in (first..).zip(digests) {
+            let take = |piece: scan::Piece<'_>| {
+                read(piece.bytes.len() as u64);
+                let first = piece.range.start / block.bytes();
+                for (number, digest) in (first..).zip(piece.digests) {
                     if let (Some(digest), Ok(block)) = (digest, u32::try_from(number)) {
                         let prefix = prefix(digest);
                         found.push(Place {
@@ -166,8 +166,12 @@ fn places(
                 }
                 Ok(())
             };
+            let fill = |piece: ByteRange, bytes: &mut [u8]| {
+                fill_by_block(disk, block, piece, bytes, |block, error| (block, error))
+                    .map(|()| RangeSet::new())
+            };
             let done =
-                scan::group::<(ByteRange, DiskError)>(disk, groups, group, &mut buffer, take);
+                scan::group::<(ByteRange, DiskError)>(disk, groups, group, &mut buffer, fill, take);
             // The others stop with it.
             done.inspect_err(|_| count.store(usize::MAX, Ordering::Relaxed))?;
             let news = found.len() - before;

@@ -4,6 +4,7 @@
 use std::sync::{atomic::Ordering, mpsc::SyncSender};
 
 use blake3::Hash;
+use blockmap::RangeSet;
 use model::{ByteCount, ByteRange};
 
 use super::{
@@ -31,6 +32,14 @@ impl Near<'_> {
     ) -> Result<bool, MoverError> {
         let mut wrote = false;
         for (index, block) in self.groups.block.blocks(piece).enumerate() {
+            if let Seen::Read(bytes, bad) = &seen
+                && !bad.intersect(&RangeSet::from_ranges([block])).is_empty()
+            {
+                wrote = true;
+                let far_hole = theirs(index) == Theirs::Hole;
+                self.leave(block, slice(bytes, piece, block), bad, far_hole, frames)?;
+                continue;
+            }
             let len = ByteCount(block.len);
             let (ours, theirs) = (digests.get(index).copied().flatten(), theirs(index));
             let same = match (&ours, &theirs) {
@@ -73,7 +82,7 @@ impl Near<'_> {
             if same {
                 continue;
             }
-            wrote = self.task.apply;
+            wrote |= self.task.apply;
             match ours {
                 None => self.send_zero(block, frames)?,
                 Some(digest) if self.is_there(&digest) => {
@@ -81,7 +90,7 @@ impl Near<'_> {
                 }
                 Some(digest) => {
                     let bytes = match &mut seen {
-                        Seen::Read(bytes) => slice(bytes, piece, block),
+                        Seen::Read(bytes, _) => slice(bytes, piece, block),
                         Seen::Kept(buffer) => self.fetch(block, digest, buffer)?,
                     };
                     self.send_block(block, bytes, digest, packer, frames)?;
@@ -103,8 +112,7 @@ impl Near<'_> {
         }
         self.watch.checkpoint()?;
         buffer.resize(length(block.len));
-        let read = self.task.source.read_at(block.start, buffer);
-        read.map_err(|error| MoverError::from((block, error)))?;
+        self.read_whole(block, buffer)?;
         let all = ByteCount(block.len);
         self.watch.meter.update(|counters| {
             counters.reread += all;
@@ -177,8 +185,8 @@ impl Near<'_> {
 
 /// What is at hand of a piece, besides its digests.
 pub(super) enum Seen<'a> {
-    /// Its content; nothing where it is a hole.
-    Read(&'a [u8]),
+    /// Its content; nothing where it is a hole. Then the sectors that could not be read.
+    Read(&'a [u8], &'a RangeSet),
     /// Nothing: blocks that are sent are read into this.
     Kept(&'a mut Buffer),
 }
@@ -187,7 +195,7 @@ impl Seen<'_> {
     /// Whether a block was known to be zero.
     fn is_hole(&self, digest: Option<&Hash>) -> bool {
         match self {
-            Self::Read(bytes) => bytes.is_empty(),
+            Self::Read(bytes, _) => bytes.is_empty(),
             Self::Kept(_) => digest.is_none(),
         }
     }

@@ -5,13 +5,14 @@ use std::{
     sync::{Arc, PoisonError, atomic::Ordering},
 };
 
-use blockmap::{BlockSize, RangeSet};
+use blockmap::BlockSize;
 use disk::Disk;
 use model::{ByteCount, DiskCounters, DiskPhase};
 
 use super::{frame::FarDigests, near::Near, root::Groups};
 use crate::{
     BothDigests, Controls, Digests, Meter, MoverError, NotKept, Note, Proof, Report, StoreError,
+    Unreadable,
     digests::{Keeping, Kept, Sides},
     error::Side,
     losses::{Watched, as_cancelled},
@@ -29,6 +30,8 @@ pub struct Remote {
     pub apply: bool,
     /// How the far end proves what it wrote.
     pub proof: Proof,
+    /// What to do with sectors of the source that cannot be read.
+    pub unreadable: Unreadable,
 }
 
 /// Makes the far end's disk equal to the source and proves it by the roots of both.
@@ -83,6 +86,9 @@ pub fn sync_with_digests(
     let done = as_cancelled(near.run(input, output), controls);
     let (outcome, wire, far) = done.inspect_err(|error| distrust(kept, error))?;
     let to_send = ByteCount(near.to_send.load(Ordering::Relaxed));
+    let unread = near.unread.into_inner();
+    let (unread, widened) = unread.unwrap_or_else(PoisonError::into_inner).finish();
+    notes.extend(widened);
     let said = near.told.into_inner();
     notes.extend(said.unwrap_or_else(PoisonError::into_inner));
     seal(task, &mut sides, &mut notes)?;
@@ -110,7 +116,7 @@ pub fn sync_with_digests(
         counters: meter.counters(),
         to_send,
         sampled: None,
-        unread: RangeSet::new(),
+        unread,
         notes,
     };
     Ok((report, ByteCount(wire)))

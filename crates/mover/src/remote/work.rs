@@ -65,13 +65,15 @@ impl Near<'_> {
                 self.groups,
                 job.group,
                 buffer,
-                |piece, bytes, digests| {
+                |range, buffer| self.read(range, buffer),
+                |piece| {
                     self.watch.checkpoint()?;
                     let from = ours.len();
-                    ours.extend_from_slice(digests);
+                    let known = self.without_left(&piece);
+                    ours.extend_from_slice(&known);
                     let theirs = |index: usize| theirs(from + index);
-                    let seen = Seen::Read(bytes);
-                    wrote |= self.piece(piece, seen, digests, theirs, packer, frames)?;
+                    let seen = Seen::Read(piece.bytes, piece.bad);
+                    wrote |= self.piece(piece.range, seen, &known, theirs, packer, frames)?;
                     Ok(())
                 },
             )?;

@@ -11,7 +11,7 @@ use testkit::{MemDisk, Pattern, random_image};
 
 use super::{SIZES, assert_done, task, with_journal};
 use crate::{
-    Controls, Meter, MoverError, Proof, Report, Scope, Task,
+    Controls, Meter, MoverError, Proof, Report, Scope, Task, Unreadable,
     remote::{Remote, serve, sync},
     run::{Sizes, run_in},
 };
@@ -147,6 +147,7 @@ proptest! {
             block: case.block,
             apply: true,
             proof: case.proof,
+            unreadable: Unreadable::Stop,
         };
         let (near, far) = UnixStream::pair().unwrap();
         let (report, _) = thread::scope(|scope| {

@@ -16,7 +16,7 @@ use testkit::{BitFlip, Call, Counting, FailAt, MemDisk, When, random_image, scat
 
 use super::assert_done;
 use crate::{
-    Controls, Meter, MoverError, Note, Proof, Report,
+    Controls, Meter, MoverError, Note, Proof, Report, Unreadable,
     remote::{FarError, FarFault, Remote, serve, serve_with, sync},
 };
 
@@ -26,6 +26,7 @@ pub(super) fn remote(source: Arc<dyn Disk>, proof: Proof) -> Remote {
         block: BlockSize::MIN,
         apply: true,
         proof,
+        unreadable: Unreadable::Stop,
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{Controls, Meter, MoverError, Proof, Side, Unreadable, run};
 const SECTOR: u64 = 512;
 
 /// Random disks that differ nearly everywhere.
-fn pair(size: u64) -> (Arc<MemDisk>, Arc<MemDisk>) {
+pub(super) fn pair(size: u64) -> (Arc<MemDisk>, Arc<MemDisk>) {
     let disk = |seed| {
         let disk = MemDisk::new(ByteCount(size));
         random_image(&disk, seed, 20).unwrap();
@@ -29,17 +29,17 @@ fn pair(size: u64) -> (Arc<MemDisk>, Arc<MemDisk>) {
     (disk(11), disk(12))
 }
 
-fn failing(inner: Arc<dyn Disk>, when: When, kind: ErrorKind) -> Arc<dyn Disk> {
+pub(super) fn failing(inner: Arc<dyn Disk>, when: When, kind: ErrorKind) -> Arc<dyn Disk> {
     Arc::new(FailAt::new(inner, Call::Read, when, kind))
 }
 
-fn sector_of(offset: u64, size: u64) -> ByteRange {
+pub(super) fn sector_of(offset: u64, size: u64) -> ByteRange {
     let start = offset / SECTOR * SECTOR;
     ByteRange::new(start, SECTOR.min(size - start))
 }
 
 /// What the target must hold: the source, except in `bad`.
-fn expected(source: &[u8], before: &[u8], bad: &RangeSet) -> Vec<u8> {
+pub(super) fn expected(source: &[u8], before: &[u8], bad: &RangeSet) -> Vec<u8> {
     let mut wanted = source.to_vec();
     for range in bad.iter() {
         let at = |offset| usize::try_from(offset).unwrap();

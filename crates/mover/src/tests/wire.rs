@@ -25,7 +25,7 @@ use testkit::{
 
 use super::{BLOCK, assert_done};
 use crate::{
-    Controls, Meter, MoverError, Proof, Report,
+    Controls, Meter, MoverError, Proof, Report, Unreadable,
     remote::{FarError, Remote, serve, sync},
 };
 
@@ -184,6 +184,7 @@ fn remote(source: Arc<dyn Disk>, proof: Proof) -> Remote {
         block: BlockSize::MIN,
         apply: true,
         proof,
+        unreadable: Unreadable::Stop,
     }
 }
 
@@ -332,7 +333,10 @@ fn a_source_that_fails_while_many_groups_wait_ends_the_run() {
     let slow = Slow::new(disk(), Call::Read, Duration::from_millis(150));
     let source = Mishaps::new(Arc::new(slow), Mishap::Error, 9, Lasts::Always);
     let (near, _) = Ends::new().run(remote(Arc::new(source), Proof::Cache), disk());
-    assert!(matches!(near, Err(MoverError::Read { .. })), "{near:?}");
+    assert!(
+        matches!(near, Err(MoverError::Unreadable { .. })),
+        "{near:?}"
+    );
 }
 
 /// The ranges that a text names.
@@ -357,7 +361,10 @@ fn names(error: &MoverError, struck: Struck) -> bool {
     let ranges = ranges_in(&text);
     match struck.call {
         Call::Flush => text.contains("flush the target"),
-        Call::Read => ranges.contains(&block),
+        // Of the source, the sector; of the target, the block.
+        Call::Read => ranges.iter().any(|range| {
+            *range == block || (range.start <= struck.place && struck.place < range.end())
+        }),
         Call::Write | Call::Zero | Call::Extents => ranges
             .iter()
             .any(|range| range.start <= block.start && block.end() <= range.end()),

@@ -202,6 +202,7 @@ fn cancel_ends_a_near_end_whose_source_is_silent_or_whose_far_end_is() {
             block: BlockSize::default(),
             apply: true,
             proof: Proof::Cache,
+            unreadable: Unreadable::Stop,
         };
         let (controls, meter) = (Controls::default(), Meter::default());
         let ended = near.try_clone().expect("cloned");

@@ -11,6 +11,7 @@ use testkit::{Call, Counting, MemDisk, random_image, scatter_changes};
 use super::{believed, digests, leaves_of, runs::Moving, shape};
 use crate::{
     Controls, Digests, Disbelieved, Meter, MoverError, NotKept, Note, Proof, Report, Side,
+    Unreadable,
     remote::{FarError, Remote, serve_with_digests, sync_with_digests},
     tests::{BLOCK, assert_done, remote::WriteHalf},
 };
@@ -30,6 +31,7 @@ fn link(
         block: blockmap::BlockSize::MIN,
         apply,
         proof: Proof::Cache,
+        unreadable: Unreadable::Stop,
     };
     let (here, there) = UnixStream::pair().unwrap();
     thread::scope(|scope| {
