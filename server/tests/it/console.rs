@@ -82,7 +82,8 @@ impl Console {
         let address = self.address;
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\n\
-             Sec-Fetch-Site: same-origin\r\nAccept: text/html\r\nConnection: close\r\n\
+             Sec-Fetch-Site: same-origin\r\nAccept: text/html\r\nReferer: http://{address}/\r\n\
+             Connection: close\r\n\
              Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
