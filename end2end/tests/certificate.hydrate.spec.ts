@@ -67,9 +67,9 @@ test("a certificate is shown, saved and proved offline, and the evidence is prin
   const bundle = join(testInfo.outputDir, "evidence.json");
   await (await savingAll).saveAs(bundle);
   const evidence = JSON.parse(readFileSync(bundle, "utf8"));
-  expect(evidence.format).toBe("landfall evidence 1");
+  expect(evidence.format).toBe("landfall evidence 2");
   expect(evidence.certificate_file).toBe(readFileSync(file, "utf8"));
-  expect(evidence.estimate.different).toBeGreaterThan(0);
+  expect(evidence.report.estimate.different.likely).toBeGreaterThan(0);
   expect(evidence.actual.different).toBeGreaterThan(0);
   expect(evidence.log.length).toBeGreaterThan(5);
   expect(evidence.plan.production_name).toBe("tiny-a");

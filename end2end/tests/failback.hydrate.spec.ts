@@ -195,14 +195,3 @@ for (const colorScheme of ["light", "dark"] as const) {
     }
   });
 }
-
-test("the keyboard alone starts a failback", async ({ open, page }) => {
-  await open("/");
-  const button = page.getByRole("row", { name: /tiny-a/ }).getByRole("button", { name: "Fail back" });
-  for (let presses = 0; presses < 40; presses++) {
-    if (await button.evaluate((node) => node === document.activeElement)) break;
-    await page.keyboard.press("Tab");
-  }
-  await page.keyboard.press("Enter");
-  await expect(page).toHaveURL(/\/failback\/.*\/replica/);
-});

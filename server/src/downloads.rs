@@ -1,4 +1,5 @@
-//! Files of a session that a browser saves: its certificate and its evidence.
+//! Texts beside the pages: a draft's report, and the files of a session that a browser saves, its
+//! certificate and its evidence.
 
 use axum::{
     Router,
@@ -7,7 +8,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::get,
 };
-use model::SessionId;
+use model::{DraftId, SessionId};
 
 use crate::{contexts::Contexts, events::refuse};
 
@@ -16,6 +17,7 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(contexts: Contexts) -> Ro
     Router::new()
         .route("/api/v1/sessions/{id}/certificate", get(certificate))
         .route("/api/v1/sessions/{id}/evidence", get(evidence))
+        .route("/api/v1/drafts/{id}/report", get(report))
         .with_state(contexts)
 }
 
@@ -41,6 +43,14 @@ async fn evidence(State(contexts): State<Contexts>, Path(id): Path<String>) -> R
             let text = serde_json::to_string_pretty(&evidence);
             saved(&name, text.unwrap_or_default() + "\n")
         }
+        Err(error) => refuse(error),
+    }
+}
+
+/// The plan of a draft, to be read as it is.
+async fn report(State(contexts): State<Contexts>, Path(id): Path<String>) -> Response {
+    match contexts.service().draft_report(&DraftId::new(id)).await {
+        Ok(text) => ([(header::CACHE_CONTROL, "no-store")], text).into_response(),
         Err(error) => refuse(error),
     }
 }

@@ -1,6 +1,7 @@
 //! Building blocks: data in, callbacks out. None of them fetches anything.
 
 pub mod after_fields;
+pub mod checks;
 pub mod confirm;
 pub mod data_table;
 pub mod dynamic;

@@ -3,7 +3,7 @@
 //! Plain functions, the same on the server and in the browser: no clock, no locale.
 
 use model::{
-    ApiError, ByteCount, Destination, Limiter, LogLevel, Operation, Outcome, PowerState, Timestamp,
+    ApiError, ByteCount, Limiter, LogLevel, Operation, Outcome, PowerState, Seconds, Timestamp,
     VisibleState,
     view::{ReplicaView, SessionSummary},
 };
@@ -23,22 +23,7 @@ const DAY: u64 = 24 * HOUR;
 
 /// How long something took or takes: `45 s`, `3 min 20 s`, `2 h 5 min`, `4 d 3 h`.
 pub fn duration(seconds: u64) -> String {
-    let two = |big: u64, unit: &str, small: u64, small_unit: &str| {
-        if small == 0 {
-            format!("{big} {unit}")
-        } else {
-            format!("{big} {unit} {small} {small_unit}")
-        }
-    };
-    if seconds < MINUTE {
-        format!("{seconds} s")
-    } else if seconds < HOUR {
-        two(seconds / MINUTE, "min", seconds % MINUTE, "s")
-    } else if seconds < DAY {
-        two(seconds / HOUR, "h", seconds % HOUR / MINUTE, "min")
-    } else {
-        two(seconds / DAY, "d", seconds % DAY / HOUR, "h")
-    }
+    Seconds(seconds).to_string()
 }
 
 /// A length of time in its largest unit only, for what is estimated or long ago.
@@ -135,16 +120,8 @@ pub const fn operation_verb(operation: Operation) -> &'static str {
         Operation::Commit => "Commit",
         Operation::Undo => "Undo",
         Operation::Retry => "Try the step again",
+        Operation::LeaveUnreadable => "Go on without what cannot be read",
         Operation::SetLimit => "Limit the speed",
-    }
-}
-
-/// A destination's short title.
-pub const fn destination_title(destination: Destination) -> &'static str {
-    match destination {
-        Destination::OriginalVm => "The original VM",
-        Destination::RecoveredVm => "The original VM, recovered elsewhere",
-        Destination::SpecifiedLocation => "A specified location",
     }
 }
 

@@ -110,6 +110,7 @@ fn attention_stands_beside_the_state_and_never_hides_it() {
         step: StepName::ShutDownReplica,
         cause: "The guest does not answer.".to_owned(),
         since: Timestamp(0),
+        unreadable: false,
     });
     stuck.waits_for_you = true;
     stuck.paused = true;

@@ -11,6 +11,7 @@ mod block;
 mod check;
 mod diff;
 mod estimate;
+mod forecast;
 mod ranges;
 mod sample;
 mod tree;
@@ -22,6 +23,7 @@ pub use block::{BlockSize, BlockState, Digest};
 pub use check::{Problem, check_plan};
 pub use diff::{Batch, DiffPlan, DiffReport, Limits, Malformed, Planner, Verdict, plan};
 pub use estimate::{Estimate, estimate};
+pub use forecast::{Difference, Facts, Forecast, Look, Wait, forecast};
 pub use ranges::RangeSet;
 pub use sample::{Wanted, population, sample, sample_size};
 pub use tree::{

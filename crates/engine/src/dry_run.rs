@@ -6,29 +6,33 @@ use blockmap::BlockSize;
 use disk::Access;
 use hypervisor::{DiskAt, Platform};
 use model::{
-    ByteCount, Destination, DiskInfo, DraftId, PointName, PowerState, ReplicaId, VmInfo, VmRef,
+    ByteCount, DiskInfo, DiskKey, DraftId, PointName, PowerState, VmInfo, VmRef,
     view::{DryRunView, DryRunVm},
 };
 use mover::{BothDigests, Controls, Meter, Proof, Report, Scope, Task, Unreadable};
-use store::{DraftBody, DraftRow, ReplicaRow};
+use store::{PlannedVm, PlannedWork, SessionDisk};
 
 use crate::{clock, config::Config, digests, failure::EffectError, live::LiveWork};
 
-/// Measures every VM of a draft and saves the result with it.
+/// Measures every VM of a plan and saves the result with its draft.
 pub(crate) async fn run(
     config: &Config,
     live: &LiveWork,
     draft: &DraftId,
+    planned: &[PlannedVm],
     controls: &Controls,
 ) -> Result<String, String> {
     let words = |error: store::StoreError| error.to_string();
     let row = config.store.draft_fetch(draft).await.map_err(words)?;
-    let Some(row) = row else {
+    if row.is_none() {
         return Err("The draft is gone.".to_owned());
-    };
+    }
     let asked = config.store.dry_run_fetch(draft).await.map_err(words)?;
     let asked_at = asked.map_or_else(clock::now, |view| view.asked_at);
-    let vms = measure_all(config, live, &row, controls).await;
+    let mut vms = Vec::new();
+    for vm in planned {
+        vms.push(measure(config, live, draft, vm, controls).await);
+    }
     live.end_dry_run(draft);
     let scanned: ByteCount = vms.iter().map(|vm| vm.scanned).sum();
     let done_at = Some(clock::now());
@@ -46,116 +50,107 @@ pub(crate) async fn run(
     Ok("done".to_owned())
 }
 
-async fn measure_all(
+async fn measure(
     config: &Config,
     live: &LiveWork,
-    draft: &DraftRow,
+    draft: &DraftId,
+    planned: &PlannedVm,
     controls: &Controls,
-) -> Vec<DryRunVm> {
-    let mut vms = Vec::new();
-    for replica in &draft.body.chosen {
-        let measured = match subject(config, &draft.body, replica).await {
-            Ok(subject) => {
-                let (live, id, controls) = (live.clone(), draft.id.clone(), controls.clone());
-                tokio::task::spawn_blocking(move || subject.measure(&live, &id, &controls))
-                    .await
-                    .unwrap_or_else(|error| failed(replica.to_string(), error.to_string()))
-            }
-            Err(vm) => vm,
-        };
-        vms.push(measured);
-    }
-    vms
+) -> DryRunVm {
+    let subject = match subject(config, planned).await {
+        Ok(subject) => subject,
+        Err(why) => return failed(planned, why),
+    };
+    let (live, id, controls, vm) = (
+        live.clone(),
+        draft.clone(),
+        controls.clone(),
+        planned.clone(),
+    );
+    tokio::task::spawn_blocking(move || subject.measure(&vm, &live, &id, &controls))
+        .await
+        .unwrap_or_else(|error| failed(planned, error.to_string()))
 }
 
-fn failed(name: String, error: String) -> DryRunVm {
+fn failed(planned: &PlannedVm, error: String) -> DryRunVm {
     DryRunVm {
-        name,
+        error: Some(error),
+        ..nothing(planned)
+    }
+}
+
+fn nothing(planned: &PlannedVm) -> DryRunVm {
+    DryRunVm {
+        replica: Some(planned.replica.clone()),
+        name: planned.name.clone(),
         scanned: ByteCount::ZERO,
         different: ByteCount::ZERO,
         to_send: ByteCount::ZERO,
-        error: Some(error),
+        error: None,
     }
 }
 
 /// A replica and the VM that it would return to.
 struct Subject {
-    record: ReplicaRow,
+    source: VmRef,
     target: VmRef,
-    /// Which disks pair is not recorded, so they are paired by how they are attached.
-    by_slot: bool,
+    pairs: Vec<SessionDisk>,
     dr: Arc<dyn Platform>,
     production: Arc<dyn Platform>,
     data_dir: PathBuf,
 }
 
-async fn subject(
-    config: &Config,
-    body: &DraftBody,
-    replica: &ReplicaId,
-) -> Result<Subject, DryRunVm> {
-    let no = |text: &str| failed(replica.to_string(), text.to_owned());
-    let sites = config
-        .store
-        .inventory_list()
-        .await
-        .map_err(|error| no(&error.to_string()))?;
-    let record = sites
-        .into_iter()
-        .flat_map(|(site, _, _)| site.replicas)
-        .find(|record| record.id == *replica)
-        .ok_or_else(|| no("The replica is gone. Choose again."))?;
+async fn subject(config: &Config, planned: &PlannedVm) -> Result<Subject, String> {
+    let (source, target, pairs) = match &planned.work {
+        PlannedWork::Nothing { why } => return Err(why.clone()),
+        PlannedWork::Compare {
+            source,
+            target,
+            pairs,
+        } => (source.clone(), target.clone(), pairs.clone()),
+    };
     let active = config.store.session_list_active().await;
-    let active = active.map_err(|error| no(&error.to_string()))?;
-    if active.iter().any(|session| session.replica == *replica) {
-        return Err(no("Its failback has begun, which measures the same."));
+    let active = active.map_err(|error| error.to_string())?;
+    if active.iter().any(|it| it.replica == planned.replica) {
+        return Err("Its failback has begun, which measures the same.".to_owned());
     }
     let platform = |site| {
-        config
-            .platform(site)
-            .ok_or_else(|| no("Its site is not reachable."))
+        let found = config.platform(site);
+        found.ok_or_else(|| "Its site is not reachable.".to_owned())
     };
-    let target = match body.destination {
-        None | Some(Destination::OriginalVm) => record.original.clone(),
-        Some(Destination::RecoveredVm) => {
-            let target = body.targets.get(replica).cloned();
-            target.ok_or_else(|| no("No VM to return to is chosen. Choose one at Target VM."))?
-        }
-        Some(Destination::SpecifiedLocation) => {
-            return Err(no(
-                "A VM that is made anew has nothing to compare with: all of the replica's data \
-                 is sent, without holes and zeroes.",
-            ));
-        }
-    };
-    let (dr, production) = (platform(&record.vm.site)?, platform(&target.site)?);
     Ok(Subject {
-        by_slot: body.destination == Some(Destination::RecoveredVm),
+        dr: platform(&source.site)?,
+        production: platform(&target.site)?,
+        source,
         target,
-        record,
-        dr,
-        production,
+        pairs,
         data_dir: config.data_dir.clone(),
     })
 }
 
 impl Subject {
-    fn measure(&self, live: &LiveWork, draft: &DraftId, controls: &Controls) -> DryRunVm {
+    fn measure(
+        &self,
+        planned: &PlannedVm,
+        live: &LiveWork,
+        draft: &DraftId,
+        controls: &Controls,
+    ) -> DryRunVm {
         let point = PointName::new(format!("dry-run-{draft}"));
         let owner = format!("dry-run-{draft}");
-        let result = self.with_point(live, draft, &point, &owner, controls);
+        let result = self.with_point(planned, live, draft, &point, &owner, controls);
         // The point goes whatever came of it; one that cannot go is told, not hidden.
-        let dropped = self.dr.drop_point(&self.record.vm, &point, &owner);
-        let name = self.record.vm.platform_id.clone();
+        let dropped = self.dr.drop_point(&self.source, &point, &owner);
         match (result, dropped) {
             (Ok(vm), Ok(())) => vm,
-            (Err(error), _) => failed(name, error.sentence()),
-            (_, Err(error)) => failed(name, EffectError::from(error).sentence()),
+            (Err(error), _) => failed(planned, error.sentence()),
+            (_, Err(error)) => failed(planned, EffectError::from(error).sentence()),
         }
     }
 
     fn with_point(
         &self,
+        planned: &PlannedVm,
         live: &LiveWork,
         draft: &DraftId,
         point: &PointName,
@@ -163,22 +158,22 @@ impl Subject {
         controls: &Controls,
     ) -> Result<DryRunVm, EffectError> {
         let production = self.production.vm(&self.target)?;
-        let replica = self.dr.vm(&self.record.vm)?;
+        let replica = self.dr.vm(&self.source)?;
+        if let Some(why) = self.changed(&replica, &production) {
+            return Ok(failed(planned, why));
+        }
         if production.power != PowerState::Off {
             let text = format!(
                 "{} runs, so its disks change while they are read. Power it off for a dry run; \
                  phase 1 does so by itself.",
                 production.name
             );
-            return Ok(failed(replica.name, text));
+            return Ok(failed(planned, text));
         }
-        self.dr.freeze(&self.record.vm, point, owner)?;
-        let mut vm = DryRunVm {
-            error: None,
-            ..failed(replica.name.clone(), String::new())
-        };
-        for (from, to) in self.pairs(&replica, &production) {
-            let report = self.one_disk(live, draft, point, (from, to), controls)?;
+        self.dr.freeze(&self.source, point, owner)?;
+        let mut vm = nothing(planned);
+        for pair in &self.pairs {
+            let report = self.one_disk(live, draft, point, pair, controls)?;
             vm.scanned = vm.scanned.saturating_add(report.counters.scanned);
             vm.different = vm.different.saturating_add(report.counters.different);
             vm.to_send = vm.to_send.saturating_add(report.to_send);
@@ -186,22 +181,38 @@ impl Subject {
         Ok(vm)
     }
 
+    /// Why the plan no longer fits the disks that are there; none while it does.
+    fn changed(&self, replica: &VmInfo, production: &VmInfo) -> Option<String> {
+        let has = |vm: &VmInfo, key: &DiskKey, pair: &SessionDisk| {
+            let fits = |disk: &DiskInfo| disk.key == *key && disk.size == pair.size;
+            vm.disks.iter().any(fits)
+        };
+        let mut pairs = self.pairs.iter();
+        let lost = pairs
+            .find(|pair| !has(replica, &pair.key, pair) || !has(production, &pair.target, pair))?;
+        Some(format!(
+            "The disk {} is no longer what it was when this was asked for. Load the page again \
+             and ask anew.",
+            lost.name
+        ))
+    }
+
     fn one_disk(
         &self,
         live: &LiveWork,
         draft: &DraftId,
         point: &PointName,
-        (disk, to): (&DiskInfo, &DiskInfo),
+        pair: &SessionDisk,
         controls: &Controls,
     ) -> Result<Report, EffectError> {
         let at = DiskAt::Point(point.clone());
-        let source = self.dr.open_disk(&self.record.vm, &disk.key, &at, None)?;
-        let target = self
-            .production
-            .open_disk(&self.target, &to.key, &DiskAt::Active, None)?;
+        let source = self.dr.open_disk(&self.source, &pair.key, &at, None)?;
+        let target =
+            self.production
+                .open_disk(&self.target, &pair.target, &DiskAt::Active, None)?;
         // Phase 1 does not read again what production holds, as long as nobody writes to it.
         let (platform, vm) = (&self.production, &self.target);
-        let digests = digests::of_newest(&self.data_dir, platform, vm, &to.key, None)
+        let digests = digests::of_newest(&self.data_dir, platform, vm, &pair.target, None)
             .map_err(|source| EffectError::Digests { source })?;
         let task = Task {
             source: disk::open(&source, Access::Read)?,
@@ -209,7 +220,7 @@ impl Subject {
             scope: Scope::Whole,
             block: BlockSize::default(),
             journal: None,
-            task_key: format!("dry-run/{draft}/{}", disk.key),
+            task_key: format!("dry-run/{draft}/{}", pair.key),
             apply: false,
             proof: Proof::Device,
             digests: BothDigests {
@@ -222,32 +233,8 @@ impl Subject {
         let meter = Meter::default();
         live.begin_dry_run(draft, meter.clone());
         mover::run(&task, controls, &meter).map_err(|source| EffectError::Mover {
-            disk: disk.name.clone(),
+            disk: pair.name.clone(),
             source,
-        })
-    }
-
-    /// Disks that both VMs have, of the same size: the only ones that can be compared.
-    fn pairs<'a>(
-        &self,
-        replica: &'a VmInfo,
-        production: &'a VmInfo,
-    ) -> Vec<(&'a DiskInfo, &'a DiskInfo)> {
-        let pairs = replica.disks.iter().filter_map(|from| {
-            let to = self.pair_of(from, production)?;
-            (to.size == from.size).then_some((from, to))
-        });
-        pairs.collect()
-    }
-
-    fn pair_of<'a>(&self, from: &DiskInfo, production: &'a VmInfo) -> Option<&'a DiskInfo> {
-        let recorded = &self.record.disk_pairs;
-        let pair = recorded.iter().find(|pair| pair.replica == from.key);
-        let key = pair.map_or(&from.key, |pair| &pair.production);
-        let mut disks = production.disks.iter();
-        disks.find(|to| to.key == *key).or_else(|| {
-            let mut alike = production.disks.iter();
-            alike.find(|to| self.by_slot && from.slot.is_some() && to.slot == from.slot)
         })
     }
 }

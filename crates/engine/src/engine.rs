@@ -317,7 +317,7 @@ impl Main {
             .store
             .intent_take(&intent.id, clock::now())
             .await?;
-        if let IntentKind::DryRun { draft } = &intent.kind {
+        if let IntentKind::DryRun { draft, .. } = &intent.kind {
             self.apart_controls = Controls::default();
             self.dry_run = Some(draft.clone());
         }
@@ -327,8 +327,8 @@ impl Main {
             let answer = match &intent.kind {
                 IntentKind::LabReset => lab::reset(&config).await,
                 IntentKind::LabFailOver { replica } => lab::fail_over(&config, replica).await,
-                IntentKind::DryRun { draft } => {
-                    dry_run::run(&config, &live, draft, &controls).await
+                IntentKind::DryRun { draft, vms } => {
+                    dry_run::run(&config, &live, draft, vms, &controls).await
                 }
                 IntentKind::Act(_) | IntentKind::Start { .. } => Ok(String::new()),
             };

@@ -112,6 +112,17 @@ impl EffectError {
         }
     }
 
+    /// Whether it stopped at sectors of the replica that cannot be read.
+    pub(crate) const fn is_unreadable(&self) -> bool {
+        matches!(
+            self,
+            Self::Mover {
+                source: MoverError::Unreadable { .. },
+                ..
+            }
+        )
+    }
+
     /// The whole chain of causes as one sentence.
     pub(crate) fn sentence(&self) -> String {
         let mut text = self.to_string();

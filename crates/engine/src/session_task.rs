@@ -295,13 +295,19 @@ impl SessionTask {
                 let cause = error.sentence();
                 tracing::warn!(session.id = %self.id, cause, "effect failed");
                 let temporary = error.is_temporary();
+                let unreadable = error.is_unreadable();
                 let finish = EffectFinish {
                     at,
                     result: Some(cause.clone()),
                     failed: true,
                     facts: None,
                 };
-                (Event::Failed { cause, temporary }, finish)
+                let failed = Event::Failed {
+                    cause,
+                    temporary,
+                    unreadable,
+                };
+                (failed, finish)
             }
         };
         match step(&self.session, event, at) {

@@ -18,6 +18,8 @@ pub enum Event {
         cause: String,
         /// Trying again may help without anybody's doing.
         temporary: bool,
+        /// It stopped at sectors of the replica that cannot be read.
+        unreadable: bool,
     },
     /// The console came back after it was down.
     Restarted,
@@ -57,6 +59,8 @@ pub enum Event {
     Undo,
     /// Try the step again that needs attention.
     Retry,
+    /// Try it again, and leave out what cannot be read, from now on.
+    LeaveUnreadable,
 }
 
 /// What came of an effect, with what later steps need to know.

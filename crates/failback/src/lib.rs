@@ -39,7 +39,7 @@ mod timer;
 
 pub use event::{Directive, Done, Event, Note, Rejected, Step};
 pub use operations::replica_operations;
-pub use program::{Effect, Scope};
+pub use program::{Effect, Scope, Unreadable};
 pub use record::UnknownRecord;
 pub use session::{Activity, Session, State, Terms};
 pub use step::{begin, step};

@@ -4,7 +4,7 @@ use model::{Allowed, CancelKind, Operation, ReplicaState};
 
 use crate::{Effect, Session, State};
 
-const ALL: [Operation; 12] = [
+const ALL: [Operation; 13] = [
     Operation::Pause,
     Operation::Resume,
     Operation::SwitchNow,
@@ -14,6 +14,7 @@ const ALL: [Operation; 12] = [
     Operation::Undo,
     Operation::Cancel,
     Operation::Retry,
+    Operation::LeaveUnreadable,
     Operation::SetLimit,
     Operation::SetTimer,
     Operation::SetCatchUp,
@@ -84,6 +85,10 @@ impl Session {
             ),
             Operation::Undo => self.why_not_undo(),
             Operation::Retry => unless(self.attention.is_some(), "No step needs attention."),
+            Operation::LeaveUnreadable => unless(
+                self.attention.as_ref().is_some_and(|it| it.unreadable),
+                "Nothing stopped at what cannot be read.",
+            ),
             Operation::SetLimit => unless(
                 !matches!(
                     self.state,

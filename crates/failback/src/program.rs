@@ -16,6 +16,15 @@ pub enum Scope {
     SinceCommon(CommonPoint),
 }
 
+/// What to do with sectors of the replica that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// Stop and ask.
+    Stop,
+    /// Leave what production has there, and go on.
+    Leave,
+}
+
 /// One thing the shell does at a platform. Layers and points are named by session and pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -50,6 +59,8 @@ pub enum Effect {
         pass: u32,
         /// How much to look at.
         scope: Scope,
+        /// What to do with sectors of the replica that cannot be read.
+        unreadable: Unreadable,
     },
     /// Merge the layer of a pass into the one below.
     MergeWorkingLayer {
@@ -183,6 +194,15 @@ impl Session {
         matches!(self.destination, Destination::SpecifiedLocation)
     }
 
+    /// What the operator chose; nothing is left out unasked.
+    const fn unreadable(&self) -> Unreadable {
+        if self.leave_unreadable {
+            Unreadable::Leave
+        } else {
+            Unreadable::Stop
+        }
+    }
+
     /// Another VM takes the original's place.
     const fn moves_pointer(&self) -> bool {
         matches!(
@@ -213,6 +233,7 @@ fn synchronize(session: &Session, again: bool) -> Vec<Effect> {
         Effect::Transfer {
             pass,
             scope: first_scope(session, again),
+            unreadable: session.unreadable(),
         },
         Effect::MergeWorkingLayer { pass },
     ]);
@@ -237,7 +258,11 @@ fn catch_up(session: &Session) -> Vec<Effect> {
         Effect::CheckProductionUntouched { expected },
         Effect::CreateWorkingLayer { pass },
         Effect::FreezeReplica { pass },
-        Effect::Transfer { pass, scope },
+        Effect::Transfer {
+            pass,
+            scope,
+            unreadable: session.unreadable(),
+        },
         Effect::CheckProductionUntouched { expected },
         Effect::MergeWorkingLayer { pass },
     ];
@@ -256,7 +281,11 @@ fn switch(session: &Session) -> Vec<Effect> {
         Effect::CreateWorkingLayer { pass },
         Effect::ShutDownReplica,
         Effect::FreezeReplicaFinal { pass },
-        Effect::Transfer { pass, scope },
+        Effect::Transfer {
+            pass,
+            scope,
+            unreadable: session.unreadable(),
+        },
         Effect::CheckProductionUntouched { expected },
         Effect::MergeWorkingLayer { pass },
         Effect::Certify {

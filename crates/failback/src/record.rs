@@ -54,6 +54,7 @@ impl Session {
             settled_epoch: self.settled_epoch,
             write_epoch: self.write_epoch,
             production_was_on: self.production_was_on,
+            leave_unreadable: self.leave_unreadable,
         }
     }
 
@@ -89,6 +90,7 @@ impl Session {
             settled_epoch: record.settled_epoch,
             write_epoch: record.write_epoch,
             production_was_on: record.production_was_on,
+            leave_unreadable: record.leave_unreadable,
         })
     }
 }

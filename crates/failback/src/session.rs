@@ -192,6 +192,8 @@ pub struct Session {
     pub write_epoch: Option<u64>,
     /// Whether the production VM ran when the session began.
     pub production_was_on: Option<bool>,
+    /// Sectors of the replica that cannot be read are left as production has them.
+    pub leave_unreadable: bool,
 }
 
 impl Session {
@@ -234,6 +236,7 @@ impl Session {
             settled_epoch: None,
             write_epoch: None,
             production_was_on: None,
+            leave_unreadable: false,
         }
     }
 

@@ -40,7 +40,11 @@ pub fn step(session: &Session, event: Event, now: Timestamp) -> Result<Step, Rej
     let mut step = Step::of(session.clone());
     match event {
         Event::Done(done) => step.done(done, now)?,
-        Event::Failed { cause, temporary } => step.failed(cause, temporary, now)?,
+        Event::Failed {
+            cause,
+            temporary,
+            unreadable,
+        } => step.failed(cause, temporary, unreadable, now)?,
         Event::Restarted => step.restarted(now),
         Event::Woken => step.woken(now),
         Event::Pause => step.set_paused(true),
@@ -70,10 +74,14 @@ pub fn step(session: &Session, event: Event, now: Timestamp) -> Result<Step, Rej
             }
             step.enter(Activity::Undo { switched });
         }
-        Event::Retry => {
-            step.next.attention = None;
-            step.next.attempts = 0;
-            step.perform();
+        Event::Retry => step.again(),
+        Event::LeaveUnreadable => {
+            step.next.leave_unreadable = true;
+            step.note(
+                LogLevel::Warning,
+                "What cannot be read is left out from now on. There will be no certificate.",
+            );
+            step.again();
         }
     }
     Ok(step)
@@ -97,6 +105,7 @@ const fn operation_of(event: &Event) -> Option<Operation> {
         Event::Commit => Some(Operation::Commit),
         Event::Undo => Some(Operation::Undo),
         Event::Retry => Some(Operation::Retry),
+        Event::LeaveUnreadable => Some(Operation::LeaveUnreadable),
     }
 }
 
@@ -130,6 +139,13 @@ impl Step {
                 not_before: None,
             });
         }
+    }
+
+    /// Tries the step that needs attention.
+    fn again(&mut self) {
+        self.next.attention = None;
+        self.next.attempts = 0;
+        self.perform();
     }
 
     /// Begins an activity at its first effect.
@@ -385,7 +401,13 @@ impl Step {
         self.enter(Activity::Cancel(what));
     }
 
-    fn failed(&mut self, cause: String, temporary: bool, now: Timestamp) -> Result<(), Rejected> {
+    fn failed(
+        &mut self,
+        cause: String,
+        temporary: bool,
+        unreadable: bool,
+        now: Timestamp,
+    ) -> Result<(), Rejected> {
         let Some(effect) = self.next.effect() else {
             return Err(self.unexpected_result());
         };
@@ -406,6 +428,7 @@ impl Step {
                 step: effect.step(),
                 cause,
                 since: now,
+                unreadable,
             });
         }
         Ok(())

@@ -45,4 +45,4 @@ pub use session::{
     Allowed, Attention, CancelKind, CatchUp, CommitTimer, Destination, FailbackMode, LogLevel,
     Operation, Outcome, SessionRecord, SessionStateRecord, Stand, StepName, VisibleState,
 };
-pub use units::{BlockIndex, ByteCount, ByteRange, BytesPerSecond, Timestamp};
+pub use units::{BlockIndex, ByteCount, ByteRange, BytesPerSecond, Seconds, Timestamp};

@@ -18,6 +18,18 @@ pub enum Destination {
     SpecifiedLocation,
 }
 
+impl Destination {
+    /// The destination as people read it.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::OriginalVm => "The original VM",
+            Self::RecoveredVm => "The original VM, recovered elsewhere",
+            Self::SpecifiedLocation => "A specified location",
+        }
+    }
+}
+
 /// When the switchover follows phase 1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "mode")]
@@ -266,6 +278,8 @@ pub enum Operation {
     Undo,
     /// Try the step again that needs attention.
     Retry,
+    /// Go on without the sectors of the replica that cannot be read.
+    LeaveUnreadable,
     /// Change the limit of bytes per second.
     SetLimit,
 }
@@ -288,6 +302,9 @@ pub struct Attention {
     pub cause: String,
     /// Since when.
     pub since: Timestamp,
+    /// It stopped at sectors of the replica that cannot be read: the session can go on without them.
+    #[serde(default)]
+    pub unreadable: bool,
 }
 
 /// How loud a log line is.
@@ -448,6 +465,9 @@ pub struct SessionRecord {
     pub write_epoch: Option<u64>,
     /// Whether the production VM ran when the session began.
     pub production_was_on: Option<bool>,
+    /// Sectors of the replica that cannot be read are left as production has them.
+    #[serde(default)]
+    pub leave_unreadable: bool,
 }
 
 const fn begun() -> bool {

@@ -94,6 +94,37 @@ impl fmt::Display for BytesPerSecond {
     }
 }
 
+/// A length of time in whole seconds.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Seconds(pub u64);
+
+/// Shown in at most two units: `45 s`, `3 min 20 s`, `2 h 5 min`, `4 d 3 h`.
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MINUTE: u64 = 60;
+        const HOUR: u64 = 60 * MINUTE;
+        const DAY: u64 = 24 * HOUR;
+        let seconds = self.0;
+        let (big, unit, small, small_unit) = if seconds < MINUTE {
+            return write!(f, "{seconds} s");
+        } else if seconds < HOUR {
+            (seconds / MINUTE, "min", seconds % MINUTE, "s")
+        } else if seconds < DAY {
+            (seconds / HOUR, "h", seconds % HOUR / MINUTE, "min")
+        } else {
+            (seconds / DAY, "d", seconds % DAY / HOUR, "h")
+        };
+        write!(f, "{big} {unit}")?;
+        if small > 0 {
+            write!(f, " {small} {small_unit}")?;
+        }
+        Ok(())
+    }
+}
+
 /// The number of a block on a disk, counted from 0 in units of the block size in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -1,5 +1,7 @@
 //! A batch as people see it, and what they ask of several of its sessions at once.
 
+use std::{collections::BTreeMap, iter};
+
 use failback::Session;
 use model::{
     Actor, ApiError, BatchId, Operation, SessionId,
@@ -149,26 +151,54 @@ fn actions(works: &[Work]) -> Vec<BatchAction> {
         .collect()
 }
 
+/// What a session of a batch is at, what needs somebody first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    InNeedOfAttention,
+    WaitingForYou,
+    AtWork,
+    InTheQueue,
+    Over,
+}
+
+impl Standing {
+    /// Each session stands in one place, however much is true of it.
+    const fn of(session: &SessionSummary) -> Self {
+        if session.outcome.is_some() {
+            Self::Over
+        } else if session.attention.is_some() {
+            Self::InNeedOfAttention
+        } else if session.queued.is_some() {
+            Self::InTheQueue
+        } else if session.waits_for_you {
+            Self::WaitingForYou
+        } else {
+            Self::AtWork
+        }
+    }
+
+    const fn words(self) -> &'static str {
+        match self {
+            Self::InNeedOfAttention => "in need of attention",
+            Self::WaitingForYou => "waiting for you",
+            Self::AtWork => "at work",
+            Self::InTheQueue => "in the queue",
+            Self::Over => "over",
+        }
+    }
+}
+
 /// Counts of what its sessions are at, what needs somebody first.
 fn headline(sessions: &[SessionSummary]) -> String {
-    let count = |of: fn(&SessionSummary) -> bool| sessions.iter().filter(|it| of(it)).count();
-    let attention = count(|it| it.outcome.is_none() && it.attention.is_some());
-    let waiting = count(|it| it.attention.is_none() && it.waits_for_you);
-    let queued = count(|it| it.queued.is_some());
-    let over = count(|it| it.outcome.is_some());
-    let at_work = sessions.len() - attention - waiting - queued - over;
-    let mut parts = vec![counted(sessions.len(), "session", "sessions")];
-    let mut add = |count: usize, words: &str| {
-        if count > 0 {
-            parts.push(format!("{count} {words}"));
-        }
-    };
-    add(attention, "in need of attention");
-    add(waiting, "waiting for you");
-    add(at_work, "at work");
-    add(queued, "in the queue");
-    add(over, "over");
-    parts.join(", ")
+    let mut counts: BTreeMap<Standing, usize> = BTreeMap::new();
+    for session in sessions {
+        *counts.entry(Standing::of(session)).or_default() += 1;
+    }
+    let all = counted(sessions.len(), "session", "sessions");
+    let parts = counts
+        .into_iter()
+        .map(|(standing, count)| format!("{count} {}", standing.words()));
+    iter::once(all).chain(parts).collect::<Vec<_>>().join(", ")
 }
 
 fn action_of(operation: Operation) -> Result<ActionKind, ApiError> {
@@ -185,6 +215,7 @@ fn action_of(operation: Operation) -> Result<ActionKind, ApiError> {
         | Operation::CatchUp
         | Operation::SetTimer
         | Operation::SetCatchUp
+        | Operation::LeaveUnreadable
         | Operation::SetLimit => Err(invalid(
             "operation",
             "This is not asked of several sessions at once.",
@@ -207,6 +238,7 @@ const fn words(operation: Operation) -> &'static str {
         | Operation::CatchUp
         | Operation::SetTimer
         | Operation::SetCatchUp
+        | Operation::LeaveUnreadable
         | Operation::SetLimit => "change",
     }
 }
@@ -240,6 +272,7 @@ const fn consequence(operation: Operation) -> &'static str {
         | Operation::CatchUp
         | Operation::SetTimer
         | Operation::SetCatchUp
+        | Operation::LeaveUnreadable
         | Operation::SetLimit => "",
     }
 }

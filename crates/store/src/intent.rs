@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, SqliteConnection};
 
 use crate::{
-    Store, StoreError, audit,
+    PlannedVm, Store, StoreError, audit,
     connect::commit,
     convert::{fresh_id, from_json, to_json},
     error::{reading, writing},
@@ -80,6 +80,8 @@ pub enum ActionKind {
     Undo,
     /// Try the step again that needs attention.
     Retry,
+    /// Try it again without what cannot be read.
+    LeaveUnreadable,
     /// Change the limit of bytes per second.
     SetLimit {
         /// The new limit; none is unlimited.
@@ -109,6 +111,9 @@ pub enum IntentKind {
     DryRun {
         /// The draft.
         draft: DraftId,
+        /// Its VMs, as they were planned when it was asked for.
+        #[serde(default)]
+        vms: Vec<PlannedVm>,
     },
 }
 

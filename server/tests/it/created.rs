@@ -96,6 +96,7 @@ fn session(
         started_by: Actor::new("local operator"),
         reason: String::new(),
         started_at: Timestamp(1_795_406_400_000_000),
+        plan: None,
         layout: spec
             .disks
             .iter()
@@ -143,6 +144,7 @@ fn failback_machine() -> model::SessionRecord {
         settled_epoch: None,
         write_epoch: None,
         production_was_on: None,
+        leave_unreadable: false,
     }
 }
 

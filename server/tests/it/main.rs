@@ -17,3 +17,4 @@ mod park;
 mod proxies;
 mod queue;
 mod quick;
+mod unreadable;

@@ -8,11 +8,12 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 use model::{
     SessionId,
-    view::{EffectView, EvidenceView, LogLine, PassView},
+    view::{EffectView, EvidenceView, LogLine, PassView, SessionPlan},
 };
 
 use crate::{
     components::{
+        checks::Checks,
         data_table::DataTable,
         load::{FirstLoad, LoadFailed},
     },
@@ -46,7 +47,9 @@ fn evidence_view(view: EvidenceView) -> AnyView {
     let id = view.session.to_string();
     let title = format!("Evidence of {}", view.plan.vm_name);
     let standing = view_model::standing(&view);
-    let figures = view_model::figures(view.estimate.as_ref(), &view.actual);
+    let estimate = view.report.as_ref().and_then(|it| it.estimate.as_ref());
+    let figures = session::view_model::figures(estimate, &view.actual);
+    let report = view.report.map(report);
     let plan = facts(view_model::plan_lines(&view.plan));
     view! {
         <Title text=title.clone()/>
@@ -72,9 +75,10 @@ fn evidence_view(view: EvidenceView) -> AnyView {
             <h2 id="plan">"Plan and choices"</h2>
             {plan}
         </section>
+        {report}
         <section aria-labelledby="figures">
             <h2 id="figures">"Estimate and actual"</h2>
-            {figures_table(figures)}
+            {session::figures_table(figures)}
         </section>
         <section aria-labelledby="certificate">
             <h2 id="certificate">"Certificate"</h2>
@@ -96,6 +100,29 @@ fn evidence_view(view: EvidenceView) -> AnyView {
     .erase()
 }
 
+/// What the checks said when it was started, and what was seen and not sent.
+fn report(plan: SessionPlan) -> AnyView {
+    let drift = plan.drift.into_iter().map(|drift| {
+        view! { <li><strong>{drift.item}</strong> ": " {drift.what}</li> }
+    });
+    let assumed = plan
+        .estimate
+        .into_iter()
+        .flat_map(|it| it.assumptions)
+        .map(|sentence| view! { <li>{sentence}</li> });
+    view! {
+        <section aria-labelledby="report">
+            <h2 id="report">"Preflight report"</h2>
+            <Checks checks=plan.checks/>
+            <h3>"Seen, and not sent"</h3>
+            <ul class="assumed or-nothing">{drift.collect_view()}</ul>
+            <h3>"What the estimate assumed"</h3>
+            <ul class="assumed or-nothing">{assumed.collect_view()}</ul>
+        </section>
+    }
+    .erase()
+}
+
 fn facts(lines: Vec<(&'static str, String)>) -> AnyView {
     let lines = lines.into_iter().map(|(name, value)| {
         view! {
@@ -104,31 +131,6 @@ fn facts(lines: Vec<(&'static str, String)>) -> AnyView {
         }
     });
     view! { <dl class="facts">{lines.collect_view()}</dl> }.erase()
-}
-
-fn figures_table(figures: Vec<(&'static str, String, String)>) -> AnyView {
-    let rows = figures.into_iter().map(|(name, estimate, actual)| {
-        view! {
-            <tr>
-                <th scope="row">{name}</th>
-                <td class="number" data-label="Dry run">{estimate}</td>
-                <td class="number" data-label="Actual">{actual}</td>
-            </tr>
-        }
-    });
-    view! {
-        <DataTable caption="Estimate and actual">
-            <thead>
-                <tr>
-                    <th scope="col">"Figure"</th>
-                    <th scope="col" class="number">"Dry run"</th>
-                    <th scope="col" class="number">"Actual"</th>
-                </tr>
-            </thead>
-            <tbody>{rows.collect_view()}</tbody>
-        </DataTable>
-    }
-    .erase()
 }
 
 fn passes(passes: Vec<PassView>) -> AnyView {

@@ -24,7 +24,7 @@ pub(super) fn Choices(draft: DraftView, step: WizardStep) -> impl IntoView {
     };
     let destination = draft
         .destination
-        .map_or("not chosen yet", words::destination_title);
+        .map_or("not chosen yet", Destination::title);
     let open = draft.finished.is_none();
     let targets = (draft.destination == Some(Destination::RecoveredVm))
         .then(|| view_model::targets_words(&draft));

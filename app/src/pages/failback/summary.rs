@@ -3,13 +3,12 @@
 use leptos::prelude::*;
 use model::{
     Drift,
-    view::{DraftView, SummaryVm, WizardStep},
+    view::{DraftView, PlanEstimate, SummaryVm, WizardStep},
 };
 
-use super::{
-    Question, StepButtons, api::SaveSummary, dry_run::DryRun, findings::Findings, view_model,
-};
+use super::{Question, StepButtons, api::SaveSummary, dry_run::DryRun, view_model};
 use crate::components::{
+    checks::Checks,
     error_summary::{ErrorSummary, field_id},
     field::{Field, FieldNote, note_id},
     form::{Form, Sending},
@@ -52,6 +51,9 @@ pub(super) fn SummaryStep(draft: DraftView) -> impl IntoView {
             <p>{mode_words}</p>
             <p>{after_words}</p>
             {(!several_words.is_empty()).then(|| view! { <p>{several_words}</p> })}
+            <p>
+                <a href=format!("/api/v1/drafts/{id}/report") rel="external">"The plan as text"</a>
+            </p>
             <div id=field_id("drift_seen") tabindex="-1">{vms} {drift_note}</div>
             {(!created).then(|| view! { <DryRun id run=dry_run total sending=save/> })}
             <section class="panel">
@@ -130,33 +132,42 @@ fn Vm(vm: SummaryVm, drift_seen: Vec<String>) -> impl IntoView {
         }
     });
     let drift = (!vm.drift.is_empty()).then(|| drift(&vm, &drift_seen));
-    let layout = (!created).then(|| {
-        view! {
-            <h4>"Disk layout"</h4>
-            <Findings findings=vm.layout/>
-        }
-    });
-    let warnings = vm
-        .warnings
-        .into_iter()
-        .map(|warning| view! { <li><Icon name="waiting"/>{warning}</li> })
-        .collect_view();
+    let estimate = vm.estimate.as_ref().map(estimate);
     view! {
         <article class="panel vm">
             <h3>{vm.name}</h3>
             <p class="route">{vm.route}</p>
-            <ul class="warnings">{warnings}</ul>
             <dl class="facts">
                 {own_mode}
                 {places}
                 {policy}
                 <dt>{read}</dt>
                 <dd>{vm.to_read.to_string()} {source}</dd>
+                {estimate}
                 {undo}
             </dl>
-            {layout}
+            <h4>"Checks"</h4>
+            <Checks checks=vm.checks/>
             {drift}
         </article>
+    }
+}
+
+/// What it is expected to cost, and what the figures rest on.
+fn estimate(estimate: &PlanEstimate) -> impl IntoView + use<> {
+    let lines = view_model::estimate_lines(estimate)
+        .into_iter()
+        .map(|(name, figure)| view! { <dt>{name}</dt> <dd>{figure}</dd> })
+        .collect_view();
+    let assumed = estimate
+        .assumptions
+        .iter()
+        .map(|sentence| view! { <li>{sentence.clone()}</li> })
+        .collect_view();
+    view! {
+        {lines}
+        <dt>"Assumed"</dt>
+        <dd><ul class="assumed">{assumed}</ul></dd>
     }
 }
 

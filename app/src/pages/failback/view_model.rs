@@ -5,8 +5,8 @@ pub mod place;
 use model::{
     ByteCount, DraftId, Operation, ReplicaId, VmRef,
     view::{
-        DraftView, DryRunView, FinishReply, ReplicaView, SummaryVm, TargetCandidate, TargetRow,
-        WizardStep,
+        DraftView, DryRunView, FinishReply, PlanEstimate, ReplicaView, SummaryVm, TargetCandidate,
+        TargetRow, WizardStep,
     },
 };
 
@@ -239,7 +239,7 @@ pub fn blocked(draft: &DraftView) -> Vec<(String, String)> {
     draft
         .summary
         .iter()
-        .flat_map(|vm| vm.blocked.iter().map(|why| (vm.name.clone(), why.clone())))
+        .flat_map(|vm| vm.blocked().map(|why| (vm.name.clone(), why.to_owned())))
         .collect()
 }
 
@@ -248,6 +248,20 @@ pub fn undo_space(vm: &SummaryVm) -> (String, bool) {
     let short = vm.undo_space > vm.free_space;
     let text = format!("up to {}, {} free", vm.undo_space, vm.free_space);
     (text, short)
+}
+
+/// What a VM is expected to cost, as names and figures.
+pub fn estimate_lines(estimate: &PlanEstimate) -> Vec<(&'static str, String)> {
+    let different = format!("{}, {}", estimate.different, estimate.basis.words());
+    vec![
+        ("Expected to differ", different),
+        ("On the wire", format!("{}, before packing", estimate.wire)),
+        (
+            "Phase 1, while the replica serves",
+            estimate.phase_1.to_string(),
+        ),
+        ("Downtime of the switchover", estimate.downtime.to_string()),
+    ]
 }
 
 /// Everything that will be read, all VMs together.

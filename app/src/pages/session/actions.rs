@@ -130,6 +130,7 @@ fn Confirmation(
         | Operation::Commit
         | Operation::Undo
         | Operation::Retry
+        | Operation::LeaveUnreadable
         | Operation::SetTimer
         | Operation::SetCatchUp
         | Operation::SetLimit => "Leave it as it is",
@@ -211,6 +212,7 @@ fn fields(
         | Operation::CatchUp
         | Operation::Commit
         | Operation::Undo
-        | Operation::Retry => None,
+        | Operation::Retry
+        | Operation::LeaveUnreadable => None,
     }
 }

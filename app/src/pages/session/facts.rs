@@ -5,12 +5,9 @@ use leptos::prelude::*;
 use model::{Timestamp, view::SessionView};
 
 use super::Newest;
-use crate::{
-    components::{
-        dynamic::{part, text},
-        when::When,
-    },
-    words,
+use crate::components::{
+    dynamic::{part, text},
+    when::When,
 };
 
 /// The facts as a list.
@@ -49,7 +46,7 @@ pub(super) fn Facts(newest: Newest, now: Signal<Timestamp>) -> impl IntoView {
                 <dt>"Production VM"</dt>
                 <dd>{fact(|view| view.production_name.clone())}</dd>
                 <dt>"Destination"</dt>
-                <dd>{fact(|view| words::destination_title(view.destination).to_owned())}</dd>
+                <dd>{fact(|view| view.destination.title().to_owned())}</dd>
                 <dt>"Failback mode"</dt>
                 <dd>{fact(|view| view.mode_words.clone())}</dd>
                 <dt>"Power on after switchover"</dt>

@@ -7,6 +7,7 @@ mod carriers;
 mod certificate;
 mod disks;
 mod facts;
+mod figures;
 mod log;
 mod notice;
 mod progress;
@@ -44,6 +45,8 @@ use certificate::Certificate;
 pub(crate) use certificate::shown as certificate_shown;
 use disks::Disks;
 use facts::Facts;
+use figures::Figures;
+pub(crate) use figures::table as figures_table;
 use log::Log;
 use notice::NotifyButton;
 use progress::Progress;
@@ -98,6 +101,7 @@ fn Session(mut view: SessionView) -> impl IntoView {
             <Facts newest now/>
         </div>
         <After newest/>
+        <Figures newest/>
         <Disks newest/>
         <Carriers newest/>
         <Certificate newest/>

@@ -1,15 +1,20 @@
 //! From a session's answer to what its page shows and asks.
 
 use model::{
-    ApiError, ByteCount, DiskCounters, DiskPhase, FailbackMode, Operation, StepName, VisibleState,
-    view::{ActionRequest, EffectView, LogLine, ModeInput, ProgressView, SessionView, TimerInput},
+    ApiError, ByteCount, DiskCounters, DiskPhase, FailbackMode, Operation, Seconds, StepName,
+    VisibleState,
+    view::{
+        ActionRequest, ActualView, EffectView, LogLine, ModeInput, PlanEstimate, ProgressView,
+        SessionView, TimerInput,
+    },
 };
 
 use crate::words;
 
 /// How the buttons of operations are ordered: what decides comes first.
-const ORDER: [Operation; 12] = [
+const ORDER: [Operation; 13] = [
     Operation::Retry,
+    Operation::LeaveUnreadable,
     Operation::SwitchNow,
     Operation::Commit,
     Operation::Undo,
@@ -68,13 +73,50 @@ pub fn impossible(view: &SessionView) -> Vec<(Operation, String)> {
     .collect()
 }
 
+/// Estimate beside actual, as a figure's name, what was expected, and what came.
+pub fn figures(
+    estimate: Option<&PlanEstimate>,
+    actual: &ActualView,
+) -> Vec<(&'static str, String, String)> {
+    let expected =
+        |of: fn(&PlanEstimate) -> String| estimate.map_or_else(|| "not estimated".to_owned(), of);
+    let took = |time: Option<Seconds>| time.map_or("not over".to_owned(), |it| it.to_string());
+    vec![
+        (
+            "Different in phase 1",
+            expected(|it| it.different.to_string()),
+            actual.different.to_string(),
+        ),
+        (
+            "Sent in phase 1",
+            expected(|it| it.wire.to_string()),
+            actual.sent.to_string(),
+        ),
+        (
+            "Sent in all passes",
+            "not estimated".to_owned(),
+            actual.sent_in_all.to_string(),
+        ),
+        (
+            "Phase 1",
+            expected(|it| it.phase_1.to_string()),
+            took(actual.phase_1),
+        ),
+        (
+            "Downtime, from the replica's shutdown to the end of the switchover",
+            expected(|it| it.downtime.to_string()),
+            took(actual.downtime),
+        ),
+    ]
+}
+
 /// The look of an operation's button.
 pub const fn weight(operation: Operation) -> Weight {
     match operation {
         Operation::Retry | Operation::SwitchNow | Operation::Commit | Operation::Resume => {
             Weight::Primary
         }
-        Operation::Undo | Operation::Cancel => Weight::Danger,
+        Operation::Undo | Operation::Cancel | Operation::LeaveUnreadable => Weight::Danger,
         Operation::StartFailback
         | Operation::Pause
         | Operation::ChangeMode
@@ -100,6 +142,7 @@ pub const fn slug(operation: Operation) -> &'static str {
         Operation::Commit => "commit",
         Operation::Undo => "undo",
         Operation::Retry => "retry",
+        Operation::LeaveUnreadable => "leave-unreadable",
         Operation::SetLimit => "limit",
     }
 }
@@ -124,6 +167,7 @@ pub const fn form_value(operation: Operation) -> &'static str {
         Operation::Commit => "commit",
         Operation::Undo => "undo",
         Operation::Retry => "retry",
+        Operation::LeaveUnreadable => "leave_unreadable",
         Operation::SetLimit => "set_limit",
     }
 }
@@ -143,6 +187,7 @@ pub fn question(operation: Operation, vm: &str) -> String {
         Operation::Commit => format!("Commit the failback of {vm}?"),
         Operation::Undo => format!("Undo the failback of {vm}?"),
         Operation::Retry => format!("Try the step of {vm} again?"),
+        Operation::LeaveUnreadable => format!("Leave what cannot be read, and go on with {vm}?"),
         Operation::SetLimit => format!("How fast may the failback of {vm} be?"),
     }
 }

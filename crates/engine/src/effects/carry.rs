@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use failback::Scope;
+use blockmap::RangeSet;
 use hypervisor::Platform;
 use model::{Carrier, CarrierEnded, DiskCounters, DiskKey, LogLevel, VmRef};
 use mover::{Controls, Meter, Report};
@@ -12,7 +12,7 @@ use store::{CarrierKey, DiskPassRow, SessionDisk};
 
 use super::{
     Stage,
-    transfer::{Prepared, move_disk, prepare},
+    transfer::{Pass, Prepared, move_disk, prepare},
 };
 use crate::{clock, digests, failure::EffectError, live::LiveDisk, proxies::Berth};
 
@@ -29,8 +29,7 @@ pub(super) struct Moved {
 pub(super) async fn one_disk(
     stage: Stage,
     disk: SessionDisk,
-    pass: u32,
-    scope: Scope,
+    pass: Pass,
     controls: Controls,
 ) -> Result<Moved, EffectError> {
     let meter = Meter::default();
@@ -47,7 +46,6 @@ pub(super) async fn one_disk(
         stage,
         disk,
         pass,
-        scope,
         controls,
         meter,
     };
@@ -101,8 +99,7 @@ fn end(platform: &dyn Platform, vm: &VmRef, key: &DiskKey) -> DiskEnd {
 struct Journey {
     stage: Stage,
     disk: SessionDisk,
-    pass: u32,
-    scope: Scope,
+    pass: Pass,
     controls: Controls,
     meter: Meter,
 }
@@ -136,7 +133,7 @@ impl Journey {
             });
         let row = DiskPassRow {
             disk: self.disk.key.clone(),
-            pass: self.pass,
+            pass: self.pass.number,
             scope: words,
             counters: self.meter.counters(),
             proxies: Some(berth.words()),
@@ -170,9 +167,10 @@ impl Journey {
             .iter()
             .filter(|note| digests::is_warning(note))
             .map(|note| format!("Disk {}: {note}", self.disk.name));
+        let left = left_words(&self.disk.name, &report.unread);
         Ok(Moved {
             counters: report.counters,
-            warnings: warnings.into_iter().chain(notes).collect(),
+            warnings: warnings.into_iter().chain(notes).chain(left).collect(),
             sampled: report
                 .sampled
                 .map(|sampled| format!("; disk {}: {}", self.disk.name, sampled.sentence())),
@@ -181,14 +179,14 @@ impl Journey {
 
     async fn prepare(&self) -> Result<Prepared, EffectError> {
         let (stage, disk) = (self.stage.clone(), self.disk.clone());
-        let (pass, scope) = (self.pass, self.scope);
-        tokio::task::spawn_blocking(move || prepare(&stage, &disk, pass, scope)).await?
+        let pass = self.pass;
+        tokio::task::spawn_blocking(move || prepare(&stage, &disk, pass)).await?
     }
 
     fn carrier(&self, berth: &Berth) -> Carrier {
         Carrier {
             disk: self.disk.key.clone(),
-            pass: self.pass,
+            pass: self.pass.number,
             source: berth.source.clone(),
             target: berth.target.clone(),
             reasons: berth.reasons.clone(),
@@ -257,6 +255,29 @@ impl Journey {
         store.log_append(session, level, text, clock::now()).await?;
         Ok(())
     }
+}
+
+/// Which ranges were left out, the first of them by name; none where everything was read.
+fn left_words(disk: &str, unread: &RangeSet) -> Option<String> {
+    const NAMED: usize = 20;
+    let ranges = unread.iter().count();
+    if ranges == 0 {
+        return None;
+    }
+    let named: Vec<String> = unread
+        .iter()
+        .take(NAMED)
+        .map(|range| range.to_string())
+        .collect();
+    let more = match ranges.saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more ranges"),
+    };
+    Some(format!(
+        "Disk {disk}: {} cannot be read at the replica and were left as production has them: {}{more}.",
+        unread.total(),
+        named.join(", ")
+    ))
 }
 
 async fn cancelled(controls: &Controls) {

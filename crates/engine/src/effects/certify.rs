@@ -99,6 +99,16 @@ fn without(WhyNot(why): WhyNot) -> (Performed, Certified) {
 
 fn gather(stage: &Stage, facts: &Facts) -> Result<Result<Certificate, WhyNot>, EffectError> {
     let point = protective_point(&stage.session, facts.pass);
+    if let Some(row) = facts
+        .passes
+        .iter()
+        .find(|row| row.counters.unread > ByteCount::ZERO)
+    {
+        return Ok(Err(WhyNot(format!(
+            "{} of disk {} could not be read at the replica and were left out",
+            row.counters.unread, row.disk
+        ))));
+    }
     let Some(epoch) = stage.point_epoch(&point)? else {
         return Ok(Err(WhyNot(format!("the point {point} is gone"))));
     };

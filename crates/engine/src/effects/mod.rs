@@ -109,8 +109,18 @@ impl Stage {
         effect: Effect,
         controls: Controls,
     ) -> Result<Performed, EffectError> {
-        if let Effect::Transfer { pass, scope } = effect {
-            return transfer::run(self, pass, scope, controls).await;
+        if let Effect::Transfer {
+            pass,
+            scope,
+            unreadable,
+        } = effect
+        {
+            let pass = transfer::Pass {
+                number: pass,
+                scope,
+                unreadable,
+            };
+            return transfer::run(self, pass, controls).await;
         }
         if let Effect::Certify { pass, since } = effect {
             return certify::run(self, pass, since).await;

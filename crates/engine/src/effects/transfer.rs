@@ -29,18 +29,25 @@ use crate::{
 /// How often counters of a running task are saved.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 
+/// A pass, as the session asks for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pass {
+    pub(super) number: u32,
+    pub(super) scope: Scope,
+    pub(super) unreadable: failback::Unreadable,
+}
+
 /// Runs the pass for all disks in parallel, as far as slots allow.
 pub(super) async fn run(
     stage: Stage,
-    pass: u32,
-    scope: Scope,
+    pass: Pass,
     controls: Controls,
 ) -> Result<Performed, EffectError> {
     stage.live.begin(&stage.session);
     let mut tasks = JoinSet::new();
     for disk in stage.disks.clone() {
         let (stage, controls) = (stage.clone(), controls.clone());
-        tasks.spawn(async move { carry::one_disk(stage, disk, pass, scope, controls).await });
+        tasks.spawn(async move { carry::one_disk(stage, disk, pass, controls).await });
     }
     let mut outcome = Ok(Performed::plain());
     let mut totals = DiskCounters::default();
@@ -59,6 +66,7 @@ pub(super) async fn run(
                 samples.extend(sampled);
                 totals.different = totals.different.saturating_add(counters.different);
                 totals.sent = totals.sent.saturating_add(counters.sent);
+                totals.unread = totals.unread.saturating_add(counters.unread);
                 let unread = counters.target_known.saturating_add(counters.proved);
                 known += u64::from(unread > ByteCount::ZERO);
                 performed.warnings.extend(warnings);
@@ -79,8 +87,12 @@ pub(super) async fn run(
         0 => String::new(),
         known => format!("; {known} of {disks} known by kept digests and not read at production"),
     };
+    let verified = match totals.unread {
+        ByteCount::ZERO => "all verified".to_owned(),
+        unread => format!("verified but for {unread} that cannot be read and were left"),
+    };
     performed.said = Some(format!(
-        "{} different, {} sent, all verified{known}{}",
+        "{} different, {} sent, {verified}{known}{}",
         totals.different,
         totals.sent,
         samples.concat()
@@ -137,8 +149,11 @@ pub(super) struct Prepared {
 pub(super) fn prepare(
     stage: &Stage,
     disk: &SessionDisk,
-    pass: u32,
-    scope: Scope,
+    Pass {
+        number: pass,
+        scope,
+        unreadable,
+    }: Pass,
 ) -> Result<Prepared, EffectError> {
     let point = protective_point(&stage.session, pass);
     let (source, target) = open_pair(stage, disk, &point)?;
@@ -170,17 +185,35 @@ pub(super) fn prepare(
         task_key,
         apply: true,
         proof: Proof::Device,
-        digests: BothDigests {
-            source: point_digests(stage, disk, &point, since)?,
-            target: Some(newest_digests(stage, disk, since)?),
+        digests: match unreadable {
+            failback::Unreadable::Stop => BothDigests {
+                source: point_digests(stage, disk, &point, since)?,
+                target: Some(newest_digests(stage, disk, since)?),
+            },
+            // A digest would call proved what was never read.
+            failback::Unreadable::Leave => {
+                forget(&newest_digests(stage, disk, None)?)?;
+                BothDigests::default()
+            }
         },
-        unreadable: Unreadable::Stop,
+        unreadable: match unreadable {
+            failback::Unreadable::Stop => Unreadable::Stop,
+            failback::Unreadable::Leave => Unreadable::Skip,
+        },
     };
     Ok(Prepared {
         task,
         words,
         warnings,
     })
+}
+
+/// Removes digests of a disk that is written without them.
+fn forget(digests: &Digests) -> Result<(), EffectError> {
+    match std::fs::remove_file(&digests.path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(|source| EffectError::Digests { source }),
+    }
 }
 
 /// Names the transfer of a disk in a pass.

@@ -23,6 +23,7 @@ pub(super) fn event_of(action: ActionKind) -> Asked {
         ActionKind::Commit => Event::Commit,
         ActionKind::Undo => Event::Undo,
         ActionKind::Retry => Event::Retry,
+        ActionKind::LeaveUnreadable => Event::LeaveUnreadable,
         ActionKind::SetLimit { limit } => return Asked::Limit(limit),
     })
 }
@@ -46,6 +47,7 @@ pub(super) const fn words_of(event: &Event) -> &'static str {
         Event::Commit => "Commit",
         Event::Undo => "Undo",
         Event::Retry => "Retry",
+        Event::LeaveUnreadable => "Leaving what cannot be read",
     }
 }
 

@@ -4,7 +4,7 @@ use model::{
     Destination, EpochId, FailbackMode, Operation, Outcome, StepName, Timestamp, VisibleState,
 };
 
-use crate::{Directive, Done, Effect, Event, Session, State, Terms, begin, step};
+use crate::{Directive, Done, Effect, Event, Session, State, Terms, Unreadable, begin, step};
 
 pub(super) const NOW: Timestamp = Timestamp(1_000_000_000_000_000);
 
@@ -321,6 +321,7 @@ fn passing_failures_are_tried_again_with_growing_waits_then_ask_a_person() {
         let failed = Event::Failed {
             cause: "The link is down.".to_owned(),
             temporary: true,
+            unreadable: false,
         };
         let next = step(&session, failed, NOW).expect("awaited");
         let again = Directive::Perform {
@@ -333,6 +334,7 @@ fn passing_failures_are_tried_again_with_growing_waits_then_ask_a_person() {
     let failed = Event::Failed {
         cause: "The link is down.".to_owned(),
         temporary: true,
+        unreadable: false,
     };
     let asked = ask(&session, failed);
     let attention = asked.attention.clone().expect("a person is asked");
@@ -370,6 +372,7 @@ fn undo_takes_back_a_switchover_that_stopped_after_its_changes_began_to_merge() 
     let failed = Event::Failed {
         cause: "no space left".to_owned(),
         temporary: false,
+        unreadable: false,
     };
     session = step(&session, failed, NOW).expect("awaited").next;
     let (pass, old) = (session.pass, session.settled_pass.expect("phase 1"));
@@ -397,4 +400,35 @@ fn undo_takes_back_a_switchover_that_stopped_after_its_changes_began_to_merge() 
         ]
     );
     assert_eq!(undone.visible(), VisibleState::Failover);
+}
+
+#[test]
+fn what_cannot_be_read_is_left_only_when_somebody_says_so() {
+    let mut session = begin(Session::new(Terms::original_vm(FailbackMode::Auto))).next;
+    assert!(session.why_not(Operation::LeaveUnreadable).is_some());
+    while !matches!(session.effect(), Some(Effect::Transfer { .. })) {
+        let done = session.effect().map_or(Done::Plain, result_of);
+        session = step(&session, Event::Done(done), NOW)
+            .expect("awaited")
+            .next;
+    }
+    let failed = |unreadable| Event::Failed {
+        cause: "Sectors cannot be read.".to_owned(),
+        temporary: false,
+        unreadable,
+    };
+    let other = step(&session, failed(false), NOW).expect("awaited").next;
+    assert!(other.why_not(Operation::LeaveUnreadable).is_some());
+    assert!(step(&other, Event::LeaveUnreadable, NOW).is_err());
+
+    let asked = step(&session, failed(true), NOW).expect("awaited").next;
+    let again = ask(&asked, Event::Retry);
+    let unreadable = |session: &Session| match session.effect() {
+        Some(Effect::Transfer { unreadable, .. }) => Some(unreadable),
+        _ => None,
+    };
+    assert_eq!(unreadable(&again), Some(Unreadable::Stop));
+    let left = ask(&asked, Event::LeaveUnreadable);
+    assert_eq!(unreadable(&left), Some(Unreadable::Leave));
+    assert_eq!(Session::from_record(&left.to_record()), Ok(left));
 }

@@ -45,6 +45,7 @@ fn a_place_is_taken_by_what_works_and_not_by_what_rests() {
         Event::Failed {
             cause: "The link broke.".to_owned(),
             temporary: false,
+            unreadable: false,
         },
         NOW,
     );

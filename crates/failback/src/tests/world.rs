@@ -92,7 +92,7 @@ impl World {
                 assert!(!self.replica_on);
                 return self.freeze(pass);
             }
-            Effect::Transfer { pass, scope } => self.transfer(pass, scope),
+            Effect::Transfer { pass, scope, .. } => self.transfer(pass, scope),
             Effect::MergeWorkingLayer { pass } => {
                 if let Some((there, content)) = self.working.take() {
                     assert_eq!(there, pass);
@@ -320,7 +320,7 @@ fn outside() -> impl Strategy<Value = Outside> {
         3 => prop::sample::select(vec![
             Operation::Pause, Operation::Resume, Operation::Cancel, Operation::SwitchNow,
             Operation::ChangeMode, Operation::CatchUp, Operation::SetTimer, Operation::SetCatchUp,
-            Operation::Commit, Operation::Undo, Operation::Retry,
+            Operation::Commit, Operation::Undo, Operation::Retry, Operation::LeaveUnreadable,
         ]).prop_map(Outside::Ask),
     ]
 }
@@ -344,6 +344,7 @@ fn event_for(operation: Operation, now: Timestamp) -> Event {
             zone: "UTC".to_owned(),
             not_later_than: now.plus_seconds(1_200),
         }),
+        Operation::LeaveUnreadable => Event::LeaveUnreadable,
         Operation::Retry | Operation::StartFailback | Operation::SetLimit => Event::Retry,
     }
 }
@@ -390,6 +391,7 @@ fn play(terms: Terms, script: &[Outside]) -> (Session, World) {
                 Event::Failed {
                     cause: "It broke.".to_owned(),
                     temporary: *temporary,
+                    unreadable: !*temporary && matches!(work, Some(Effect::Transfer { .. })),
                 },
                 true,
             ),

@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{EffectView, LogLine};
+use super::{EffectView, LogLine, SessionPlan};
 use crate::{
     Actor, ByteCount, BytesPerSecond, Destination, DigestHex, DiskCounters, DiskKey, EpochId,
-    Outcome, PointName, SessionChoices, SessionId, Timestamp, VisibleState, VmRef,
+    Outcome, PointName, Seconds, SessionChoices, SessionId, Timestamp, VisibleState, VmRef,
 };
 
 /// What an evidence bundle's `format` is.
-pub const EVIDENCE_FORMAT: &str = "landfall evidence 1";
+pub const EVIDENCE_FORMAT: &str = "landfall evidence 2";
 
 /// What became of certifying a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,8 +79,9 @@ pub struct EvidenceView {
     pub ended_at: Option<Timestamp>,
     /// What was to be done, as it was chosen.
     pub plan: PlanView,
-    /// What a dry run said before; none when there was none.
-    pub estimate: Option<EstimateView>,
+    /// The preflight report and the estimate that it was started with; none for sessions from
+    /// before they were kept.
+    pub report: Option<SessionPlan>,
     /// What came of it.
     pub actual: ActualView,
     /// Every step with its times.
@@ -143,19 +144,6 @@ pub struct PlannedDisk {
     pub size: ByteCount,
 }
 
-/// What a dry run of the wizard's draft said of this VM.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EstimateView {
-    /// When it was done.
-    pub made_at: Timestamp,
-    /// Bytes looked at.
-    pub looked_at: ByteCount,
-    /// Bytes that differ.
-    pub different: ByteCount,
-    /// Bytes that would be sent.
-    pub to_send: ByteCount,
-}
-
 /// What a session did so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActualView {
@@ -167,10 +155,10 @@ pub struct ActualView {
     pub sent: ByteCount,
     /// Bytes sent by all passes.
     pub sent_in_all: ByteCount,
-    /// Seconds of phase 1.
-    pub phase_1_seconds: Option<u64>,
-    /// Seconds from the replica's shutdown to the end of the switchover.
-    pub downtime_seconds: Option<u64>,
+    /// How long phase 1 took; none before it is over.
+    pub phase_1: Option<Seconds>,
+    /// From the replica's shutdown to the end of the switchover; none before it is over.
+    pub downtime: Option<Seconds>,
 }
 
 /// One disk in one pass.

@@ -5,6 +5,7 @@ mod batch;
 mod certificate;
 mod placement;
 mod proxies;
+mod report;
 mod session;
 mod several;
 mod start;
@@ -14,7 +15,7 @@ pub use after::{AfterInput, AfterView, GateView, TimerInput};
 pub use batch::{BatchAction, BatchView};
 pub use certificate::{
     ActualView, CertificateShown, CertificateView, CertifiedDiskView, EVIDENCE_FORMAT,
-    EstimateView, EvidenceView, PassView, PlanView, PlannedDisk,
+    EvidenceView, PassView, PlanView, PlannedDisk,
 };
 pub use placement::{
     DatastoreSpace, HostInput, PlaceChoice, PlaceFinding, PlaceOption, PlacedAdapter, PlacedFile,
@@ -24,6 +25,7 @@ pub use proxies::{
     CarrierView, NewProxyInput, PickProxy, PickReach, PickSite, ProxiesView, ProxyAction,
     ProxyPickView, ProxyTaskView, ProxyView, WaitingView,
 };
+pub use report::{Band, Check, CheckSubject, DifferenceBasis, PlanEstimate, SessionPlan, Verdict};
 pub use session::{
     ActionRequest, DiskView, EffectView, LogLine, ProgressView, SessionSummary, SessionView,
 };

@@ -141,6 +141,12 @@ pub struct SessionView {
     pub steps: Vec<EffectView>,
     /// The bar.
     pub progress: ProgressView,
+    /// What it was expected to cost; none where its plan had no estimate.
+    #[serde(default)]
+    pub estimate: Option<super::PlanEstimate>,
+    /// What came of that so far.
+    #[serde(default)]
+    pub actual: super::ActualView,
     /// Disks.
     pub disks: Vec<DiskView>,
     /// Which proxies carried the disks in the newest pass, and every hand-over, in order.

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AfterInput, PlacementView, ProxyPickView, ReplicaView, SeveralView};
+use super::{
+    AfterInput, Check, CheckSubject, PlacementView, PlanEstimate, ProxyPickView, ReplicaView,
+    SeveralView, Verdict,
+};
 use crate::{
     BatchId, ByteCount, Destination, DraftId, Drift, FailbackMode, LayoutFinding, PolicyChoice,
     ReplicaId, SessionId, Timestamp, Trouble, VmRef,
@@ -277,15 +280,64 @@ pub struct SummaryVm {
     pub undo_space: ByteCount,
     /// Free space where it is taken.
     pub free_space: ByteCount,
+    /// The preflight report: every check that was made.
+    pub checks: Vec<Check>,
+    /// What it is expected to cost; none where there is too little to go by.
+    #[serde(default)]
+    pub estimate: Option<PlanEstimate>,
+}
+
+impl SummaryVm {
+    /// Adds a check that is as it should be.
+    pub fn pass(&mut self, subject: CheckSubject, what: impl Into<String>) {
+        self.check(subject, Verdict::Pass, what.into());
+    }
+
+    /// Adds a check with something to be known before.
+    pub fn warn(&mut self, subject: CheckSubject, what: impl Into<String>) {
+        self.check(subject, Verdict::Warn, what.into());
+    }
+
+    /// Adds a check that stops Finish. The same twice is said once.
+    pub fn fail(&mut self, subject: CheckSubject, what: impl Into<String>) {
+        let what = what.into();
+        if !self.blocked().any(|known| known == what) {
+            self.check(subject, Verdict::Fail, what);
+        }
+    }
+
+    /// Why Finish is not possible for this VM; nothing when it is.
+    pub fn blocked(&self) -> impl Iterator<Item = &str> {
+        self.found(Verdict::Fail)
+    }
+
     /// Other things to know: a production VM that runs will be powered off.
-    pub warnings: Vec<String>,
-    /// Why Finish is not possible for this VM; empty when it is.
-    pub blocked: Vec<String>,
+    pub fn warnings(&self) -> impl Iterator<Item = &str> {
+        self.found(Verdict::Warn)
+    }
+
+    fn found(&self, verdict: Verdict) -> impl Iterator<Item = &str> {
+        let checks = self.checks.iter();
+        checks
+            .filter(move |check| check.verdict == verdict)
+            .map(|check| check.what.as_str())
+    }
+
+    fn check(&mut self, subject: CheckSubject, verdict: Verdict, what: String) {
+        self.checks.push(Check {
+            subject,
+            verdict,
+            what,
+        });
+    }
 }
 
 /// The result of a dry run for one VM.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DryRunVm {
+    /// The replica; none in results from before it was kept.
+    #[serde(default)]
+    pub replica: Option<ReplicaId>,
     /// The replica's name.
     pub name: String,
     /// Bytes looked at.

@@ -1,12 +1,13 @@
 //! A dry run: a full difference of the chosen VMs with nothing written, made by the engine.
 
-use model::{Actor, ApiError, ByteCount, DraftId, view::DryRunView};
-use store::IntentKind;
+use model::{Actor, ApiError, ByteCount, Destination, DraftId, view::DryRunView};
+use store::{IntentKind, PlannedVm, PlannedWork};
 
 use super::choose::{destination_chosen, some_chosen};
 use crate::{
     Service,
     actor::authorise,
+    preflight::{self, Checked},
     refusal::{conflict, failed},
 };
 
@@ -19,7 +20,7 @@ impl Service {
         authorise(actor)?;
         let draft = self.open_draft(id).await?;
         some_chosen(&draft.body.chosen)?;
-        destination_chosen(draft.body.destination)?;
+        let destination = destination_chosen(draft.body.destination)?;
         if self.dry_run_is_open(id).await? {
             return Err(conflict(
                 "A dry run of this failback is at work already.",
@@ -34,7 +35,13 @@ impl Service {
         };
         self.store().dry_run_put(id, &asked).await.map_err(failed)?;
         let audit = format!("Asked for a dry run of draft {id}.");
-        let kind = IntentKind::DryRun { draft: id.clone() };
+        let estate = self.estate().await?;
+        let checked = preflight::check(&estate, &draft.body);
+        let vms = checked.into_iter().map(|it| planned(it, destination));
+        let kind = IntentKind::DryRun {
+            draft: id.clone(),
+            vms: vms.collect(),
+        };
         self.intend(actor, None, kind, &audit).await?;
         Ok(())
     }
@@ -56,6 +63,35 @@ impl Service {
         let open = self.store().intent_list_open().await.map_err(failed)?;
         Ok(open
             .iter()
-            .any(|intent| matches!(&intent.kind, IntentKind::DryRun { draft } if draft == id)))
+            .any(|intent| matches!(&intent.kind, IntentKind::DryRun { draft, .. } if draft == id)))
+    }
+}
+
+/// What a dry run compares of a checked VM: what a session of it would.
+fn planned(checked: Checked, destination: Destination) -> PlannedVm {
+    let nothing = |why: &str| PlannedWork::Nothing {
+        why: why.to_owned(),
+    };
+    let blocked = checked.view.blocked().next().unwrap_or_default().to_owned();
+    let work = match (destination, checked.target) {
+        (Destination::SpecifiedLocation, _) => nothing(
+            "A VM that is made anew has nothing to compare with: all of the replica's data is \
+             sent, without holes and zeroes.",
+        ),
+        (Destination::OriginalVm | Destination::RecoveredVm, Some(target))
+            if !target.pairs.is_empty() =>
+        {
+            PlannedWork::Compare {
+                source: target.replica.vm,
+                target: target.production,
+                pairs: target.pairs,
+            }
+        }
+        (Destination::OriginalVm | Destination::RecoveredVm, _) => nothing(&blocked),
+    };
+    PlannedVm {
+        replica: checked.view.replica,
+        name: checked.view.name,
+        work,
     }
 }

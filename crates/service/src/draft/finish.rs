@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use failback::Terms;
 use model::{
     Actor, ApiError, BatchId, Destination, DraftId, FailbackMode, NewVm, ProxyChoice,
-    SessionChoices, SessionId, view::FinishReply,
+    SessionChoices, SessionId, Timestamp,
+    view::{FinishReply, SessionPlan},
 };
 use store::{DraftBody, NewBatch, NewSession, fresh_id};
 
@@ -47,12 +48,14 @@ impl Service {
         let draft = self.draft(id).await?;
         let (destination, mode) = self.complete(&draft.body)?;
         let estate = self.estate().await?;
-        let checked = preflight::check(&estate, &draft.body);
+        let mut checked = preflight::check(&estate, &draft.body);
         nothing_blocks(&checked)?;
         self.picked_ones_do(&estate, &draft.body, &checked)
             .await
             .map_err(|refusal| conflict(refusal.message, refusal.hint))?;
         all_drift_seen(&checked, &draft.body)?;
+        let grounds = self.grounds(id).await?;
+        preflight::estimate::apply(&mut checked, &estate, &draft.body, &grounds);
         let plan = Plan {
             batch: BatchId::new(fresh_id()),
             destination,
@@ -92,8 +95,11 @@ impl Service {
         checked: Vec<Checked>,
     ) -> Result<NewBatch, ApiError> {
         let now = self.now();
-        let targets: Vec<Target> = checked.into_iter().filter_map(|it| it.target).collect();
-        let names: Vec<&str> = targets.iter().map(|it| it.vm_name.as_str()).collect();
+        let targets: Vec<(Target, SessionPlan)> = checked
+            .into_iter()
+            .filter_map(|it| Some((it.target?, it.view.into())))
+            .collect();
+        let names: Vec<&str> = targets.iter().map(|(it, _)| it.vm_name.as_str()).collect();
         let mut audit = format!(
             "Started the failback of {}: {}. {}. {}",
             counted(names.len(), "VM", "VMs"),
@@ -101,7 +107,7 @@ impl Service {
             mode::words(&plan.mode),
             after::check(&plan.body.after_input, &plan.mode)?.words()
         );
-        for target in &targets {
+        for (target, _) in &targets {
             if let Some(own) = several::own(plan.body, &target.replica.id, now)? {
                 audit = format!("{audit} {}: {}.", target.vm_name, mode::words(&own));
             }
@@ -121,7 +127,7 @@ impl Service {
             at_once: plan.at_once,
             sessions: targets
                 .into_iter()
-                .map(|target| plan.session(target, now))
+                .map(|(target, report)| plan.session(target, report, now))
                 .collect::<Result<_, _>>()?,
             id: plan.batch,
         })
@@ -140,7 +146,12 @@ struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    fn session(&self, target: Target, now: model::Timestamp) -> Result<NewSession, ApiError> {
+    fn session(
+        &self,
+        target: Target,
+        report: SessionPlan,
+        now: Timestamp,
+    ) -> Result<NewSession, ApiError> {
         let own = several::own(self.body, &target.replica.id, now)?;
         let mode = own.unwrap_or_else(|| self.mode.clone());
         let After {
@@ -193,6 +204,7 @@ impl Plan<'_> {
             reason: self.body.reason.clone(),
             started_at: now,
             layout: target.pairs,
+            plan: Some(report),
             id,
         })
     }
@@ -209,7 +221,7 @@ pub(super) fn in_order(mut checked: Vec<Checked>, body: &DraftBody) -> Vec<Check
 fn nothing_blocks(checked: &[Checked]) -> Result<(), ApiError> {
     let first = checked
         .iter()
-        .find_map(|it| Some((&it.view.name, it.view.blocked.first()?)));
+        .find_map(|it| Some((&it.view.name, it.view.blocked().next()?)));
     match first {
         None => Ok(()),
         Some((name, why)) => Err(conflict(

@@ -5,6 +5,7 @@ mod destinations;
 mod dry_run;
 mod finish;
 mod place;
+mod report;
 mod several;
 mod targets;
 mod view;

@@ -2,7 +2,10 @@
 
 use model::{
     ApiError, Destination, DraftId,
-    view::{DraftView, FinishReply, PolicyRow, ProxyPickView, SummaryVm, TargetRow, WizardStep},
+    view::{
+        CheckSubject, DraftView, FinishReply, PolicyRow, ProxyPickView, SummaryVm, TargetRow,
+        WizardStep,
+    },
 };
 use store::DraftBody;
 
@@ -28,7 +31,9 @@ impl Service {
         let batch = self.store().batch_for_draft(id).await.map_err(failed)?;
         let finished: Option<FinishReply> = batch.map(FinishReply::from);
         let estate = self.estate().await?;
-        let checked = preflight::check(&estate, &body);
+        let mut checked = preflight::check(&estate, &body);
+        let grounds = self.grounds(id).await?;
+        preflight::estimate::apply(&mut checked, &estate, &body, &grounds);
         let targets = targets::rows(&estate, &body);
         let proxies = self.proxy_pick(&estate, &body, &checked).await?;
         let policies = preflight::policy::rows(&estate, &body);
@@ -75,14 +80,16 @@ impl Service {
     }
 
     /// What Summary shows of a VM: the checks, and a mode of its own with what stands against it.
-    fn summary_of(&self, checked: Checked, body: &DraftBody) -> SummaryVm {
+    pub(super) fn summary_of(&self, checked: Checked, body: &DraftBody) -> SummaryVm {
         let mut view = checked.view;
         match several::own(body, &view.replica, self.now()) {
             Ok(own) => view.own_mode = own.as_ref().map(mode::words),
-            Err(error) => view
-                .blocked
-                .push(format!("{} {}", error.message, error.hint)),
+            Err(error) => view.fail(
+                CheckSubject::Mode,
+                format!("{} {}", error.message, error.hint),
+            ),
         }
+        view.checks.sort_by_key(|check| check.subject);
         view
     }
 
@@ -104,7 +111,7 @@ impl Service {
         });
         let checks = checked
             .iter()
-            .all(|it| it.view.blocked.is_empty() && unseen(it, body).next().is_none());
+            .all(|it| it.view.blocked().next().is_none() && unseen(it, body).next().is_none());
         let targets = replicas && targets::are_complete(targets);
         let steps = WizardStep::listed(body.destination, !policies.is_empty());
         steps
@@ -132,7 +139,7 @@ impl Service {
 }
 
 /// What the sessions will do by themselves around their switchover; empty until a mode is chosen.
-fn after_words(body: &DraftBody) -> String {
+pub(super) fn after_words(body: &DraftBody) -> String {
     let mode = body.mode.as_ref();
     let checked = mode.and_then(|mode| after::check(&body.after_input, mode).ok());
     checked.map_or_else(String::new, |after| after.words())

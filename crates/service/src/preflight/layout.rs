@@ -73,9 +73,8 @@ impl Layout {
         });
         let both = disk.allocated.saturating_add(other.allocated);
         self.to_read = self.to_read.saturating_add(both);
-        let at_most = disk.size.min(disk.allocated);
-        let merging = at_most.saturating_add(at_most);
-        self.undo_space = self.undo_space.saturating_add(merging);
+        let undo = at_most(disk.size, disk.allocated);
+        self.undo_space = self.undo_space.saturating_add(undo);
     }
 
     fn find(&mut self, disk: &DiskInfo, kind: LayoutKind, what: String) {
@@ -85,6 +84,12 @@ impl Layout {
             what,
         });
     }
+}
+
+/// What undo of a disk may take: all that its replica can send, and that twice while a pass is merged.
+pub(super) fn at_most(size: ByteCount, allocated: ByteCount) -> ByteCount {
+    let sent = size.min(allocated);
+    sent.saturating_add(sent)
 }
 
 /// Why a pair does not fit, with the next step.

@@ -3,23 +3,26 @@
 //! Nothing is decided here that Finish does not decide again: both ask the same functions.
 
 mod drift;
+pub(crate) mod estimate;
 mod layout;
 pub(crate) mod pairing;
 pub(crate) mod policy;
 pub(crate) mod quick;
 mod specified;
 pub(crate) mod target;
+pub(crate) mod text;
 
 use std::collections::BTreeMap;
 
 use model::{
-    ByteCount, CommonPoint, Destination, LayoutKind, NewVm, PowerState, ReplicaId, SiteId, VmInfo,
-    VmRef, view::SummaryVm,
+    ByteCount, CommonPoint, Destination, DiskKey, LayoutKind, NewVm, PowerState, ReplicaId, SiteId,
+    VisibleState, VmInfo, VmRef,
+    view::{CheckSubject, SummaryVm},
 };
 use store::{DraftBody, ReplicaRow, SessionDisk};
 
 use self::policy::Policy;
-use crate::{after, estate::Estate};
+use crate::{after, estate::Estate, session::Work, start::counted};
 
 /// One chosen VM, checked.
 #[derive(Debug)]
@@ -51,7 +54,7 @@ pub(crate) fn check(estate: &Estate, body: &DraftBody) -> Vec<Checked> {
     let mut all = check_by_destination(estate, body);
     if let Some(warning) = after::undoes_what_is_off(&body.after_input.timer, body.power_on) {
         for vm in &mut all {
-            vm.view.warnings.push(warning.clone());
+            vm.view.warn(CheckSubject::Mode, warning.clone());
         }
     }
     all
@@ -91,33 +94,39 @@ fn check_one(estate: &Estate, body: &DraftBody, id: &ReplicaId) -> Checked {
         free_space: estate
             .site(&production.site)
             .map_or(ByteCount::ZERO, |(site, ..)| site.free),
-        blocked: why_not_now(estate, replica),
-        warnings: stale_sites(estate, replica, &production.site),
-        ..gone(id)
+        ..blank(id)
     };
+    replica_allows(&mut view, estate, replica);
+    inventory_is_new(&mut view, estate, replica, &production.site);
     let mut pairs = Vec::new();
     match (estate.vm(&replica.vm), estate.vm(production)) {
         (Some(from), Some(to)) if body.destination == Some(Destination::RecoveredVm) => {
             pairs = compare(&mut view, from, to, &pairing::by_layout(from, to));
             let why_not = target::why_not(estate, replica, to);
-            // The comparison says who holds it, too.
-            let new = why_not.filter(|why| !view.blocked.contains(why));
-            view.blocked.extend(new);
+            if let Some(why) = why_not {
+                view.fail(CheckSubject::ProductionVm, why);
+            }
         }
         (Some(from), Some(to)) => {
             let found = pairing::recorded(from, to, &replica.disk_pairs);
             pairs = compare(&mut view, from, to, &found);
         }
-        (None, _) => view.blocked.push(format!(
-            "The replica VM {} cannot be found at {}. Check it at its platform.",
-            replica.vm.platform_id,
-            estate.site_name(&replica.vm.site)
-        )),
-        (Some(_), None) => view.blocked.push(format!(
-            "The production VM {} cannot be found at {}. Restore it by other means first.",
-            name_of(estate, replica, production),
-            estate.site_name(&production.site)
-        )),
+        (None, _) => view.fail(
+            CheckSubject::Replica,
+            format!(
+                "The replica VM {} cannot be found at {}. Check it at its platform.",
+                replica.vm.platform_id,
+                estate.site_name(&replica.vm.site)
+            ),
+        ),
+        (Some(_), None) => view.fail(
+            CheckSubject::ProductionVm,
+            format!(
+                "The production VM {} cannot be found at {}. Restore it by other means first.",
+                name_of(estate, replica, production),
+                estate.site_name(&production.site)
+            ),
+        ),
     }
     let target = Target {
         replica: replica.clone(),
@@ -139,16 +148,29 @@ fn check_one(estate: &Estate, body: &DraftBody, id: &ReplicaId) -> Checked {
 
 /// A replica for which no VM to return to was chosen yet.
 fn without_target(estate: &Estate, replica: &ReplicaRow) -> Checked {
-    let view = SummaryVm {
+    let mut view = SummaryVm {
         name: estate.vm_name(&replica.vm),
-        blocked: vec!["No VM to return to is chosen. Choose one at Target VM.".to_owned()],
-        ..gone(&replica.id)
+        ..blank(&replica.id)
     };
+    view.fail(
+        CheckSubject::ProductionVm,
+        "No VM to return to is chosen. Choose one at Target VM.",
+    );
     Checked { view, target: None }
 }
 
 /// What is shown of a replica that is no longer there.
 fn gone(id: &ReplicaId) -> SummaryVm {
+    let mut view = blank(id);
+    view.fail(
+        CheckSubject::Replica,
+        "This replica is no longer there. Choose others.",
+    );
+    view
+}
+
+/// A VM of which nothing was checked yet.
+fn blank(id: &ReplicaId) -> SummaryVm {
     SummaryVm {
         replica: id.clone(),
         name: id.to_string(),
@@ -162,8 +184,8 @@ fn gone(id: &ReplicaId) -> SummaryVm {
         quick: false,
         undo_space: ByteCount::ZERO,
         free_space: ByteCount::ZERO,
-        warnings: Vec::new(),
-        blocked: vec!["This replica is no longer there. Choose others.".to_owned()],
+        checks: Vec::new(),
+        estimate: None,
     }
 }
 
@@ -175,25 +197,44 @@ fn name_of(estate: &Estate, replica: &ReplicaRow, vm: &VmRef) -> String {
     estate.vm_name(vm)
 }
 
-/// Why the replica's state does not allow a failback.
-fn why_not_now(estate: &Estate, replica: &ReplicaRow) -> Vec<String> {
+/// Whether the replica's state allows a failback.
+fn replica_allows(view: &mut SummaryVm, estate: &Estate, replica: &ReplicaRow) {
     let at_work = estate.session_on(&replica.id).is_some();
-    failback::replica_operations(replica.state, at_work)
-        .into_iter()
-        .filter_map(|allowed| allowed.why_not)
-        .collect()
+    let operations = failback::replica_operations(replica.state, at_work);
+    let refusals: Vec<String> = operations.into_iter().filter_map(|it| it.why_not).collect();
+    if refusals.is_empty() {
+        view.pass(
+            CheckSubject::Replica,
+            "In Failover, and no session is at work on it.",
+        );
+    }
+    for why in refusals {
+        view.fail(CheckSubject::Replica, why);
+    }
 }
 
-fn stale_sites(estate: &Estate, replica: &ReplicaRow, production: &SiteId) -> Vec<String> {
+/// Whether what is known of both sites is new.
+fn inventory_is_new(
+    view: &mut SummaryVm,
+    estate: &Estate,
+    replica: &ReplicaRow,
+    production: &SiteId,
+) {
     let mut sites = vec![&replica.vm.site];
     if *production != replica.vm.site {
         sites.push(production);
     }
-    sites
+    let stale: Vec<String> = sites
         .into_iter()
         .filter_map(|site| estate.staleness(site))
-        .map(|what| format!("{what}. The checks below may be out of date."))
-        .collect()
+        .collect();
+    if stale.is_empty() {
+        view.pass(CheckSubject::Inventory, "Both sites answer.");
+    }
+    for what in stale {
+        let what = format!("{what}. The checks below may be out of date.");
+        view.warn(CheckSubject::Inventory, what);
+    }
 }
 
 /// Compares the two VMs and says which disks pair.
@@ -207,43 +248,73 @@ fn compare(
     view.drift = drift::between(from, to, &layout.only_on_replica);
     view.to_read = layout.to_read;
     view.undo_space = layout.undo_space;
-    view.blocked.extend(
-        layout
-            .findings
-            .iter()
-            .filter(|finding| finding.kind == LayoutKind::Blocks)
-            .map(|finding| format!("{}: {}", finding.disk, finding.what)),
-    );
+    for finding in &layout.findings {
+        let what = format!("{}: {}", finding.disk, finding.what);
+        match finding.kind {
+            LayoutKind::Fits => view.pass(CheckSubject::Disks, what),
+            LayoutKind::Unpaired => view.warn(CheckSubject::Disks, what),
+            LayoutKind::Blocks => view.fail(CheckSubject::Disks, what),
+        }
+    }
     view.layout = layout.findings;
-    if layout.pairs.is_empty() && view.blocked.is_empty() {
-        view.blocked.push(format!(
+    if layout.pairs.is_empty() && view.blocked().next().is_none() {
+        let what = format!(
             "No disk of {} has a counterpart on {}. Check which VM it was replicated from.",
             from.name, to.name
-        ));
+        );
+        view.fail(CheckSubject::Disks, what);
     }
-    if let Some(holder) = &to.held_by {
-        view.blocked.push(format!(
-            "{} is held by {holder}. Release it at its platform first.",
-            to.name
-        ));
+    match &to.held_by {
+        Some(holder) => view.fail(
+            CheckSubject::ProductionVm,
+            format!(
+                "{} is held by {holder}. Release it at its platform first.",
+                to.name
+            ),
+        ),
+        None => view.pass(
+            CheckSubject::ProductionVm,
+            format!("{} is there, and nobody holds it.", to.name),
+        ),
     }
-    view.warnings.extend(power_warnings(from, to));
+    check_power(view, from, to);
+    check_drift(view);
     layout.pairs
 }
 
-fn power_warnings(from: &VmInfo, to: &VmInfo) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if to.power != PowerState::Off {
-        warnings.push(format!(
-            "{} is powered on. It will be powered off when the failback starts, and what was \
-             written to it since the failover is kept only until you commit.",
-            to.name
-        ));
+fn check_power(view: &mut SummaryVm, from: &VmInfo, to: &VmInfo) {
+    match to.power {
+        PowerState::Off => {
+            let what = format!("{} is off, as it must be while it is written to.", to.name);
+            view.pass(CheckSubject::Power, what);
+        }
+        PowerState::On | PowerState::ShuttingDown => view.warn(
+            CheckSubject::Power,
+            format!(
+                "{} is powered on. It will be powered off when the failback starts, and what was \
+                 written to it since the failover is kept only until you commit.",
+                to.name
+            ),
+        ),
     }
     if from.power == PowerState::Off {
-        warnings.push(format!("The replica {} is powered off.", from.name));
+        let what = format!("The replica {} is powered off.", from.name);
+        view.warn(CheckSubject::Power, what);
     }
-    warnings
+}
+
+fn check_drift(view: &mut SummaryVm) {
+    match view.drift.len() {
+        0 => view.pass(
+            CheckSubject::Drift,
+            "Nothing is configured differently on the replica.",
+        ),
+        count => {
+            let items = counted(count, "item is", "items are");
+            let what = format!("{items} configured differently and not sent: see below.");
+            view.warn(CheckSubject::Drift, what);
+        }
+    }
 }
 
 /// VMs that share a site share its free space.
@@ -263,20 +334,60 @@ fn check_space(estate: &Estate, all: &mut [Checked]) {
             continue;
         };
         let free = checked.view.free_space;
+        let together = if *vms > 1 {
+            ", all chosen VMs together"
+        } else {
+            ""
+        };
+        let mut what = format!(
+            "Undo may take {sum} at {}{together}, and {free} is free.",
+            estate.site_name(site)
+        );
+        let others = taken_by_others(estate, site);
         if *sum > free {
-            let together = if *vms > 1 {
-                ", all chosen VMs together"
-            } else {
-                ""
-            };
-            checked.view.blocked.push(format!(
-                "Undo may take {sum} at {}{together}, and {free} is free. Free {} there, or \
-                 choose fewer VMs.",
-                estate.site_name(site),
-                sum.saturating_sub(free)
-            ));
+            let lacks = sum.saturating_sub(free);
+            what = format!("{what} Free {lacks} there, or choose fewer VMs.");
+            checked.view.fail(CheckSubject::Space, what);
+        } else if sum.saturating_add(others) > free {
+            what = format!("{what} Sessions at work there may take up to {others} of it.");
+            checked.view.warn(CheckSubject::Space, what);
+        } else {
+            checked.view.pass(CheckSubject::Space, what);
         }
     }
+}
+
+/// What sessions that have not switched over may still take for undo at a site, at most: what they
+/// have taken already is not known here.
+fn taken_by_others(estate: &Estate, site: &SiteId) -> ByteCount {
+    let at_work = estate.running.iter().filter(|work| {
+        let waits_or_moves = match work.session.visible() {
+            VisibleState::Synchronizing | VisibleState::ReadyToSwitch | VisibleState::Switching => {
+                true
+            }
+            VisibleState::Ready
+            | VisibleState::Processing
+            | VisibleState::Failover
+            | VisibleState::Failback
+            | VisibleState::Committing
+            | VisibleState::Undoing
+            | VisibleState::Cancelling => false,
+        };
+        waits_or_moves && work.row.production_vm.site == *site
+    });
+    let most = |work: &Work| -> ByteCount {
+        let replica = estate.vm(&work.row.replica_vm);
+        let allocated = |key: &DiskKey| {
+            let mut disks = replica.into_iter().flat_map(|vm| &vm.disks);
+            let found = disks.find(|disk| disk.key == *key);
+            found.map_or(ByteCount::ZERO, |disk| disk.allocated)
+        };
+        let pairs = work.row.layout.iter();
+        pairs
+            .map(|pair| layout::at_most(pair.size, allocated(&pair.key)))
+            .sum()
+    };
+    at_work.map(most).sum()
 }
 
 /// Two sessions must not write to one VM.
@@ -290,10 +401,11 @@ fn check_shared_targets(all: &mut [Checked]) {
             continue;
         };
         if uses.get(&target.production).is_some_and(|uses| *uses > 1) {
-            checked.view.blocked.push(format!(
+            let what = format!(
                 "More than one chosen replica returns to {}. Choose one of them.",
                 target.vm_name
-            ));
+            );
+            checked.view.fail(CheckSubject::ProductionVm, what);
         }
     }
 }

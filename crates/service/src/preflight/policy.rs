@@ -2,7 +2,7 @@
 
 use model::{
     Destination, PolicyChoice, VmInfo,
-    view::{PolicyOption, PolicyRow, SummaryVm},
+    view::{CheckSubject, PolicyOption, PolicyRow, SummaryVm},
 };
 use store::{DraftBody, ReplicaRow, SiteInventory};
 
@@ -46,17 +46,20 @@ pub(super) fn apply(
     replica: &ReplicaRow,
 ) -> Policy {
     let policy = of(estate, body, replica);
-    let words = match &policy {
+    view.policy = match &policy {
         Policy::Untouched => None,
         Policy::Associate(Some(name)) => Some(name.clone()),
         Policy::Associate(None) => Some("none".to_owned()),
         Policy::Asked => {
             let why = "Its storage policy is to be chosen. Choose it at Storage policy.";
-            view.blocked.push(why.to_owned());
+            view.fail(CheckSubject::StoragePolicy, why);
             None
         }
     };
-    view.policy = words;
+    if let Some(name) = &view.policy {
+        let what = format!("{name} is associated at the switchover.");
+        view.pass(CheckSubject::StoragePolicy, what);
+    }
     policy
 }
 

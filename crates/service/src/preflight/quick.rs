@@ -2,7 +2,7 @@
 
 use model::{
     CommonPoint, Destination, Trouble, VmRef, WrittenSince,
-    view::{QuickView, QuickVm, SummaryVm},
+    view::{CheckSubject, QuickView, QuickVm, SummaryVm},
 };
 use store::{DraftBody, ReplicaRow};
 
@@ -23,6 +23,11 @@ pub(super) fn apply(
     match possible(estate, body.trouble, replica) {
         Ok(common) => {
             view.quick = true;
+            view.pass(
+                CheckSubject::ChangeTracking,
+                "Quick rollback: only what change tracking of both sides names is compared, and a \
+                 sample of the rest.",
+            );
             if let Some(WrittenSince::Known { either, .. }) = replica.written_since {
                 view.to_read = either.saturating_add(either);
             }
@@ -30,7 +35,7 @@ pub(super) fn apply(
         }
         Err(why) => {
             let warning = format!("Quick rollback is not possible. {why}");
-            view.warnings.push(warning);
+            view.warn(CheckSubject::ChangeTracking, warning);
             None
         }
     }

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use model::{ByteCount, PowerState, ReplicaId, view::SummaryVm};
+use model::{
+    ByteCount, PowerState, ReplicaId,
+    view::{CheckSubject, SummaryVm},
+};
 use store::{DraftBody, ReplicaRow, SessionDisk};
 
-use super::{Checked, Target, gone, stale_sites, why_not_now};
+use super::{Checked, Target, blank, gone, inventory_is_new, replica_allows};
 use crate::{
     estate::Estate,
     placement::{self, Placed, STEPS},
@@ -31,15 +34,18 @@ pub(super) fn check(estate: &Estate, body: &DraftBody) -> Vec<Checked> {
 
 /// A replica whose VM is not there.
 fn lost(estate: &Estate, replica: &ReplicaRow) -> Checked {
-    let view = SummaryVm {
+    let mut view = SummaryVm {
         name: estate.vm_name(&replica.vm),
-        blocked: vec![format!(
+        ..blank(&replica.id)
+    };
+    view.fail(
+        CheckSubject::Replica,
+        format!(
             "The replica VM {} cannot be found at {}. Check it at its platform.",
             replica.vm.platform_id,
             estate.site_name(&replica.vm.site)
-        )],
-        ..gone(&replica.id)
-    };
+        ),
+    );
     Checked { view, target: None }
 }
 
@@ -51,34 +57,24 @@ fn one(estate: &Estate, replica: &ReplicaRow, vm: &Placed<'_>) -> Checked {
         name: source.name.clone(),
         placement: vm.facts(),
         to_read: allocated,
-        blocked: why_not_now(estate, replica),
-        warnings: vm
-            .site
-            .map(|site| stale_sites(estate, replica, &site.site))
-            .unwrap_or_default(),
-        ..gone(&replica.id)
+        ..blank(&replica.id)
     };
+    replica_allows(&mut view, estate, replica);
     if let Some(site) = vm.site {
+        inventory_is_new(&mut view, estate, replica, &site.site);
         view.route = estate.route_to(&replica.vm, &site.site);
     }
-    for step in STEPS {
-        let missing = !placement::proposed(vm, step).is_empty();
-        if missing {
-            view.blocked.push(format!(
-                "Its choices at {0} were not confirmed. Open {0} and press Next.",
-                step.title()
-            ));
-        }
+    check_place(&mut view, vm);
+    for disk in &source.disks {
+        let what = format!(
+            "{}: {}, to be made anew and sent whole.",
+            disk.name, disk.size
+        );
+        view.pass(CheckSubject::Disks, what);
     }
-    for finding in &vm.findings {
-        let words = finding.problem.words();
-        if finding.problem.blocks() {
-            view.blocked.push(words);
-        } else {
-            view.warnings.push(words);
-        }
+    for warning in beside(estate, vm) {
+        view.warn(CheckSubject::Power, warning);
     }
-    view.warnings.extend(beside(estate, vm));
     let target = spec.map(|spec| Target {
         replica: replica.clone(),
         production: spec.vm.clone(),
@@ -99,6 +95,35 @@ fn one(estate: &Estate, replica: &ReplicaRow, vm: &Placed<'_>) -> Checked {
         new_vm: Some(spec),
     });
     Checked { view, target }
+}
+
+/// Whether the place of the VM to be made is chosen and holds it.
+fn check_place(view: &mut SummaryVm, vm: &Placed<'_>) {
+    let missing = STEPS
+        .into_iter()
+        .filter(|step| !placement::proposed(vm, *step).is_empty());
+    for step in missing {
+        let what = format!(
+            "Its choices at {0} were not confirmed. Open {0} and press Next.",
+            step.title()
+        );
+        view.fail(CheckSubject::Place, what);
+    }
+    for finding in &vm.findings {
+        let words = finding.problem.words();
+        if finding.problem.blocks() {
+            view.fail(CheckSubject::Place, words);
+        } else {
+            view.warn(CheckSubject::Place, words);
+        }
+    }
+    let mut found = view.checks.iter();
+    if !found.any(|check| check.subject == CheckSubject::Place) {
+        view.pass(
+            CheckSubject::Place,
+            "Every choice is confirmed, names are free, and the datastores have room for all of it.",
+        );
+    }
 }
 
 /// What the VMs that are there already mean for the one to be made.

@@ -70,6 +70,10 @@ impl Service {
             Operation::Commit => plain(ActionKind::Commit, "commit"),
             Operation::Undo => plain(ActionKind::Undo, "undo"),
             Operation::Retry => plain(ActionKind::Retry, "retry the step"),
+            Operation::LeaveUnreadable => plain(
+                ActionKind::LeaveUnreadable,
+                "go on without what cannot be read",
+            ),
             Operation::ChangeMode => self.change_mode(request.mode.as_ref()),
             Operation::SetLimit => set_limit(request.limit_mib),
         }

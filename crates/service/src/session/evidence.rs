@@ -1,11 +1,9 @@
 //! The evidence of a session: everything that the store knows of it, in one answer.
 
-use failback::Activity;
 use model::{
-    ApiError, ByteCount, DiskCounters, SessionId, StepName, Timestamp,
+    ApiError, SessionId,
     view::{
-        ActualView, EVIDENCE_FORMAT, EffectView, EstimateView, EvidenceView, PassView, PlanView,
-        PlannedDisk, SessionView,
+        EVIDENCE_FORMAT, EffectView, EvidenceView, PassView, PlanView, PlannedDisk, SessionView,
     },
 };
 use store::{Certified, DiskPassRow};
@@ -23,7 +21,7 @@ impl Service {
         let work = self.work(id).await?;
         let passes = self.store().disk_counters_list(id).await.map_err(failed)?;
         let row = self.store().certificate_fetch(id).await.map_err(failed)?;
-        let estimate = self.estimate(&work, &view.replica_name).await?;
+        let report = self.store().session_plan_fetch(id).await.map_err(failed)?;
         let steps: Vec<EffectView> = view.steps.iter().filter(begun).cloned().collect();
         Ok(EvidenceView {
             format: EVIDENCE_FORMAT.to_owned(),
@@ -32,8 +30,8 @@ impl Service {
             state: view.summary.state,
             outcome: view.summary.outcome,
             ended_at: view.summary.ended_at,
-            estimate,
-            actual: actual(&passes, &steps),
+            actual: view.actual,
+            report,
             steps,
             passes: passes.iter().map(|row| pass(&work, row)).collect(),
             certificate: row.as_ref().map(certificate::shown),
@@ -44,25 +42,6 @@ impl Service {
             log: view.log.clone(),
             plan: plan(&work, view),
         })
-    }
-
-    /// What the dry run of the draft that the session came from said.
-    async fn estimate(&self, work: &Work, replica: &str) -> Result<Option<EstimateView>, ApiError> {
-        let run = self.store().dry_run_of_batch(&work.row.batch).await;
-        let Some((run, made_at)) = run
-            .map_err(failed)?
-            .and_then(|run| run.done_at.map(|at| (run, at)))
-        else {
-            return Ok(None);
-        };
-        let mut vms = run.vms.into_iter();
-        let vm = vms.find(|vm| vm.name == replica && vm.error.is_none());
-        Ok(vm.map(|vm| EstimateView {
-            made_at,
-            looked_at: vm.scanned,
-            different: vm.different,
-            to_send: vm.to_send,
-        }))
     }
 }
 
@@ -107,43 +86,4 @@ fn pass(work: &Work, row: &DiskPassRow) -> PassView {
         counters: row.counters,
         proxies: row.proxies.clone(),
     }
-}
-
-fn actual(passes: &[DiskPassRow], steps: &[EffectView]) -> ActualView {
-    let first = passes.iter().map(|row| row.pass).min();
-    let sum = |only: Option<u32>, of: fn(&DiskCounters) -> ByteCount| {
-        let rows = passes
-            .iter()
-            .filter(|row| only.is_none_or(|pass| row.pass == pass));
-        rows.map(|row| of(&row.counters)).sum()
-    };
-    ActualView {
-        looked_at: sum(first, |it| it.to_scan),
-        different: sum(first, |it| it.different),
-        sent: sum(first, |it| it.sent),
-        sent_in_all: sum(None, |it| it.sent),
-        phase_1_seconds: seconds(steps, Activity::Synchronize { again: false }, None),
-        downtime_seconds: seconds(steps, Activity::Switch, Some(StepName::ShutDownReplica)),
-    }
-}
-
-/// From the first step of an activity, or from a step of it, to the end of its last; none while
-/// one of them is at work.
-fn seconds(steps: &[EffectView], activity: Activity, from: Option<StepName>) -> Option<u64> {
-    let of = || {
-        steps
-            .iter()
-            .filter(|step| step.activity == activity.words())
-    };
-    let begin = of()
-        .rev()
-        .filter(|step| from.is_none_or(|from| step.step == from));
-    let begin: Vec<Timestamp> = begin.filter_map(|step| step.started_at).collect();
-    // A switchover that was taken back is another one: the last counts.
-    let begin = match from {
-        Some(_) => begin.first(),
-        None => begin.last(),
-    };
-    let end = of().next_back()?.done_at?;
-    begin.map(|begin| end.seconds_since(*begin))
 }

@@ -1,6 +1,7 @@
 //! Sessions as people see them, and what they ask of them.
 
 mod act;
+mod actual;
 mod after;
 mod carriers;
 mod certificate;

@@ -7,7 +7,7 @@ use model::{
 
 use store::EffectRow;
 
-use super::{Work, after, carriers, disks, steps, words::Names};
+use super::{Work, actual, after, carriers, disks, steps, words::Names};
 use crate::{
     Service, mode,
     refusal::{failed, not_found},
@@ -39,6 +39,7 @@ impl Service {
             .unwrap_or_else(|| disks::undo_space(&work, &passes));
         let gates = self.wired.live.gates(id);
         let after = after::view(&work, &passes, &effects, &gates, names.shutdown_seconds);
+        let steps = steps::of(&work, effects);
         Ok(SessionView {
             summary: work.summary(&estate),
             now: self.now(),
@@ -49,7 +50,13 @@ impl Service {
             power_on: work.session.power_on,
             limit: work.row.limit,
             reason: work.row.reason.clone(),
-            steps: steps::of(&work, effects),
+            estimate: store
+                .session_plan_fetch(id)
+                .await
+                .map_err(failed)?
+                .and_then(|plan| plan.estimate),
+            actual: actual::figures(&passes, &steps),
+            steps,
             progress: disks::progress(&work, &passes, live.as_ref()),
             disks: disks::views(&work, &passes, live.as_ref()),
             carriers: carriers::views(&work, carried, live.as_ref()),

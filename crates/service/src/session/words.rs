@@ -170,6 +170,11 @@ impl Names {
                 ),
                 None => format!("The step that stopped is tried again for {production}."),
             },
+            Operation::LeaveUnreadable => format!(
+                "The transfer to {production} goes on without the sectors that cannot be read on \
+                 {replica}: there {production} keeps what it has, which may be older or empty. The \
+                 log names each. Nothing of this session is certified then."
+            ),
             Operation::SetLimit => format!(
                 "Transfers to {production} use at most this many MiB per second; 0 is unlimited."
             ),

@@ -98,7 +98,7 @@ async fn the_wizards_choice_goes_with_the_session() {
     let kept = service.draft_view(&draft).await.unwrap();
     assert_eq!(kept.after_input, good);
     let undoes = |view: &model::view::DraftView| {
-        let warnings = &view.summary[0].warnings;
+        let warnings: Vec<_> = view.summary[0].warnings().collect();
         warnings
             .iter()
             .any(|it| it.contains("undoes by itself when its health gates fail for 10 min"))

@@ -26,6 +26,7 @@ async fn two(fixture: &Fixture) -> (BatchId, Vec<SessionId>) {
                 step: StepName::Transfer,
                 cause: "The link broke.".to_owned(),
                 since: NOW,
+                unreadable: false,
             });
         })
         .await;

@@ -1,7 +1,7 @@
 //! Dry runs.
 
 use model::{ByteCount, ErrorKind, ReplicaId, view::DryRunView};
-use store::IntentKind;
+use store::{IntentKind, PlannedWork};
 
 use super::fixture::{Fixture, NOW, actor};
 use crate::DryRunProgress;
@@ -14,8 +14,22 @@ async fn a_dry_run_is_asked_for_once_and_shows_how_far_it_is() {
     service.dry_run(&actor(), &id).await.unwrap();
     assert_eq!(fixture.wakes(), 1);
     let open = fixture.store.intent_list_open().await.unwrap();
-    let draft = id.clone();
-    assert_eq!(open[0].kind, IntentKind::DryRun { draft });
+    let IntentKind::DryRun { draft, vms } = &open[0].kind else {
+        panic!("{:?}", open[0].kind);
+    };
+    assert_eq!((draft, vms.len()), (&id, 1));
+    // What a session of the same plan would work on.
+    let PlannedWork::Compare {
+        source,
+        target,
+        pairs,
+    } = &vms[0].work
+    else {
+        panic!("{:?}", vms[0].work);
+    };
+    let ids = (source.platform_id.as_str(), target.platform_id.as_str());
+    assert_eq!(ids, ("d1", "p1"));
+    assert_eq!((pairs.len(), pairs[0].name.as_str()), (1, "system"));
     let again = service.dry_run(&actor(), &id).await.unwrap_err();
     assert_eq!(again.kind, ErrorKind::Conflict);
 

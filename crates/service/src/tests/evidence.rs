@@ -2,13 +2,13 @@
 
 use model::{
     ByteCount, CERTIFICATE_FORMAT, CERTIFIED_INSTANT, Certificate, CertifiedDisk, Destination,
-    DiskCounters, DiskKey, EpochId, ErrorKind, Hex, PointName, SessionId, SignedCertificate,
-    Signer, SiteId, StepName, Timestamp, VmRef,
-    view::{CertificateView, DryRunView, DryRunVm},
+    DiskCounters, DiskKey, EpochId, ErrorKind, Hex, PointName, ReplicaId, Seconds, SessionId,
+    SignedCertificate, Signer, SiteId, StepName, Timestamp, VmRef,
+    view::{Band, CertificateView, DifferenceBasis, DryRunView, DryRunVm, Verdict},
 };
 use store::{CertificateRow, Certified, DiskPassRow, EffectFinish, EffectStart};
 
-use super::fixture::{Fixture, NOW};
+use super::fixture::{Fixture, GIB, NOW};
 
 fn signed() -> SignedCertificate {
     let vm = |site: &str| VmRef {
@@ -164,11 +164,12 @@ async fn evidence_sets_the_estimate_beside_what_came() {
     let id = fixture.session().await;
     let row = fixture.store.session_fetch(&id).await.unwrap().unwrap();
     let before = fixture.service.session_evidence(&id).await.unwrap();
-    assert_eq!(
-        (before.estimate, before.steps, before.passes.len()),
-        (None, vec![], 0)
-    );
-    assert_eq!(before.actual.downtime_seconds, None);
+    assert_eq!((before.steps, before.passes.len()), (vec![], 0));
+    let report = before.report.expect("a plan is kept");
+    let expected = report.estimate.expect("its disks are known");
+    assert_eq!(expected.different.high, ByteCount(GIB));
+    assert!(report.checks.iter().all(|it| it.verdict == Verdict::Pass));
+    assert_eq!(before.actual.downtime, None);
     assert_eq!(before.plan.reason, row.reason);
     assert_eq!(before.plan.disks.len(), row.layout.len());
 
@@ -233,8 +234,8 @@ async fn evidence_sets_the_estimate_beside_what_came() {
         (actual.sent, actual.sent_in_all),
         (ByteCount(500), ByteCount(520))
     );
-    assert_eq!(actual.phase_1_seconds, Some(60));
-    assert_eq!(actual.downtime_seconds, Some(30));
+    assert_eq!(actual.phase_1, Some(Seconds(60)));
+    assert_eq!(actual.downtime, Some(Seconds(30)));
     assert_eq!(evidence.passes.len(), 2);
     assert_eq!(evidence.steps.len(), 6, "only what was begun");
 }
@@ -243,8 +244,9 @@ async fn evidence_sets_the_estimate_beside_what_came() {
 async fn the_estimate_is_the_dry_run_of_the_draft_that_was_finished() {
     let fixture = Fixture::new().await;
     let draft = fixture.complete_draft(&["r-web"]).await;
-    let vm = |name: &str, different| DryRunVm {
-        name: name.to_owned(),
+    let vm = |replica: &str, different| DryRunVm {
+        replica: Some(ReplicaId::new(replica)),
+        name: replica.to_owned(),
         scanned: ByteCount(100),
         different: ByteCount(different),
         to_send: ByteCount(different),
@@ -254,15 +256,17 @@ async fn the_estimate_is_the_dry_run_of_the_draft_that_was_finished() {
         asked_at: NOW,
         done_at: Some(NOW),
         progress: (ByteCount(100), ByteCount(100)),
-        vms: vec![vm("other-replica", 1), vm("web-01-replica", 40)],
+        vms: vec![vm("r-other", 1), vm("r-web", 40)],
     };
     fixture.store.dry_run_put(&draft, &run).await.unwrap();
     let actor = super::fixture::actor();
     let reply = fixture.service.finish(&actor, &draft).await.unwrap();
     let id = reply.sessions[0].clone();
     let evidence = fixture.service.session_evidence(&id).await.unwrap();
-    assert_eq!(
-        evidence.estimate.map(|it| it.different),
-        Some(ByteCount(40))
-    );
+    let estimate = evidence.report.and_then(|it| it.estimate).unwrap();
+    assert_eq!(estimate.different, Band::exactly(ByteCount(40)));
+    assert_eq!(estimate.basis, DifferenceBasis::DryRun { at: NOW });
+    // The session's own page shows the same.
+    let view = fixture.service.session_view(&id).await.unwrap();
+    assert_eq!(view.estimate, Some(estimate));
 }

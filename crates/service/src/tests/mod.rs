@@ -7,6 +7,7 @@ mod dry_run;
 mod evidence;
 mod finish;
 pub(crate) mod fixture;
+mod golden;
 mod jobs;
 mod lab;
 mod mode;

@@ -74,6 +74,14 @@ async fn accept_all(fixture: &Fixture, id: &DraftId) {
     }
 }
 
+/// A draft of one replica whose place is confirmed.
+pub(super) async fn confirmed(replica: &str) -> (Fixture, DraftId) {
+    let fixture = fixture().await;
+    let id = draft(&fixture, &[replica]).await;
+    accept_all(&fixture, &id).await;
+    (fixture, id)
+}
+
 #[tokio::test]
 async fn without_a_site_that_makes_vms_the_destination_cannot_be_chosen() {
     let fixture = Fixture::new().await;

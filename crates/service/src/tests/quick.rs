@@ -44,8 +44,7 @@ async fn why_not(fixture: &Fixture, trouble: Trouble) -> Option<String> {
     // What the step says is what Summary says and what Finish does.
     let summary = &view.summary[0];
     let warned = summary
-        .warnings
-        .iter()
+        .warnings()
         .any(|it| it.starts_with("Quick rollback is not possible."));
     assert_eq!(
         (summary.quick, warned),

@@ -200,6 +200,7 @@ async fn a_session_that_waits_says_for_what() {
         step: StepName::Transfer,
         cause: "The disk is full.".to_owned(),
         since: NOW,
+        unreadable: false,
     };
     fixture
         .advance(&id, |machine| machine.attention = Some(attention))

@@ -1,9 +1,10 @@
 //! Rows to test with.
 
 use model::{
-    Actor, BatchId, ByteCount, BytesPerSecond, CatchUp, CommitTimer, Destination, DiskKey,
-    FailbackMode, HealthGate, Outcome, ProtectedVmId, ReplicaId, SessionChoices, SessionId,
-    SessionRecord, SessionStateRecord, SiteId, Timestamp, VmRef,
+    Actor, BatchId, ByteCount, BytesPerSecond, CatchUp, CommitTimer, Destination, DiskKey, Drift,
+    FailbackMode, HealthGate, Outcome, ProtectedVmId, ReplicaId, Seconds, SessionChoices,
+    SessionId, SessionRecord, SessionStateRecord, SiteId, Timestamp, VmRef,
+    view::{Band, Check, CheckSubject, DifferenceBasis, PlanEstimate, SessionPlan, Verdict},
 };
 
 use crate::{NewSession, SessionDisk};
@@ -53,6 +54,7 @@ pub(crate) fn machine() -> SessionRecord {
         settled_epoch: None,
         write_epoch: Some(7),
         production_was_on: Some(true),
+        leave_unreadable: true,
     }
 }
 
@@ -83,6 +85,35 @@ pub(crate) fn session(id: &str, replica: &str, at: i64) -> NewSession {
         reason: "storm is over".to_owned(),
         started_at: Timestamp(at),
         layout: vec![disk("z", "system"), disk("a", "data")],
+        plan: Some(plan()),
+    }
+}
+
+fn plan() -> SessionPlan {
+    let bytes = Band {
+        low: ByteCount(1),
+        likely: ByteCount(2),
+        high: ByteCount(3),
+    };
+    SessionPlan {
+        checks: vec![Check {
+            subject: CheckSubject::Power,
+            verdict: Verdict::Warn,
+            what: "web-01 is powered on.".to_owned(),
+        }],
+        estimate: Some(PlanEstimate {
+            to_read: ByteCount(4),
+            different: bytes,
+            basis: DifferenceBasis::DryRun { at: Timestamp(7) },
+            wire: bytes,
+            phase_1: Band::exactly(Seconds(8)),
+            downtime: Band::exactly(Seconds(9)),
+            assumptions: vec!["The guest shuts down by itself.".to_owned()],
+        }),
+        drift: vec![Drift {
+            item: "memory".to_owned(),
+            what: "8 GiB on the replica.".to_owned(),
+        }],
     }
 }
 

@@ -1,12 +1,18 @@
 //! Intents: kept whole, answered once.
 
 use model::{
-    BatchId, BytesPerSecond, CatchUp, CommitTimer, DraftId, FailbackMode, HealthGate, ReplicaId,
-    SessionId, Timestamp,
+    BatchId, ByteCount, BytesPerSecond, CatchUp, CommitTimer, DiskKey, DraftId, FailbackMode,
+    HealthGate, ReplicaId, SessionId, Timestamp,
 };
 
-use super::{Database, builders::actor};
-use crate::{ActionKind, IntentId, IntentKind, NewIntent, Store, StoreError};
+use super::{
+    Database,
+    builders::{actor, vm},
+};
+use crate::{
+    ActionKind, IntentId, IntentKind, NewIntent, PlannedVm, PlannedWork, SessionDisk, Store,
+    StoreError,
+};
 
 fn intent(kind: IntentKind, at: i64) -> NewIntent {
     NewIntent {
@@ -58,6 +64,7 @@ pub(super) async fn every_kind_comes_back_as_it_was(db: &impl Database) {
         ActionKind::Commit,
         ActionKind::Undo,
         ActionKind::Retry,
+        ActionKind::LeaveUnreadable,
         ActionKind::SetLimit {
             limit: Some(BytesPerSecond(3)),
         },
@@ -73,6 +80,29 @@ pub(super) async fn every_kind_comes_back_as_it_was(db: &impl Database) {
         },
         IntentKind::DryRun {
             draft: DraftId::new("d"),
+            vms: vec![
+                PlannedVm {
+                    replica: ReplicaId::new("r"),
+                    name: "web-01-replica".to_owned(),
+                    work: PlannedWork::Compare {
+                        source: vm("replica-site", "1"),
+                        target: vm("production-site", "2"),
+                        pairs: vec![SessionDisk {
+                            key: DiskKey::new("a"),
+                            target: DiskKey::new("b"),
+                            name: "system".to_owned(),
+                            size: ByteCount(65_536),
+                        }],
+                    },
+                },
+                PlannedVm {
+                    replica: ReplicaId::new("s"),
+                    name: "app-01-replica".to_owned(),
+                    work: PlannedWork::Nothing {
+                        why: "No disk pairs.".to_owned(),
+                    },
+                },
+            ],
         },
     ]);
     for kind in kinds {

@@ -42,7 +42,13 @@ pub(super) async fn a_session_comes_back_as_it_was(db: &impl Database) {
     );
     // The order of the disks is the VM's, not that of their keys.
     assert_eq!(row.layout, new.layout);
+    let plan = db.open().await.session_plan_fetch(&new.id).await.unwrap();
+    assert!(plan.is_some() && plan == new.plan);
     let other = SessionId::new("other");
+    assert_eq!(
+        db.open().await.session_plan_fetch(&other).await.unwrap(),
+        None
+    );
     assert_eq!(db.open().await.session_fetch(&other).await.unwrap(), None);
 }
 

@@ -2,7 +2,7 @@
 
 use sqlx::SqliteConnection;
 
-use super::{CHOICES_FORMAT, FORMAT, NewSession, WHAT};
+use super::{CHOICES_FORMAT, FORMAT, NewSession, WHAT, plan};
 use crate::{
     Store, StoreError,
     connect::commit,
@@ -33,10 +33,10 @@ pub(crate) async fn insert_on_conn(
         "INSERT INTO session (id, batch, batch_position, replica, protected_vm, vm_name, \
          replica_site, replica_platform_id, production_site, production_platform_id, \
          destination, machine, machine_format, version, limit_bytes, started_by, reason, \
-         started_at, ended_at, log_seq, effect_seq, choices, choices_format, previous_site, \
-         previous_platform_id) \
+         started_at, ended_at, log_seq, effect_seq, choices, choices_format, plan, \
+         plan_format, previous_site, previous_platform_id) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, $14, $15, $16, $17, \
-         NULL, 0, 0, $18, $19, \
+         NULL, 0, 0, $18, $19, $20, $21, \
          (SELECT production_site FROM protected_vm WHERE id = $5), \
          (SELECT production_platform_id FROM protected_vm WHERE id = $5))",
     )
@@ -59,6 +59,8 @@ pub(crate) async fn insert_on_conn(
     .bind(session.started_at.0)
     .bind(to_json(WHAT, &session.choices)?)
     .bind(CHOICES_FORMAT)
+    .bind(plan::column(session.plan.as_ref())?)
+    .bind(session.plan.as_ref().map(|_| plan::FORMAT))
     .execute(&mut *conn)
     .await
     .map_err(writing(WHAT))?;

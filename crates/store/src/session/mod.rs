@@ -2,12 +2,15 @@
 
 mod advance;
 mod insert;
+mod plan;
 mod read;
 
 use model::{
     Actor, BatchId, ByteCount, BytesPerSecond, Destination, DiskKey, ProtectedVmId, ReplicaId,
-    SessionChoices, SessionId, SessionRecord, Timestamp, VmRef,
+    SessionChoices, SessionId, SessionRecord, Timestamp, VmRef, view::SessionPlan,
 };
+
+use serde::{Deserialize, Serialize};
 
 pub(crate) use insert::insert_on_conn;
 
@@ -18,7 +21,7 @@ const CHOICES_FORMAT: i64 = 1;
 const WHAT: &str = "a session";
 
 /// A pair of disks that a session was planned for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionDisk {
     /// The key of the replica's disk, which names the pair.
     pub key: DiskKey,
@@ -63,6 +66,9 @@ pub struct NewSession {
     pub started_at: Timestamp,
     /// The pairs of disks, in order.
     pub layout: Vec<SessionDisk>,
+    /// What the plan that it was started from said; read again with
+    /// [`Store::session_plan_fetch`](crate::Store::session_plan_fetch).
+    pub plan: Option<SessionPlan>,
 }
 
 /// A session as it stands.

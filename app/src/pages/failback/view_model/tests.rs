@@ -84,6 +84,7 @@ fn dry_run(vms: Vec<DryRunVm>, done: bool) -> DryRunView {
 
 fn measured(to_send: u64, error: Option<&str>) -> DryRunVm {
     DryRunVm {
+        replica: None,
         name: "web-01-replica".to_owned(),
         scanned: ByteCount(2048),
         different: ByteCount(to_send),

@@ -3,7 +3,7 @@
 use model::{
     Actor, Allowed, Attention, BatchId, BytesPerSecond, Destination, Limiter, LogLevel, Outcome,
     SessionId, StepName, Timestamp, VisibleState,
-    view::{AfterView, SessionSummary},
+    view::{AfterView, Band, DifferenceBasis, SessionSummary},
 };
 
 use super::*;
@@ -38,6 +38,8 @@ fn view(state: VisibleState) -> SessionView {
         reason: String::new(),
         steps: Vec::new(),
         progress: ProgressView::default(),
+        estimate: None,
+        actual: ActualView::default(),
         disks: Vec::new(),
         undo_space: ByteCount::ZERO,
         after: AfterView::default(),
@@ -119,6 +121,7 @@ fn the_tab_says_what_waits_before_how_far() {
         step: StepName::Transfer,
         cause: "The link is down.".to_owned(),
         since: Timestamp(0),
+        unreadable: false,
     });
     assert_eq!(tab_title(&view), "Needs attention: web-01");
     view.summary.outcome = Some(Outcome::Undone);
@@ -257,4 +260,49 @@ fn a_gate_says_by_its_mark_and_its_words_how_it_is() {
     ] {
         assert_eq!(gate_icon(green), mark);
     }
+}
+
+#[test]
+fn what_was_not_estimated_and_what_is_not_over_say_so() {
+    let actual = ActualView {
+        different: ByteCount(2048),
+        downtime: Some(Seconds(75)),
+        ..ActualView::default()
+    };
+    let lines = figures(None, &actual);
+    let different = (
+        "Different in phase 1",
+        "not estimated".to_owned(),
+        "2 KiB".to_owned(),
+    );
+    assert_eq!(lines[0], different);
+    assert_eq!(lines[3].2, "not over");
+    assert_eq!(lines[4].2, "1 min 15 s");
+    let estimate = PlanEstimate {
+        to_read: ByteCount(4096),
+        different: Band {
+            low: ByteCount(1024),
+            likely: ByteCount(2048),
+            high: ByteCount(4096),
+        },
+        basis: DifferenceBasis::ChangeTracking,
+        wire: Band {
+            low: ByteCount::ZERO,
+            likely: ByteCount(4096),
+            high: ByteCount(4096),
+        },
+        phase_1: Band::exactly(Seconds(10)),
+        downtime: Band::exactly(Seconds(90)),
+        assumptions: Vec::new(),
+    };
+    let lines = figures(Some(&estimate), &actual);
+    let said: Vec<_> = lines.iter().map(|line| line.1.as_str()).collect();
+    let expected = [
+        "about 2 KiB (1 KiB to 4 KiB)",
+        "up to 4 KiB",
+        "not estimated",
+        "10 s",
+        "1 min 30 s",
+    ];
+    assert_eq!(said, expected);
 }
