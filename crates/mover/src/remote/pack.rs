@@ -7,9 +7,10 @@
 use std::{
     io,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
+use rustix::time::{ClockId, clock_gettime};
 use zstd::bulk::{Compressor, Decompressor};
 
 /// A wire of unknown speed is taken for one on which the quickest way pays, and may prove to be twice
@@ -190,10 +191,10 @@ impl<'a> Packer<'a> {
         if looks_random(bytes) {
             return Ok(plain(bytes));
         }
-        let begun = Instant::now();
+        let begun = worked();
         let (codec, packed) = self.by(way, bytes)?;
-        self.pace
-            .measured(way, bytes.len(), packed.len(), begun.elapsed());
+        let took = worked().saturating_sub(begun);
+        self.pace.measured(way, bytes.len(), packed.len(), took);
         if packed.len() < bytes.len() - bytes.len() / 32 {
             Ok((codec, packed))
         } else {
@@ -213,6 +214,15 @@ impl<'a> Packer<'a> {
         };
         Ok((Codec::Zstd, zstd.compress(bytes)?))
     }
+}
+
+/// What this thread has worked so far. On a busy machine much more time passes: threads that wait for
+/// their turn do not make a way slower than the wire.
+fn worked() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    let nanos = u32::try_from(time.tv_nsec).unwrap_or_default();
+    Duration::new(seconds, nanos)
 }
 
 /// Whether a sample of the content cannot be packed: four pieces of it, for a random block is
