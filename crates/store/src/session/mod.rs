@@ -2,7 +2,10 @@
 
 mod advance;
 mod insert;
+mod past;
 mod read;
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use model::{
     Actor, BatchId, ByteCount, BytesPerSecond, Destination, DiskKey, ProtectedVmId, ReplicaId,
@@ -10,6 +13,7 @@ use model::{
 };
 
 pub(crate) use insert::insert_on_conn;
+pub use past::{PastOrder, PastQuery};
 
 /// Format of a session's machine; its record carries its own version beside this.
 const FORMAT: i64 = 1;
@@ -109,4 +113,20 @@ pub struct SessionRow {
     pub ended_at: Option<Timestamp>,
     /// The pairs of disks, in order.
     pub layout: Vec<SessionDisk>,
+}
+
+/// The sessions at work, as a reader keeps them that asks for what changed.
+#[derive(Clone, Debug, Default)]
+pub struct ActiveSessions {
+    /// The number of the newest change that was read; none before the first reading.
+    read: Option<i64>,
+    rows: BTreeMap<SessionId, Arc<SessionRow>>,
+}
+
+impl ActiveSessions {
+    /// All of them, by id. One that did not change since is the same allocation.
+    #[must_use]
+    pub const fn rows(&self) -> &BTreeMap<SessionId, Arc<SessionRow>> {
+        &self.rows
+    }
 }
