@@ -1,6 +1,10 @@
 //! A dry run: the full difference of a draft's VMs with nothing written at production.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use blockmap::BlockSize;
 use disk::Access;
@@ -12,14 +16,16 @@ use model::{
 use mover::{BothDigests, Controls, Meter, Proof, Report, Scope, Task, Unreadable};
 use store::{DraftBody, DraftRow, ReplicaRow};
 
-use crate::{clock, config::Config, digests, failure::EffectError, live::LiveWork};
+use crate::{
+    clock, config::Config, digests, failure::EffectError, inventory::Inventories, live::LiveWork,
+};
 
 /// Measures every VM of a draft and saves the result with it.
 pub(crate) async fn run(
     config: &Config,
-    live: &LiveWork,
+    inventories: &Inventories,
+    (live, controls): (&LiveWork, &Controls),
     draft: &DraftId,
-    controls: &Controls,
 ) -> Result<String, String> {
     let words = |error: store::StoreError| error.to_string();
     let row = config.store.draft_fetch(draft).await.map_err(words)?;
@@ -28,7 +34,13 @@ pub(crate) async fn run(
     };
     let asked = config.store.dry_run_fetch(draft).await.map_err(words)?;
     let asked_at = asked.map_or_else(clock::now, |view| view.asked_at);
-    let vms = measure_all(config, live, &row, controls).await;
+    let chosen: BTreeSet<&ReplicaId> = row.body.chosen.iter().collect();
+    let replicas = inventories.replicas().await.into_iter();
+    let replicas = replicas.filter(|replica| chosen.contains(&replica.id));
+    let replicas = replicas
+        .map(|replica| (replica.id.clone(), replica))
+        .collect();
+    let vms = measure_all((config, &replicas), live, &row, controls).await;
     live.end_dry_run(draft);
     let scanned: ByteCount = vms.iter().map(|vm| vm.scanned).sum();
     let done_at = Some(clock::now());
@@ -47,14 +59,14 @@ pub(crate) async fn run(
 }
 
 async fn measure_all(
-    config: &Config,
+    (config, replicas): (&Config, &BTreeMap<ReplicaId, ReplicaRow>),
     live: &LiveWork,
     draft: &DraftRow,
     controls: &Controls,
 ) -> Vec<DryRunVm> {
     let mut vms = Vec::new();
     for replica in &draft.body.chosen {
-        let measured = match subject(config, &draft.body, replica).await {
+        let measured = match subject((config, replicas), &draft.body, replica).await {
             Ok(subject) => {
                 let (live, id, controls) = (live.clone(), draft.id.clone(), controls.clone());
                 tokio::task::spawn_blocking(move || subject.measure(&live, &id, &controls))
@@ -90,24 +102,17 @@ struct Subject {
 }
 
 async fn subject(
-    config: &Config,
+    (config, replicas): (&Config, &BTreeMap<ReplicaId, ReplicaRow>),
     body: &DraftBody,
     replica: &ReplicaId,
 ) -> Result<Subject, DryRunVm> {
     let no = |text: &str| failed(replica.to_string(), text.to_owned());
-    let sites = config
-        .store
-        .inventory_list()
-        .await
-        .map_err(|error| no(&error.to_string()))?;
-    let record = sites
-        .into_iter()
-        .flat_map(|(site, _, _)| site.replicas)
-        .find(|record| record.id == *replica)
+    let record = replicas
+        .get(replica)
+        .cloned()
         .ok_or_else(|| no("The replica is gone. Choose again."))?;
-    let active = config.store.session_list_active().await;
-    let active = active.map_err(|error| no(&error.to_string()))?;
-    if active.iter().any(|session| session.replica == *replica) {
+    let active = config.store.session_for_replica_active(replica).await;
+    if active.map_err(|error| no(&error.to_string()))?.is_some() {
         return Err(no("Its failback has begun, which measures the same."));
     }
     let platform = |site| {
