@@ -1,19 +1,28 @@
 //! A batch as people see it, and what they ask of several of its sessions at once.
 
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
 use failback::Session;
 use model::{
     Actor, ApiError, BatchId, Operation, SessionId,
-    view::{BatchAction, BatchView, SessionSummary},
+    view::{BatchAction, BatchView, ListQuery},
 };
 use store::{ActionKind, IntentId, IntentKind, NewIntent};
 
 use crate::{
     Service,
     actor::authorise,
+    estate::Estate,
     refusal::{conflict, failed, invalid, not_found},
     session::Work,
     start::counted,
 };
+
+/// VMs of an action that are named.
+const NAMED: usize = 12;
 
 /// What can be asked of several sessions at once. The others need a choice per session.
 const OPERATIONS: [Operation; 7] = [
@@ -27,19 +36,25 @@ const OPERATIONS: [Operation; 7] = [
 ];
 
 impl Service {
-    /// A batch, whole.
+    /// A batch, with the page of its sessions that is asked for. Of the operation that is about to be
+    /// confirmed it names all sessions.
     ///
     /// # Errors
     /// When there is no such batch.
-    pub async fn batch_view(&self, id: &BatchId) -> Result<BatchView, ApiError> {
-        let works = self.batch_works(id).await?;
-        let first = works.first().ok_or_else(|| no_batch(id))?;
+    pub async fn batch_view(
+        &self,
+        id: &BatchId,
+        query: &ListQuery,
+        confirming: Option<Operation>,
+    ) -> Result<BatchView, ApiError> {
         let estate = self.estate().await?;
-        let sessions: Vec<_> = works.iter().map(|work| work.summary(&estate)).collect();
+        let works = self.batch_works(&estate, id).await?;
+        let first = works.first().ok_or_else(|| no_batch(id))?;
+        let (sessions, page) = estate.session_page(works.iter().map(Arc::as_ref), query);
         Ok(BatchView {
             id: id.clone(),
             now: self.now(),
-            headline: headline(&sessions),
+            headline: headline(&estate, &works),
             started_by: first.row.started_by.clone(),
             started_at: first.row.started_at,
             reason: first.row.reason.clone(),
@@ -47,8 +62,9 @@ impl Service {
                 .row
                 .at_once
                 .map_or_else(|| "all".to_owned(), |most| most.to_string()),
-            actions: actions(&works),
+            actions: actions(&works, confirming),
             sessions,
+            page,
         })
     }
 
@@ -67,13 +83,14 @@ impl Service {
     ) -> Result<(), ApiError> {
         authorise(actor)?;
         let action = action_of(operation)?;
-        let works = self.batch_works(id).await?;
+        let works = self.batch_works(&self.estate().await?, id).await?;
         if works.is_empty() {
             return Err(no_batch(id));
         }
-        let asked: Vec<&Work> = works
+        let wanted: BTreeSet<&SessionId> = sessions.iter().collect();
+        let asked: Vec<&Arc<Work>> = works
             .iter()
-            .filter(|work| sessions.contains(&work.row.id))
+            .filter(|work| wanted.contains(&work.row.id))
             .filter(|work| allows(&work.session, operation))
             .collect();
         if asked.is_empty() {
@@ -114,9 +131,20 @@ impl Service {
         }
     }
 
-    async fn batch_works(&self, id: &BatchId) -> Result<Vec<Work>, ApiError> {
-        let rows = self.store().session_list_batch(id).await.map_err(failed)?;
-        rows.into_iter().map(Work::of).collect()
+    /// The sessions of a batch in its order. One that ends meanwhile is listed once, as it ended.
+    async fn batch_works(&self, estate: &Estate, id: &BatchId) -> Result<Vec<Arc<Work>>, ApiError> {
+        let ended = self.store().session_list_batch_ended(id).await;
+        let running = estate.running().iter();
+        let running = running.filter(|work| work.row.batch == *id);
+        let mut works: BTreeMap<SessionId, Arc<Work>> = running
+            .map(|work| (work.row.id.clone(), Arc::clone(work)))
+            .collect();
+        for row in ended.map_err(failed)? {
+            works.insert(row.id.clone(), Arc::new(Work::of(row)?));
+        }
+        let mut works: Vec<Arc<Work>> = works.into_values().collect();
+        works.sort_by_key(|work| work.row.batch_position);
+        Ok(works)
     }
 }
 
@@ -133,31 +161,43 @@ fn allows(session: &Session, operation: Operation) -> bool {
     session.why_not(operation).is_none() && !waits
 }
 
-fn actions(works: &[Work]) -> Vec<BatchAction> {
-    OPERATIONS
-        .into_iter()
-        .map(|operation| BatchAction {
+fn actions(works: &[Arc<Work>], confirming: Option<Operation>) -> Vec<BatchAction> {
+    let action = |operation| {
+        let allowed = || {
+            works
+                .iter()
+                .filter(move |work| allows(&work.session, operation))
+        };
+        let named = allowed().take(NAMED);
+        BatchAction {
             operation,
             consequence: consequence(operation).to_owned(),
-            sessions: works
-                .iter()
-                .filter(|work| allows(&work.session, operation))
-                .map(|work| (work.row.id.clone(), work.row.vm_name.clone()))
-                .collect(),
-        })
-        .filter(|action| !action.sessions.is_empty())
-        .collect()
+            count: allowed().count(),
+            names: named.map(|work| work.row.vm_name.clone()).collect(),
+            asked: if confirming == Some(operation) {
+                allowed().map(|work| work.row.id.clone()).collect()
+            } else {
+                Vec::new()
+            },
+        }
+    };
+    let all = OPERATIONS.into_iter().map(action);
+    all.filter(|action| action.count > 0).collect()
 }
 
 /// Counts of what its sessions are at, what needs somebody first.
-fn headline(sessions: &[SessionSummary]) -> String {
-    let count = |of: fn(&SessionSummary) -> bool| sessions.iter().filter(|it| of(it)).count();
-    let attention = count(|it| it.outcome.is_none() && it.attention.is_some());
-    let waiting = count(|it| it.attention.is_none() && it.waits_for_you);
-    let queued = count(|it| it.queued.is_some());
-    let over = count(|it| it.outcome.is_some());
-    let at_work = sessions.len() - attention - waiting - queued - over;
-    let mut parts = vec![counted(sessions.len(), "session", "sessions")];
+fn headline(estate: &Estate, works: &[Arc<Work>]) -> String {
+    let count = |of: &dyn Fn(&Work) -> bool| works.iter().filter(|it| of(it)).count();
+    let over = |it: &Work| it.outcome().is_some();
+    let attention = count(&|it| !over(it) && it.session.attention.is_some());
+    let waits = |it: &Work| !it.session.is_over() && it.session.waits_for_operator();
+    let waiting = count(&|it| it.session.attention.is_none() && waits(it));
+    let queued = count(&|it| estate.queued(&it.row.id).is_some());
+    let over = count(&over);
+    let at_work = works
+        .len()
+        .saturating_sub(attention + waiting + queued + over);
+    let mut parts = vec![counted(works.len(), "session", "sessions")];
     let mut add = |count: usize, words: &str| {
         if count > 0 {
             parts.push(format!("{count} {words}"));

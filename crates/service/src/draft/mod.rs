@@ -4,10 +4,13 @@ mod choose;
 mod destinations;
 mod dry_run;
 mod finish;
+mod page;
 mod place;
 mod several;
 mod targets;
 mod view;
+
+pub use choose::{Also, Ticks};
 
 use model::{Actor, ApiError, DraftId, ReplicaId};
 use store::{DraftBody, DraftRow, fresh_id};

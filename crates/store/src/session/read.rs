@@ -146,18 +146,6 @@ impl Store {
         .await
     }
 
-    /// The newest sessions that are over, newest first.
-    ///
-    /// # Errors
-    /// When they cannot be read.
-    pub async fn session_list_ended(&self, limit: u32) -> Result<Vec<SessionRow>, StoreError> {
-        self.sessions(
-            select!("WHERE ended_at IS NOT NULL ORDER BY started_at DESC, id DESC LIMIT $1"),
-            Bound::Count(limit),
-        )
-        .await
-    }
-
     /// The session that is at work on a replica; none when none is.
     ///
     /// # Errors
