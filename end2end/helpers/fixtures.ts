@@ -10,6 +10,8 @@ export { Server } from "./server";
 interface Options {
   /** How large the lab of the test's server is. */
   scale: "tiny" | "sample";
+  /** How many VMs it has; those beyond the scale's own are generated. */
+  vms: number;
 }
 
 interface Fixtures {
@@ -21,9 +23,10 @@ interface Fixtures {
 
 export const test = base.extend<Fixtures & Options>({
   scale: ["tiny", { option: true }],
+  vms: [0, { option: true }],
 
-  server: async ({ scale }, use, testInfo) => {
-    const server = await Server.start(undefined, ["--lab-scale", scale]);
+  server: async ({ scale, vms }, use, testInfo) => {
+    const server = await Server.start(undefined, ["--lab-scale", scale, "--lab-vms", String(vms)]);
     await use(server);
     await server.dispose();
     if (testInfo.status !== testInfo.expectedStatus) {

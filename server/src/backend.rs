@@ -53,20 +53,23 @@ pub enum BackendError {
 }
 
 impl Backend {
-    /// Opens everything under `data_dir`; an empty one becomes a sample estate.
+    /// Opens everything under `data_dir`; an empty one becomes an estate of a scale, with so many VMs.
     ///
     /// # Errors
     /// [`BackendError`] with what could not be opened.
     pub async fn start(
         data_dir: &Path,
         keys: KeyStore,
-        scale: Scale,
+        (scale, vms): (Scale, u32),
         open_to_network: bool,
     ) -> Result<Self, BackendError> {
         // The lab's lock comes first: one process owns a data directory.
         let lab = {
             let data_dir = data_dir.to_owned();
-            let settings = lab_settings(scale);
+            let settings = LabSettings {
+                vms,
+                ..lab_settings(scale)
+            };
             tokio::task::spawn_blocking(move || Lab::open(&data_dir, settings)).await??
         };
         let signer = keys.prepare(engine::now())?;
@@ -129,6 +132,7 @@ fn lab_settings(scale: Scale) -> LabSettings {
         },
         Scale::Tiny => LabSettings {
             scale,
+            vms: 0,
             guest_tick: Duration::from_millis(50),
             shutdown_delay: Duration::from_millis(300),
             shutdown_timeout: Duration::from_secs(3),

@@ -7,7 +7,7 @@ use std::{
 
 use thiserror::Error;
 
-use crate::lab_cli::LabScale;
+use crate::lab_cli::{LabScale, MOST_VMS};
 
 /// Where the console listens when nothing else is said.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:3000";
@@ -37,6 +37,9 @@ pub struct RawConfig {
     /// How large the lab is that an empty data directory gets
     #[arg(long, value_enum, default_value_t)]
     pub lab_scale: LabScale,
+    /// How many VMs with replicas that lab has: those beyond its own are generated, with small disks
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=MOST_VMS))]
+    pub lab_vms: u32,
 }
 
 /// A start that can work: what [`RawConfig`] says, with every refusal behind it.
@@ -54,6 +57,8 @@ pub struct Config {
     pub allow_hosts: Vec<String>,
     /// How large the lab is that an empty data directory gets.
     pub lab_scale: LabScale,
+    /// How many VMs with replicas that lab has; 0 is those of its scale.
+    pub lab_vms: u32,
 }
 
 /// A start that was refused. Each text names the cause and the next step.
@@ -118,6 +123,7 @@ impl RawConfig {
                 .map(|name| name.to_ascii_lowercase())
                 .collect(),
             lab_scale: self.lab_scale,
+            lab_vms: self.lab_vms,
         })
     }
 }

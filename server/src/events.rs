@@ -1,11 +1,11 @@
 //! Live streams over server-sent events: whole snapshots, coalesced and without an id; log lines
 //! with their number as id, so that a reconnect goes on where the line broke.
 
-use std::{convert::Infallible, time::Duration};
+use std::{collections::BTreeMap, convert::Infallible, time::Duration};
 
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::{HeaderMap, StatusCode},
     response::{
         IntoResponse, Response,
@@ -15,7 +15,7 @@ use axum::{
 };
 use model::{
     ApiError, BatchId, ErrorKind, SessionId, Timestamp,
-    view::{BatchView, SessionView},
+    view::{BatchView, ListQuery, SessionView, StartQuery},
 };
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -28,6 +28,9 @@ const EVERY: Duration = Duration::from_millis(500);
 /// Events that a slow browser has not taken yet; then the stream waits for it.
 const QUEUE: usize = 16;
 
+/// The fields of an address's query: which page of a list is followed.
+type Fields = BTreeMap<String, String>;
+
 /// The routes of the live streams.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>(contexts: Contexts) -> Router<S> {
     Router::new()
@@ -37,13 +40,14 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(contexts: Contexts) -> Ro
         .with_state(contexts)
 }
 
-async fn start(State(contexts): State<Contexts>) -> Response {
+async fn start(State(contexts): State<Contexts>, Query(fields): Query<Fields>) -> Response {
+    let asked = StartQuery::read(|name| fields.get(name).cloned());
     let (sender, receiver) = mpsc::channel(QUEUE);
     let follow = contexts.clone();
     tokio::spawn(async move {
         let mut last = String::new();
         loop {
-            let Ok(view) = follow.service().start().await else {
+            let Ok(view) = follow.service().start(&asked).await else {
                 return;
             };
             // The age of the answer alone is no news.
@@ -65,16 +69,21 @@ async fn start(State(contexts): State<Contexts>) -> Response {
     stream(receiver, &contexts)
 }
 
-async fn batch(State(contexts): State<Contexts>, Path(id): Path<String>) -> Response {
+async fn batch(
+    State(contexts): State<Contexts>,
+    Path(id): Path<String>,
+    Query(fields): Query<Fields>,
+) -> Response {
     let id = BatchId::new(id);
-    if let Err(error) = contexts.service().batch_view(&id).await {
+    let asked = ListQuery::read("", |name| fields.get(name).cloned());
+    if let Err(error) = contexts.service().batch_view(&id, &asked, None).await {
         return refuse(error);
     }
     let (sender, receiver) = mpsc::channel(QUEUE);
     let follow = contexts.clone();
     tokio::spawn(async move {
         let mut last = String::new();
-        while let Ok(view) = follow.service().batch_view(&id).await {
+        while let Ok(view) = follow.service().batch_view(&id, &asked, None).await {
             let news = json(&BatchView {
                 now: Timestamp(0),
                 ..view.clone()

@@ -1,6 +1,6 @@
 //! `landfall lab reset|verify`: the lab from the command line.
 
-use std::{io::Write as _, path::PathBuf, process::ExitCode};
+use std::{collections::BTreeSet, io::Write as _, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand, ValueEnum};
@@ -47,7 +47,13 @@ pub struct ResetArgs {
     /// How large the estate is
     #[arg(long, value_enum, default_value_t)]
     scale: LabScale,
+    /// How many VMs with replicas it has: those beyond its own are generated, with small disks
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=MOST_VMS))]
+    vms: u32,
 }
+
+/// More VMs than this are not generated.
+pub(crate) const MOST_VMS: i64 = 100_000;
 
 /// Arguments of `lab verify`.
 #[derive(Debug, Args)]
@@ -82,10 +88,10 @@ fn reset(args: &ResetArgs) -> anyhow::Result<()> {
         .with_context(|| format!("make {}", args.data_dir.display()))?;
     let settings = LabSettings {
         scale: args.scale.into(),
+        vms: args.vms,
         ..LabSettings::default()
     };
-    let lab = Lab::open(&args.data_dir, settings)?;
-    lab.reset(args.scale.into())?;
+    let lab = Lab::open_anew(&args.data_dir, settings)?;
     if database.exists() {
         runtime.block_on(forget_pointers(&database, &lab))?;
     }
@@ -114,19 +120,15 @@ async fn refuse_when_at_work(database: &std::path::Path) -> anyhow::Result<()> {
 /// What took the place of an original VM went with the old lab.
 async fn forget_pointers(database: &std::path::Path, lab: &Lab) -> anyhow::Result<()> {
     let store = store::Store::open_path(database).await?;
+    let known = store.protected_vm_list().await?.into_iter();
+    let known: BTreeSet<_> = known.map(|row| row.id).collect();
+    let mut pointers = Vec::new();
     for site in lab.sites() {
-        for replica in lab.inventory(&site)?.replicas {
-            if store
-                .protected_vm_fetch(&replica.protected)
-                .await?
-                .is_some()
-            {
-                store
-                    .protected_vm_set_production(&replica.protected, &replica.original)
-                    .await?;
-            }
-        }
+        let replicas = lab.inventory(&site)?.replicas.into_iter();
+        let replicas = replicas.filter(|replica| known.contains(&replica.protected));
+        pointers.extend(replicas.map(|replica| (replica.protected, replica.original)));
     }
+    store.protected_vm_set_productions(&pointers).await?;
     store.close().await;
     Ok(())
 }

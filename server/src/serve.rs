@@ -93,9 +93,9 @@ impl Server {
             source,
         })?;
         let open_to_network = config.open_to_network();
-        let scale = config.lab_scale.into();
+        let lab = (config.lab_scale.into(), config.lab_vms);
         let keys = KeyStore::of(&config.data_dir, config.master_key_file.as_deref());
-        let backend = Backend::start(&config.data_dir, keys, scale, open_to_network).await?;
+        let backend = Backend::start(&config.data_dir, keys, lab, open_to_network).await?;
         Ok(Self {
             listener,
             address,

@@ -9,6 +9,7 @@ pub mod error_summary;
 pub mod field;
 pub mod form;
 pub mod icon;
+pub mod list_nav;
 pub mod live_status;
 pub mod load;
 pub mod mode_fields;

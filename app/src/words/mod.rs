@@ -137,7 +137,21 @@ pub const fn level_words(level: LogLevel) -> Option<&'static str> {
 /// A count with its noun: `1 replica`, `3 replicas`.
 pub fn counted(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
+    format!("{} {noun}{plural}", grouped(count))
+}
+
+/// A count with its thousands apart: `10,000`.
+pub fn grouped(count: usize) -> String {
+    let digits = count.to_string();
+    let first = digits.len() % 3;
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && index % 3 == first {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// A replica's state, and whether its session needs a person.

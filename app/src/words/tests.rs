@@ -23,6 +23,12 @@ fn session(state: VisibleState) -> SessionSummary {
 }
 
 #[test]
+fn thousands_stand_apart() {
+    let words = [0, 7, 999, 1_000, 10_000, 1_234_567].map(grouped);
+    assert_eq!(words, ["0", "7", "999", "1,000", "10,000", "1,234,567"]);
+}
+
+#[test]
 fn durations_have_two_units_at_most() {
     for (seconds, text) in [
         (0, "0 s"),

@@ -109,9 +109,9 @@ async fn subject(config: &Config, planned: &PlannedVm) -> Result<Subject, String
             pairs,
         } => (source.clone(), target.clone(), pairs.clone()),
     };
-    let active = config.store.session_list_active().await;
-    let active = active.map_err(|error| error.to_string())?;
-    if active.iter().any(|it| it.replica == planned.replica) {
+    let active = config.store.session_for_replica_active(&planned.replica);
+    let active = active.await.map_err(|error| error.to_string())?;
+    if active.is_some() {
         return Err("Its failback has begun, which measures the same.".to_owned());
     }
     let platform = |site| {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use model::{DraftId, SessionId};
 use mover::Controls;
-use store::{IntentKind, IntentRow, SessionRow, StoreError};
+use store::{ActiveSessions, IntentKind, IntentRow, SessionRow, StoreError};
 use tokio::{
     sync::{Notify, mpsc},
     task::JoinHandle,
@@ -17,7 +17,8 @@ use crate::{
     config::Config,
     dry_run,
     effects::Stage,
-    inventory, lab,
+    inventory::Inventories,
+    lab,
     live::LiveWork,
     proxies::{self, Proxies},
     queue,
@@ -56,13 +57,16 @@ impl Engine {
     /// # Errors
     /// When the store cannot be read.
     pub async fn start(config: Config) -> Result<Self, EngineError> {
-        inventory::refresh(&config).await?;
+        let inventories = Inventories::stored(&config.store).await?;
+        inventories.refresh(&config).await?;
         proxies::put_first(&config).await?;
         let (wake, live) = (Arc::new(Notify::new()), LiveWork::default());
         let proxies = Proxies::default();
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
         let main = Main {
             proxies: proxies.clone(),
+            inventories,
+            active: ActiveSessions::default(),
             config,
             live: live.clone(),
             wake: Arc::clone(&wake),
@@ -116,6 +120,8 @@ impl Engine {
 
 struct Main {
     config: Config,
+    inventories: Inventories,
+    active: ActiveSessions,
     live: LiveWork,
     proxies: Proxies,
     wake: Arc<Notify>,
@@ -160,7 +166,9 @@ impl Main {
         self.look_at_proxies().await?;
         self.sessions
             .retain(|_, worker| !worker.requests.is_closed());
-        let active = self.config.store.session_list_active().await?;
+        let store = self.config.store.clone();
+        store.session_follow_active(&mut self.active).await?;
+        let active: Vec<Arc<SessionRow>> = self.active.rows().values().cloned().collect();
         self.end_dry_run_of_finished().await?;
         for row in &active {
             self.ensure_task(row);
@@ -173,14 +181,13 @@ impl Main {
         for intent in self.config.store.intent_list_open().await? {
             self.route(intent).await?;
         }
-        inventory::refresh(&self.config).await
+        self.inventories.refresh(&self.config).await
     }
 
     async fn look_at_proxies(&self) -> Result<(), StoreError> {
         let known = self.config.store.proxy_list().await?;
-        let sites = self.config.store.inventory_list().await?;
-        let names = sites.into_iter().map(|(site, ..)| (site.site, site.name));
-        self.proxies.update(known, names.collect());
+        self.proxies
+            .update(known, self.inventories.site_names().await);
         Ok(())
     }
 
@@ -322,17 +329,18 @@ impl Main {
             self.dry_run = Some(draft.clone());
         }
         let (config, live) = (self.config.clone(), self.live.clone());
+        let inventories = self.inventories.clone();
         let (wake, controls) = (Arc::clone(&self.wake), self.apart_controls.clone());
         self.apart = Some(tokio::spawn(async move {
             let answer = match &intent.kind {
-                IntentKind::LabReset => lab::reset(&config).await,
+                IntentKind::LabReset => lab::reset(&config, &inventories).await,
                 IntentKind::LabFailOver { replica } => lab::fail_over(&config, replica).await,
                 IntentKind::DryRun { draft, vms } => {
                     dry_run::run(&config, &live, draft, vms, &controls).await
                 }
                 IntentKind::Act(_) | IntentKind::Start { .. } => Ok(String::new()),
             };
-            if let Err(error) = inventory::refresh(&config).await {
+            if let Err(error) = inventories.refresh(&config).await {
                 tracing::error!(%error, "inventory not saved");
             }
             if let Err(error) = config

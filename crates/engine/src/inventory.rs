@@ -1,63 +1,176 @@
-//! The inventory: read from the platforms, kept in the store with its age.
+//! The inventory: read from the platforms, kept in the store with its age. What stayed as it was is
+//! neither measured nor written again.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use hypervisor::{Inventory, Platform, PlatformError, ReplicaRecord};
-use model::{SiteId, WrittenSince};
-use store::{ReplicaRow, SiteInventory, StoreError};
+use model::{ByteCount, ProtectedVmId, ReplicaId, SiteId, VmInfo, VmRef, WrittenSince};
+use store::{
+    KnownInventories, KnownProtectedVms, ProtectedVmRow, ReplicaRow, SiteInventory, Store,
+    StoreError,
+};
+use tokio::sync::Mutex;
 
 use crate::{clock, config::Config, written_since};
 
-/// Reads every site and saves what it holds, or why it could not be read.
-pub(crate) async fn refresh(config: &Config) -> Result<(), StoreError> {
-    for platform in &config.platforms {
-        for site in platform.sites() {
-            one_site(config, platform, site).await?;
+/// A change of free space below one in so many of it is no news.
+const FREE_SPACE_STEPS: u64 = 256;
+
+/// What was read of the platforms last. Clones are the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Inventories(Arc<Mutex<Known>>);
+
+#[derive(Debug)]
+struct Known {
+    /// As they were put into the store by this process.
+    sites: BTreeMap<SiteId, Arc<SiteInventory>>,
+    /// What was written to replicas and their originals, as of their revisions.
+    written: Arc<Measured>,
+    /// Protected VMs that are in the store.
+    protected: BTreeSet<ProtectedVmId>,
+}
+
+type Measured = BTreeMap<ReplicaId, (Revisions, Option<WrittenSince>)>;
+
+/// A replica's record and the revisions of both VMs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Revisions {
+    record: ReplicaRecord,
+    replica: u64,
+    original: u64,
+}
+
+impl Inventories {
+    /// What the store has of an earlier run.
+    pub(crate) async fn stored(store: &Store) -> Result<Self, StoreError> {
+        let mut stored = KnownInventories::default();
+        store.inventory_follow(&mut stored).await?;
+        let sites = stored
+            .rows()
+            .map(|(site, ..)| (site.site.clone(), Arc::clone(site)));
+        let mut protected = KnownProtectedVms::default();
+        store.protected_vm_follow(&mut protected).await?;
+        Ok(Self(Arc::new(Mutex::new(Known {
+            sites: sites.collect(),
+            written: Arc::default(),
+            protected: protected.rows().keys().cloned().collect(),
+        }))))
+    }
+
+    /// Reads every site and saves what it holds, or why it could not be read.
+    pub(crate) async fn refresh(&self, config: &Config) -> Result<(), StoreError> {
+        let mut known = self.0.lock().await;
+        for platform in &config.platforms {
+            for site in platform.sites() {
+                known.one_site(config, platform, site).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What operators call the sites that were read.
+    pub(crate) async fn site_names(&self) -> BTreeMap<SiteId, String> {
+        let known = self.0.lock().await;
+        let sites = known.sites.values();
+        sites
+            .map(|site| (site.site.clone(), site.name.clone()))
+            .collect()
+    }
+
+    /// All replicas of the sites that were read.
+    pub(crate) async fn replicas(&self) -> Vec<ReplicaRow> {
+        let known = self.0.lock().await;
+        let sites = known.sites.values();
+        sites.flat_map(|site| site.replicas.clone()).collect()
+    }
+}
+
+impl Known {
+    async fn one_site(
+        &mut self,
+        config: &Config,
+        platform: &Arc<dyn Platform>,
+        site: SiteId,
+    ) -> Result<(), StoreError> {
+        let store = &config.store;
+        let read = {
+            let (platform, site, all) = (platform.clone(), site.clone(), config.platforms.clone());
+            let (before, measured) = (self.sites.get(&site).cloned(), Arc::clone(&self.written));
+            tokio::task::spawn_blocking(move || {
+                let (mut new, measured) = read(platform.as_ref(), &site, &all, &measured)?;
+                if let Some(before) = &before {
+                    settle(before, &mut new);
+                }
+                Ok::<_, PlatformError>((new, measured))
+            })
+            .await
+        };
+        let error = match read {
+            Ok(Ok((inventory, measured))) => {
+                Arc::make_mut(&mut self.written).extend(measured);
+                return self.save(config, inventory).await;
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        tracing::warn!(site.id = %site, error, "inventory not read");
+        store.inventory_failed(&site, &error, clock::now()).await
+    }
+
+    async fn save(&mut self, config: &Config, new: SiteInventory) -> Result<(), StoreError> {
+        let store = &config.store;
+        let names: BTreeMap<&VmRef, &str> = new.vms.iter().map(|vm| (&vm.vm, &*vm.name)).collect();
+        let unknown: Vec<ProtectedVmRow> = new
+            .replicas
+            .iter()
+            .filter(|replica| !self.protected.contains(&replica.protected))
+            .map(|replica| ProtectedVmRow {
+                id: replica.protected.clone(),
+                name: names.get(&replica.original).map_or_else(
+                    || replica.original.platform_id.clone(),
+                    |it| (*it).to_owned(),
+                ),
+                production: replica.original.clone(),
+            })
+            .collect();
+        store.protected_vm_put_absent(&unknown).await?;
+        self.protected.extend(unknown.into_iter().map(|row| row.id));
+        let old = self.sites.get(&new.site).map(Arc::as_ref);
+        store.inventory_replace(old, &new, clock::now()).await?;
+        if old != Some(&new) {
+            self.sites.insert(new.site.clone(), Arc::new(new));
+        }
+        Ok(())
+    }
+}
+
+/// Takes free space as it was where it hardly changed: else a site would never be as it was.
+fn settle(before: &SiteInventory, new: &mut SiteInventory) {
+    settle_free(before.free, &mut new.free);
+    let stores = &before.resources.datastores;
+    for datastore in &mut new.resources.datastores {
+        if let Some(old) = stores.iter().find(|old| old.id == datastore.id) {
+            settle_free(old.free, &mut datastore.free);
         }
     }
-    Ok(())
 }
 
-async fn one_site(
-    config: &Config,
-    platform: &Arc<dyn Platform>,
-    site: SiteId,
-) -> Result<(), StoreError> {
-    let store = &config.store;
-    let read = {
-        let (platform, site, all) = (platform.clone(), site.clone(), config.platforms.clone());
-        tokio::task::spawn_blocking(move || read(platform.as_ref(), &site, &all)).await
-    };
-    let error = match read {
-        Ok(Ok(inventory)) => {
-            for replica in &inventory.replicas {
-                let name = name_of(&inventory, replica);
-                store
-                    .protected_vm_put_if_absent(&replica.protected, &name, &replica.original)
-                    .await?;
-            }
-            return store.inventory_put(&inventory, clock::now()).await;
-        }
-        Ok(Err(error)) => error.to_string(),
-        Err(error) => error.to_string(),
-    };
-    tracing::warn!(site.id = %site, error, "inventory not read");
-    store.inventory_failed(&site, &error, clock::now()).await
+fn settle_free(before: ByteCount, now: &mut ByteCount) {
+    if before.0.abs_diff(now.0) <= before.0 / FREE_SPACE_STEPS {
+        *now = before;
+    }
 }
 
-fn name_of(inventory: &SiteInventory, replica: &ReplicaRow) -> String {
-    let found = inventory.vms.iter().find(|vm| vm.vm == replica.original);
-    found.map_or_else(
-        || replica.original.platform_id.clone(),
-        |vm| vm.name.clone(),
-    )
-}
-
+/// A site's inventory, and what had to be measured for it.
 fn read(
     platform: &dyn Platform,
     site: &SiteId,
     all: &[Arc<dyn Platform>],
-) -> Result<SiteInventory, PlatformError> {
+    measured: &Measured,
+) -> Result<(SiteInventory, Measured), PlatformError> {
     let capabilities = platform.capabilities();
     let Inventory {
         site,
@@ -69,12 +182,26 @@ fn read(
         jobs,
         resources,
     } = platform.inventory(site)?;
+    let known: BTreeMap<&VmRef, &VmInfo> = vms.iter().map(|vm| (&vm.vm, vm)).collect();
+    let mut newly = Measured::new();
     let replicas = replicas.into_iter().map(|record| {
-        let written_since = written_since::of(&record, &vms, platform, all);
+        let now = revisions(&record, platform, all);
+        let written_since = match (&now, measured.get(&record.id)) {
+            (Some(now), Some((then, written))) if now == then => written.clone(),
+            _ => written_since::of(&record, &known, platform, all),
+        };
+        if let Some(now) = now
+            && measured
+                .get(&record.id)
+                .is_none_or(|(then, _)| *then != now)
+        {
+            newly.insert(record.id.clone(), (now, written_since.clone()));
+        }
         replica_row(record, written_since)
     });
-    Ok(SiteInventory {
-        replicas: replicas.collect(),
+    let replicas = replicas.collect();
+    let inventory = SiteInventory {
+        replicas,
         site,
         name,
         role,
@@ -89,6 +216,23 @@ fn read(
         repoints_jobs: capabilities.repoints_jobs,
         transport_modes: capabilities.transport_modes,
         no_quick_rollback: capabilities.no_quick_rollback.map(str::to_owned),
+    };
+    Ok((inventory, newly))
+}
+
+/// The revisions of what a replica's change tracking is read from; none while it may be changing.
+fn revisions(
+    record: &ReplicaRecord,
+    platform: &dyn Platform,
+    all: &[Arc<dyn Platform>],
+) -> Option<Revisions> {
+    let production = all
+        .iter()
+        .find(|it| it.sites().contains(&record.original.site))?;
+    Some(Revisions {
+        replica: platform.revision(&record.vm)?,
+        original: production.revision(&record.original)?,
+        record: record.clone(),
     })
 }
 
@@ -119,5 +263,72 @@ fn replica_row(record: ReplicaRecord, written_since: Option<WrittenSince>) -> Re
         disk_pairs,
         stored_policy,
         written_since,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! What stays as it was is neither measured nor written again.
+
+    use hypervisor::lab::{Lab, LabSettings, Scale};
+    use proof::KeyStore;
+    use store::KnownInventories;
+
+    use super::*;
+
+    async fn of_generated_vms(data: &std::path::Path) -> (Config, Lab) {
+        let settings = LabSettings {
+            scale: Scale::Tiny,
+            vms: 300,
+            ..LabSettings::default()
+        };
+        let lab = Lab::open(data, settings).unwrap();
+        // The tiny estate's own guests write: without them nothing changes.
+        lab.shutdown();
+        let config = Config {
+            data_dir: data.to_owned(),
+            store: Store::open_path(&data.join("landfall.db")).await.unwrap(),
+            platforms: vec![Arc::new(lab.clone())],
+            lab: Some(lab.clone()),
+            slots: 1,
+            gate_every: crate::GATE_EVERY,
+            keys: KeyStore::of(data, None),
+            hook: None,
+        };
+        (config, lab)
+    }
+
+    #[tokio::test]
+    async fn only_what_changed_is_written_again() {
+        let data = tempfile::tempdir().unwrap();
+        let (config, lab) = of_generated_vms(data.path()).await;
+        let inventories = Inventories::stored(&config.store).await.unwrap();
+        inventories.refresh(&config).await.unwrap();
+        let mut followed = KnownInventories::default();
+        let store = &config.store;
+        assert!(store.inventory_follow(&mut followed).await.unwrap());
+        let read_at = |known: &KnownInventories| known.rows().map(|(_, at, _)| at).max();
+        let first = read_at(&followed);
+        inventories.refresh(&config).await.unwrap();
+        assert!(!store.inventory_follow(&mut followed).await.unwrap());
+        assert!(read_at(&followed) > first);
+        // So it is for another run that begins with what is stored.
+        let again = Inventories::stored(store).await.unwrap();
+        again.refresh(&config).await.unwrap();
+        assert!(!store.inventory_follow(&mut followed).await.unwrap());
+
+        let replica = again.replicas().await[200].clone();
+        assert!(matches!(
+            replica.written_since,
+            Some(WrittenSince::Known { .. })
+        ));
+        lab.set_replication_hold(&replica.id, true).unwrap();
+        inventories.refresh(&config).await.unwrap();
+        assert!(store.inventory_follow(&mut followed).await.unwrap());
+        let listed = store.inventory_list().await.unwrap();
+        let all = listed.iter().flat_map(|(site, ..)| &site.replicas);
+        let held: Vec<_> = all.filter(|it| it.on_hold).map(|it| &it.id).collect();
+        assert_eq!(held, [&replica.id]);
+        assert_eq!(store.protected_vm_list().await.unwrap().len(), 300);
     }
 }

@@ -2,10 +2,10 @@
 
 use model::ReplicaId;
 
-use crate::{config::Config, inventory};
+use crate::{config::Config, inventory::Inventories};
 
 /// Makes the lab anew, unless a session is at work in it.
-pub(crate) async fn reset(config: &Config) -> Result<String, String> {
+pub(crate) async fn reset(config: &Config, inventories: &Inventories) -> Result<String, String> {
     let lab = config.lab.clone().ok_or_else(no_lab)?;
     let active = config
         .store
@@ -20,25 +20,21 @@ pub(crate) async fn reset(config: &Config) -> Result<String, String> {
     }
     let done = tokio::task::spawn_blocking(move || lab.reset(lab.settings().scale)).await;
     let answer = answer(done, "The lab is as it was at the beginning.")?;
-    forget_pointers(config)
+    forget_pointers(config, inventories)
         .await
         .map_err(|error| error.to_string())?;
     Ok(answer)
 }
 
 /// The original VMs are the production VMs again: what took their place is gone with the old lab.
-async fn forget_pointers(config: &Config) -> Result<(), store::StoreError> {
-    inventory::refresh(config).await?;
-    for (site, ..) in config.store.inventory_list().await? {
-        for replica in site.replicas {
-            let (protected, original) = (&replica.protected, &replica.original);
-            config
-                .store
-                .protected_vm_set_production(protected, original)
-                .await?;
-        }
-    }
-    Ok(())
+async fn forget_pointers(
+    config: &Config,
+    inventories: &Inventories,
+) -> Result<(), store::StoreError> {
+    inventories.refresh(config).await?;
+    let replicas = inventories.replicas().await.into_iter();
+    let pointers: Vec<_> = replicas.map(|it| (it.protected, it.original)).collect();
+    config.store.protected_vm_set_productions(&pointers).await
 }
 
 /// Fails a Ready replica over again.

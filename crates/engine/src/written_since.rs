@@ -1,6 +1,6 @@
 //! What change tracking says was written since a replica and its original held the same.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use blockmap::RangeSet;
 use hypervisor::{Platform, PlatformError, Ranges, ReplicaRecord};
@@ -9,7 +9,7 @@ use model::{ByteCount, CommonPoint, DiskKey, EpochId, ReplicaState, VmInfo, VmRe
 /// Of a replica in Failover with a common point; none of others.
 pub(crate) fn of(
     record: &ReplicaRecord,
-    vms: &[VmInfo],
+    vms: &BTreeMap<&VmRef, &VmInfo>,
     replica: &dyn Platform,
     all: &[Arc<dyn Platform>],
 ) -> Option<WrittenSince> {
@@ -17,7 +17,7 @@ pub(crate) fn of(
         return None;
     }
     let common = record.restore_point.as_ref()?.common()?;
-    let vm = vms.iter().find(|vm| vm.vm == record.vm)?;
+    let vm = vms.get(&record.vm)?;
     let site = &record.original.site;
     let production = all.iter().find(|it| it.sites().contains(site))?;
     let keys: Vec<(DiskKey, DiskKey)> = vm

@@ -228,6 +228,13 @@ pub trait Platform: Send + Sync + fmt::Debug {
         until: Option<&PointName>,
     ) -> Result<Ranges, PlatformError>;
 
+    /// A number that stays the same as long as nothing of a VM has changed, content of its disks and
+    /// change records included; none while somebody may be changing it.
+    fn revision(&self, vm: &VmRef) -> Option<u64> {
+        let _ = vm;
+        None
+    }
+
     /// Makes a layer above all disks of a VM that is off. One of that name that is there is fine.
     ///
     /// # Errors

@@ -1,21 +1,29 @@
 //! A batch as people see it, and what they ask of several of its sessions at once.
 
-use std::{collections::BTreeMap, iter};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    iter,
+    sync::Arc,
+};
 
 use failback::Session;
 use model::{
     Actor, ApiError, BatchId, Operation, SessionId,
-    view::{BatchAction, BatchView, SessionSummary},
+    view::{BatchAction, BatchView, ListQuery},
 };
 use store::{ActionKind, IntentId, IntentKind, NewIntent};
 
 use crate::{
     Service,
     actor::authorise,
+    estate::Estate,
     refusal::{conflict, failed, invalid, not_found},
     session::Work,
     start::counted,
 };
+
+/// VMs of an action that are named.
+const NAMED: usize = 12;
 
 /// What can be asked of several sessions at once. The others need a choice per session.
 const OPERATIONS: [Operation; 7] = [
@@ -29,19 +37,25 @@ const OPERATIONS: [Operation; 7] = [
 ];
 
 impl Service {
-    /// A batch, whole.
+    /// A batch, with the page of its sessions that is asked for. Of the operation that is about to be
+    /// confirmed it names all sessions.
     ///
     /// # Errors
     /// When there is no such batch.
-    pub async fn batch_view(&self, id: &BatchId) -> Result<BatchView, ApiError> {
-        let works = self.batch_works(id).await?;
-        let first = works.first().ok_or_else(|| no_batch(id))?;
+    pub async fn batch_view(
+        &self,
+        id: &BatchId,
+        query: &ListQuery,
+        confirming: Option<Operation>,
+    ) -> Result<BatchView, ApiError> {
         let estate = self.estate().await?;
-        let sessions: Vec<_> = works.iter().map(|work| work.summary(&estate)).collect();
+        let works = self.batch_works(&estate, id).await?;
+        let first = works.first().ok_or_else(|| no_batch(id))?;
+        let (sessions, page) = estate.session_page(works.iter().map(Arc::as_ref), query);
         Ok(BatchView {
             id: id.clone(),
             now: self.now(),
-            headline: headline(&sessions),
+            headline: headline(&estate, &works),
             started_by: first.row.started_by.clone(),
             started_at: first.row.started_at,
             reason: first.row.reason.clone(),
@@ -49,8 +63,9 @@ impl Service {
                 .row
                 .at_once
                 .map_or_else(|| "all".to_owned(), |most| most.to_string()),
-            actions: actions(&works),
+            actions: actions(&works, confirming),
             sessions,
+            page,
         })
     }
 
@@ -69,13 +84,14 @@ impl Service {
     ) -> Result<(), ApiError> {
         authorise(actor)?;
         let action = action_of(operation)?;
-        let works = self.batch_works(id).await?;
+        let works = self.batch_works(&self.estate().await?, id).await?;
         if works.is_empty() {
             return Err(no_batch(id));
         }
-        let asked: Vec<&Work> = works
+        let wanted: BTreeSet<&SessionId> = sessions.iter().collect();
+        let asked: Vec<&Arc<Work>> = works
             .iter()
-            .filter(|work| sessions.contains(&work.row.id))
+            .filter(|work| wanted.contains(&work.row.id))
             .filter(|work| allows(&work.session, operation))
             .collect();
         if asked.is_empty() {
@@ -116,9 +132,20 @@ impl Service {
         }
     }
 
-    async fn batch_works(&self, id: &BatchId) -> Result<Vec<Work>, ApiError> {
-        let rows = self.store().session_list_batch(id).await.map_err(failed)?;
-        rows.into_iter().map(Work::of).collect()
+    /// The sessions of a batch in its order. One that ends meanwhile is listed once, as it ended.
+    async fn batch_works(&self, estate: &Estate, id: &BatchId) -> Result<Vec<Arc<Work>>, ApiError> {
+        let ended = self.store().session_list_batch_ended(id).await;
+        let running = estate.running().iter();
+        let running = running.filter(|work| work.row.batch == *id);
+        let mut works: BTreeMap<SessionId, Arc<Work>> = running
+            .map(|work| (work.row.id.clone(), Arc::clone(work)))
+            .collect();
+        for row in ended.map_err(failed)? {
+            works.insert(row.id.clone(), Arc::new(Work::of(row)?));
+        }
+        let mut works: Vec<Arc<Work>> = works.into_values().collect();
+        works.sort_by_key(|work| work.row.batch_position);
+        Ok(works)
     }
 }
 
@@ -135,20 +162,28 @@ fn allows(session: &Session, operation: Operation) -> bool {
     session.why_not(operation).is_none() && !waits
 }
 
-fn actions(works: &[Work]) -> Vec<BatchAction> {
-    OPERATIONS
-        .into_iter()
-        .map(|operation| BatchAction {
+fn actions(works: &[Arc<Work>], confirming: Option<Operation>) -> Vec<BatchAction> {
+    let action = |operation| {
+        let allowed = || {
+            works
+                .iter()
+                .filter(move |work| allows(&work.session, operation))
+        };
+        let named = allowed().take(NAMED);
+        BatchAction {
             operation,
             consequence: consequence(operation).to_owned(),
-            sessions: works
-                .iter()
-                .filter(|work| allows(&work.session, operation))
-                .map(|work| (work.row.id.clone(), work.row.vm_name.clone()))
-                .collect(),
-        })
-        .filter(|action| !action.sessions.is_empty())
-        .collect()
+            count: allowed().count(),
+            names: named.map(|work| work.row.vm_name.clone()).collect(),
+            asked: if confirming == Some(operation) {
+                allowed().map(|work| work.row.id.clone()).collect()
+            } else {
+                Vec::new()
+            },
+        }
+    };
+    let all = OPERATIONS.into_iter().map(action);
+    all.filter(|action| action.count > 0).collect()
 }
 
 /// What a session of a batch is at, what needs somebody first.
@@ -163,14 +198,14 @@ enum Standing {
 
 impl Standing {
     /// Each session stands in one place, however much is true of it.
-    const fn of(session: &SessionSummary) -> Self {
-        if session.outcome.is_some() {
+    fn of(estate: &Estate, work: &Work) -> Self {
+        if work.outcome().is_some() {
             Self::Over
-        } else if session.attention.is_some() {
+        } else if work.session.attention.is_some() {
             Self::InNeedOfAttention
-        } else if session.queued.is_some() {
+        } else if estate.queued(&work.row.id).is_some() {
             Self::InTheQueue
-        } else if session.waits_for_you {
+        } else if work.session.waits_for_operator() {
             Self::WaitingForYou
         } else {
             Self::AtWork
@@ -189,12 +224,12 @@ impl Standing {
 }
 
 /// Counts of what its sessions are at, what needs somebody first.
-fn headline(sessions: &[SessionSummary]) -> String {
+fn headline(estate: &Estate, works: &[Arc<Work>]) -> String {
     let mut counts: BTreeMap<Standing, usize> = BTreeMap::new();
-    for session in sessions {
-        *counts.entry(Standing::of(session)).or_default() += 1;
+    for work in works {
+        *counts.entry(Standing::of(estate, work)).or_default() += 1;
     }
-    let all = counted(sessions.len(), "session", "sessions");
+    let all = counted(works.len(), "session", "sessions");
     let parts = counts
         .into_iter()
         .map(|(standing, count)| format!("{count} {}", standing.words()));

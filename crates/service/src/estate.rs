@@ -1,58 +1,43 @@
 //! What is known of both sites, with the sessions at work, read from the store for one answer.
 
-use std::collections::BTreeMap;
+mod index;
+mod kept;
+
+use std::sync::Arc;
 
 use model::{
-    ApiError, ByteCount, Job, JobId, PowerState, ProtectedVmId, ReplicaId, ReplicaState, SessionId,
-    SiteId, Timestamp, VisibleState, VmInfo, VmRef, view::ReplicaView,
+    ApiError, ByteCount, PowerState, ReplicaId, ReplicaState, SessionId, SiteId, Timestamp,
+    VisibleState, VmInfo, VmRef, view::ReplicaView,
 };
-use store::{InventoryRow, ProtectedVmRow, ReplicaRow, UnreadSite};
+use store::{ReplicaRow, SiteInventory, UnreadSite};
 
-use crate::{Service, queue, refusal::failed, session::Work};
+use self::{index::Index, kept::Running};
+use crate::{Service, refusal::failed, session::Work};
 
-/// Everything that is known, of one moment.
+pub(crate) use kept::Kept;
+
+/// Everything that is known, of one moment. What did not change since it was asked for last is shared
+/// with the answers before.
 #[derive(Debug)]
 pub(crate) struct Estate {
-    pub(crate) sites: Vec<InventoryRow>,
+    pub(crate) sites: Vec<SiteRead>,
     pub(crate) unread: Vec<UnreadSite>,
-    vms: BTreeMap<VmRef, VmInfo>,
-    protected: BTreeMap<ProtectedVmId, ProtectedVmRow>,
-    jobs: BTreeMap<JobId, Job>,
-    /// Sessions at work, newest first.
-    pub(crate) running: Vec<Work>,
-    /// Sessions that have not begun, with why.
-    queued: BTreeMap<SessionId, String>,
+    index: Arc<Index>,
+    running: Arc<Running>,
 }
+
+/// A site's inventory, its age, and why the newest reading failed.
+pub(crate) type SiteRead = (Arc<SiteInventory>, Timestamp, Option<String>);
 
 impl Service {
     pub(crate) async fn estate(&self) -> Result<Estate, ApiError> {
-        let store = self.store();
-        let sites = store.inventory_list().await.map_err(failed)?;
-        let unread = store.inventory_list_unread().await.map_err(failed)?;
-        let protected = store.protected_vm_list().await.map_err(failed)?;
-        let running = store.session_list_active().await.map_err(failed)?;
-        let running: Vec<_> = running
-            .into_iter()
-            .map(Work::of)
-            .collect::<Result<_, _>>()?;
-        let inventories = || sites.iter().map(|(inventory, ..)| inventory);
+        let unread = self.store().inventory_list_unread().await.map_err(failed)?;
+        let (sites, index, running) = self.kept.read(self.store()).await?;
         Ok(Estate {
-            vms: inventories()
-                .flat_map(|inventory| &inventory.vms)
-                .map(|vm| (vm.vm.clone(), vm.clone()))
-                .collect(),
-            jobs: inventories()
-                .flat_map(|inventory| &inventory.jobs)
-                .map(|job| (job.id.clone(), job.clone()))
-                .collect(),
-            protected: protected
-                .into_iter()
-                .map(|row| (row.id.clone(), row))
-                .collect(),
-            queued: queue::reasons(&running),
-            running,
-            unread,
             sites,
+            unread,
+            index,
+            running,
         })
     }
 }
@@ -66,16 +51,31 @@ impl Estate {
     }
 
     pub(crate) fn replica(&self, id: &ReplicaId) -> Option<&ReplicaRow> {
-        self.replicas().find(|replica| replica.id == *id)
+        self.index.replica(id)
+    }
+
+    /// Whether a VM is the replica of another.
+    pub(crate) fn is_replica(&self, vm: &VmRef) -> bool {
+        self.index.is_replica(vm)
+    }
+
+    /// The replica of which a VM is the production VM, or was the original.
+    pub(crate) fn protected_by(&self, vm: &VmRef) -> Option<&ReplicaRow> {
+        self.index.protected_by(vm)
     }
 
     pub(crate) fn vm(&self, vm: &VmRef) -> Option<&VmInfo> {
-        self.vms.get(vm)
+        self.index.vm(vm)
     }
 
     /// All VMs of all sites.
     pub(crate) fn vms(&self) -> impl Iterator<Item = &VmInfo> {
-        self.vms.values()
+        self.index.vms()
+    }
+
+    /// Sessions at work, newest first.
+    pub(crate) fn running(&self) -> &[Arc<Work>] {
+        &self.running.works
     }
 
     /// A VM's name; its platform's id for it when it cannot be found.
@@ -90,7 +90,7 @@ impl Estate {
             .map_or_else(|| id.to_string(), |(inventory, ..)| inventory.name.clone())
     }
 
-    pub(crate) fn site(&self, id: &SiteId) -> Option<&InventoryRow> {
+    pub(crate) fn site(&self, id: &SiteId) -> Option<&SiteRead> {
         self.sites
             .iter()
             .find(|(inventory, ..)| inventory.site == *id)
@@ -98,9 +98,7 @@ impl Estate {
 
     /// The VM that is the production VM of a replica now.
     pub(crate) fn production_of<'a>(&'a self, replica: &'a ReplicaRow) -> &'a VmRef {
-        self.protected
-            .get(&replica.protected)
-            .map_or(&replica.original, |row| &row.production)
+        self.index.production_of(replica)
     }
 
     /// The name of a replica's production VM, also when the VM itself cannot be found.
@@ -110,23 +108,23 @@ impl Estate {
 
     /// See [`Self::production_name`].
     pub(crate) fn production_name_of<'a>(&'a self, replica: &'a ReplicaRow) -> &'a str {
-        let production = self.production_of(replica);
-        match (self.vm(production), self.protected.get(&replica.protected)) {
-            (Some(vm), _) => &vm.name,
-            (None, Some(row)) => &row.name,
-            (None, None) => &production.platform_id,
-        }
+        self.index.production_name(replica)
     }
 
     pub(crate) fn session_on(&self, replica: &ReplicaId) -> Option<&Work> {
-        self.running
-            .iter()
-            .find(|work| work.row.replica == *replica)
+        let at = self.running.by_replica.get(replica)?;
+        self.running.works.get(*at).map(Arc::as_ref)
+    }
+
+    /// The session at work that writes to a VM.
+    pub(crate) fn session_to(&self, vm: &VmRef) -> Option<&Work> {
+        let at = self.running.by_production.get(vm)?;
+        self.running.works.get(*at).map(Arc::as_ref)
     }
 
     /// Why a session has not begun; none when it has.
     pub(crate) fn queued(&self, id: &SessionId) -> Option<String> {
-        self.queued.get(id).cloned()
+        self.running.queued.get(id).cloned()
     }
 
     /// From where to where, in words.
@@ -142,17 +140,18 @@ impl Estate {
         format!("{} to {}", self.site_name(&from.site), self.site_name(to))
     }
 
-    pub(crate) fn replica_views(&self) -> Vec<ReplicaView> {
-        self.replicas()
-            .map(|replica| self.replica_view(replica))
-            .collect()
+    /// The state of a replica that people see: that of the session on it, where there is one.
+    pub(crate) fn state_of(&self, replica: &ReplicaRow) -> VisibleState {
+        self.session_on(&replica.id)
+            .map_or_else(|| visible(replica.state), |work| work.session.visible())
     }
 
-    fn replica_view(&self, replica: &ReplicaRow) -> ReplicaView {
+    /// A replica with everything that is shown of it.
+    pub(crate) fn replica_view(&self, replica: &ReplicaRow) -> ReplicaView {
         let production = self.production_of(replica);
         let vm = self.vm(&replica.vm);
         let work = self.session_on(&replica.id);
-        let state = work.map_or_else(|| visible(replica.state), |work| work.session.visible());
+        let state = self.state_of(replica);
         let authoritative = if production_is_authoritative(state) {
             &production.site
         } else {
@@ -180,7 +179,7 @@ impl Estate {
         }
     }
 
-    fn location(&self, vm: &VmRef, name: &str) -> String {
+    pub(crate) fn location(&self, vm: &VmRef, name: &str) -> String {
         let found = if self.vm(vm).is_some() {
             ""
         } else {
@@ -189,8 +188,8 @@ impl Estate {
         format!("{name} at {}{found}", self.site_name(&vm.site))
     }
 
-    fn job_words(&self, replica: &ReplicaRow) -> String {
-        let job = self.jobs.get(&replica.job);
+    pub(crate) fn job_words(&self, replica: &ReplicaRow) -> String {
+        let job = self.index.job(&replica.job);
         let name = job.map_or(replica.job.as_str(), |job| job.name.as_str());
         match (job.is_some_and(|job| job.held), replica.on_hold) {
             (true, _) => format!("{name} (held as a whole)"),

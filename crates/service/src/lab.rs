@@ -7,12 +7,15 @@ use crate::{
     Service,
     actor::authorise,
     estate::Estate,
+    lists::first,
     refusal::{conflict, failed, not_found},
     start::counted,
 };
 
 /// Intents that are looked at for the newest result.
 const RECENT: u32 = 20;
+/// Replicas that can be failed over again and are listed.
+const LISTED: usize = 100;
 const PLATFORM: &str = "lab";
 
 impl Service {
@@ -24,16 +27,20 @@ impl Service {
         let directory = self.lab_directory()?.to_owned();
         let estate = self.estate().await?;
         let recent = self.lab_intents().await?;
+        let can_fail_over = estate
+            .replicas()
+            .filter(|replica| fail_over_why_not(&estate, &recent, &replica.id).is_none());
+        let (can_fail_over, more) = first(can_fail_over, LISTED);
         Ok(LabView {
             directory,
             resetting: recent.iter().any(is_reset_at_work),
             last_result: recent.iter().find_map(result_words),
             reset_why_not: reset_why_not(&estate, &recent),
-            can_fail_over: estate
-                .replicas()
-                .filter(|replica| fail_over_why_not(&estate, &recent, &replica.id).is_none())
+            can_fail_over: can_fail_over
+                .into_iter()
                 .map(|replica| (replica.id.clone(), estate.vm_name(&replica.vm)))
                 .collect(),
+            more,
         })
     }
 
@@ -94,7 +101,7 @@ fn reset_why_not(estate: &Estate, recent: &[IntentRow]) -> Option<String> {
     if recent.iter().any(is_reset_at_work) {
         return Some("A reset is at work already. Wait until it is done.".to_owned());
     }
-    let running = estate.running.len();
+    let running = estate.running().len();
     (running > 0).then(|| {
         format!(
             "{} of the lab's VMs. Commit, undo or cancel first.",

@@ -16,6 +16,7 @@ mod estate;
 mod intent;
 mod jobs;
 mod lab;
+mod lists;
 mod live;
 mod mode;
 mod placement;
@@ -28,6 +29,7 @@ mod start;
 mod wiring;
 
 pub use actor::local_operator;
+pub use draft::{Also, Ticks};
 pub use live::{
     DryRunProgress, Live, LiveDisk, LiveProxies, LiveProxy, LiveSession, LiveTask, NothingLive,
 };

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use model::Timestamp;
 use store::Store;
 
-use crate::live::Live;
+use crate::{estate::Kept, live::Live};
 
 /// What the server hands to the use cases.
 #[derive(Clone)]
@@ -28,13 +28,18 @@ pub struct Wiring {
 #[derive(Clone)]
 pub struct Service {
     pub(crate) wired: Wiring,
+    /// What was read of the store, by all clones.
+    pub(crate) kept: Arc<Kept>,
 }
 
 impl Service {
     /// The use cases over what the server wired.
     #[must_use]
-    pub const fn new(wiring: Wiring) -> Self {
-        Self { wired: wiring }
+    pub fn new(wiring: Wiring) -> Self {
+        Self {
+            wired: wiring,
+            kept: Arc::default(),
+        }
     }
 
     pub(crate) const fn store(&self) -> &Store {

@@ -1,5 +1,9 @@
 //! What each site's platform held when it was last read, with its age.
 
+mod parts;
+
+use std::sync::Arc;
+
 use model::{
     ByteCount, DiskPair, Job, JobId, ProtectedVmId, ReplicaId, ReplicaState, RestorePoint, SiteId,
     SiteResources, SiteRole, Timestamp, TransportMode, VmInfo, VmRef, WrittenSince,
@@ -9,11 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Store, StoreError,
     connect::commit,
-    convert::{from_json, to_json},
     error::{reading, writing},
 };
 
-const FORMAT: i64 = 1;
 const WHAT: &str = "a site's inventory";
 
 /// Everything a site held when it was read.
@@ -90,6 +92,30 @@ pub struct ReplicaRow {
     pub written_since: Option<WrittenSince>,
 }
 
+/// The inventories, as a reader keeps them that asks for what changed.
+#[derive(Clone, Debug, Default)]
+pub struct KnownInventories {
+    sites: Vec<KnownSite>,
+}
+
+/// One site of them.
+#[derive(Clone, Debug)]
+struct KnownSite {
+    version: i64,
+    inventory: Arc<SiteInventory>,
+    read_at: Timestamp,
+    error: Option<String>,
+}
+
+impl KnownInventories {
+    /// Each site that was read at least once, by id: its inventory, its age, and why the newest
+    /// reading failed. An inventory that did not change since is the same allocation.
+    pub fn rows(&self) -> impl Iterator<Item = (&Arc<SiteInventory>, Timestamp, Option<&str>)> {
+        let sites = self.sites.iter();
+        sites.map(|site| (&site.inventory, site.read_at, site.error.as_deref()))
+    }
+}
+
 /// An inventory, its age, and why the newest reading failed, where it did.
 pub type InventoryRow = (SiteInventory, Timestamp, Option<String>);
 
@@ -114,22 +140,26 @@ impl Store {
         inventory: &SiteInventory,
         at: Timestamp,
     ) -> Result<(), StoreError> {
+        self.inventory_replace(None, inventory, at).await
+    }
+
+    /// Replaces what is known of a site, where `old` is what was put last: only what differs is
+    /// written, besides that it was read.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn inventory_replace(
+        &self,
+        old: Option<&SiteInventory>,
+        new: &SiteInventory,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        sqlx::query(
-            "INSERT INTO site_inventory \
-             (site, inventory, inventory_format, read_at, error, error_at) \
-             VALUES ($1, $2, $3, $4, NULL, NULL) \
-             ON CONFLICT (site) DO UPDATE SET inventory = excluded.inventory, \
-             inventory_format = excluded.inventory_format, read_at = excluded.read_at, \
-             error = NULL, error_at = NULL",
-        )
-        .bind(inventory.site.as_str())
-        .bind(to_json(WHAT, inventory)?)
-        .bind(FORMAT)
-        .bind(at.0)
-        .execute(&mut *tx)
-        .await
-        .map_err(writing(WHAT))?;
+        if old.is_some_and(|old| old == new) {
+            parts::touch_on_conn(&mut tx, &new.site, at).await?;
+        } else {
+            parts::put_on_conn(&mut tx, old, new, at).await?;
+        }
         commit(tx).await
     }
 
@@ -163,19 +193,27 @@ impl Store {
     /// # Errors
     /// When they cannot be read.
     pub async fn inventory_list(&self) -> Result<Vec<InventoryRow>, StoreError> {
-        let rows: Vec<(String, i64, i64, Option<String>)> = sqlx::query_as(
-            "SELECT inventory, inventory_format, read_at, error FROM site_inventory \
-             WHERE inventory IS NOT NULL ORDER BY site",
-        )
-        .fetch_all(self.reader())
-        .await
-        .map_err(reading(WHAT))?;
-        rows.into_iter()
-            .map(|(json, format, read_at, error)| {
-                let inventory = from_json(WHAT, &json, format, FORMAT)?;
-                Ok((inventory, Timestamp(read_at), error))
+        let mut known = KnownInventories::default();
+        self.inventory_follow(&mut known).await?;
+        let sites = known.sites.into_iter();
+        Ok(sites
+            .map(|site| {
+                let inventory = Arc::unwrap_or_clone(site.inventory);
+                (inventory, site.read_at, site.error)
             })
-            .collect()
+            .collect())
+    }
+
+    /// Reads what changed of the inventories since `known` was read; whether anything did besides
+    /// their age.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn inventory_follow(&self, known: &mut KnownInventories) -> Result<bool, StoreError> {
+        let mut tx = self.reader().begin().await.map_err(reading(WHAT))?;
+        let changed = parts::follow_on_conn(&mut tx, known).await?;
+        tx.commit().await.map_err(reading(WHAT))?;
+        Ok(changed)
     }
 
     /// The sites that could never be read, by id.

@@ -25,6 +25,7 @@ mod pass;
 mod planned;
 mod protected_vm;
 mod proxy;
+mod revision;
 mod session;
 mod setting;
 
@@ -41,13 +42,13 @@ pub use draft::{
 pub use effect::{EffectFinish, EffectRow, EffectStart};
 pub use error::{Retry, StoreError};
 pub use intent::{ActionKind, IntentId, IntentKind, IntentRow, NewIntent};
-pub use inventory::{InventoryRow, ReplicaRow, SiteInventory, UnreadSite};
+pub use inventory::{InventoryRow, KnownInventories, ReplicaRow, SiteInventory, UnreadSite};
 pub use log::NewLogLine;
 pub use pass::DiskPassRow;
 pub use planned::{PlannedVm, PlannedWork};
-pub use protected_vm::ProtectedVmRow;
+pub use protected_vm::{KnownProtectedVms, ProtectedVmRow};
 pub use proxy::ProxyChange;
-pub use session::{NewSession, SessionDisk, SessionRow};
+pub use session::{ActiveSessions, NewSession, PastOrder, PastQuery, SessionDisk, SessionRow};
 
 #[cfg(test)]
 mod conformance;

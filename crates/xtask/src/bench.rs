@@ -12,6 +12,7 @@ pub(crate) mod floor;
 pub(crate) mod half;
 mod images;
 mod judge;
+mod latency;
 pub(crate) mod link;
 mod profile;
 mod report;
@@ -40,7 +41,10 @@ use crate::{
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Options {
+    #[command(subcommand)]
+    other: Option<Other>,
     /// Only these cases, such as 4-1p; a number stands for all cases that begin with it
     #[arg(long, value_name = "ID", num_args = 1..)]
     only: Vec<String>,
@@ -61,6 +65,13 @@ pub(crate) struct Options {
     program: Option<PathBuf>,
 }
 
+/// What is measured besides the data path.
+#[derive(Debug, clap::Subcommand)]
+enum Other {
+    /// How long any page or server function takes on a large estate
+    Latency(latency::Options),
+}
+
 impl Options {
     fn wants(&self, case: &Case) -> bool {
         let begins = |with: &String| {
@@ -73,6 +84,9 @@ impl Options {
 
 /// Runs the suite.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    if let Some(Other::Latency(options)) = &options.other {
+        return latency::run(options);
+    }
     let metadata = Metadata::read()?;
     let kept = metadata.target_directory.join("bench");
     let images = Images {

@@ -42,8 +42,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Err(anyhow!(error)).context("start the built server")
 }
 
-/// Both halves at once: one of them alone leaves a core idle for most of its last minute.
-fn build(metadata: &Metadata) -> Result<()> {
+/// Builds a release of both halves at once: one of them alone leaves a core idle for most of its last
+/// minute.
+pub(crate) fn build(metadata: &Metadata) -> Result<()> {
     thread::scope(|scope| {
         let server = scope.spawn(|| {
             let mut build = workspace::cargo();

@@ -11,6 +11,7 @@ fn raw(listen: &str, site: &Path) -> RawConfig {
         allow_host: vec!["Console.Example".to_owned()],
         master_key_file: None,
         lab_scale: LabScale::Tiny,
+        lab_vms: 0,
     }
 }
 

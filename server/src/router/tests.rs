@@ -32,11 +32,12 @@ impl Console {
             allow_hosts: Vec::new(),
             master_key_file: None,
             lab_scale: crate::lab_cli::LabScale::Tiny,
+            lab_vms: 0,
         };
         let backend = Backend::start(
             &config.data_dir,
             proof::KeyStore::of(&config.data_dir, None),
-            Scale::Tiny,
+            (Scale::Tiny, 0),
             false,
         )
         .await

@@ -10,6 +10,7 @@ fn config(listen: SocketAddr, dir: &std::path::Path) -> Config {
         allow_hosts: Vec::new(),
         master_key_file: None,
         lab_scale: crate::lab_cli::LabScale::Tiny,
+        lab_vms: 0,
     }
 }
 

@@ -22,7 +22,12 @@ use crate::{
 
 /// All actions in one place.
 #[component]
-pub(super) fn Actions(newest: ReadSignal<BatchView>) -> impl IntoView {
+pub(super) fn Actions(
+    /// What the live link heard last.
+    newest: ReadSignal<BatchView>,
+    /// What the page was read with: the sessions of what is about to be confirmed are here.
+    shown: Vec<BatchAction>,
+) -> impl IntoView {
     let act = Sending::to::<ActOnBatch>();
     let error = act.error();
     let query = use_query_map();
@@ -39,11 +44,8 @@ pub(super) fn Actions(newest: ReadSignal<BatchView>) -> impl IntoView {
         {part(move || {
             let asked = asked.get()?;
             // As it was when the question was asked, so that the answer fits the question.
-            let found = newest.with_untracked(|view| {
-                let action = view_model::action(view, &asked)?.clone();
-                Some((action, format!("/batches/{}", view.id)))
-            });
-            let (action, page) = found?;
+            let action = view_model::action(&shown, &asked)?.clone();
+            let page = newest.with_untracked(|view| format!("/batches/{}", view.id));
             Some(view! { <Confirmation newest action page act error/> }.erase())
         })}
         {part_if(move || asked.get().is_none(), move || view! { <ErrorSummary error/> }.erase())}
@@ -81,9 +83,9 @@ fn Confirmation(
     let (question, verb) = (view_model::question(&action), view_model::verb(&action));
     let names = view_model::names(&action);
     let sessions = action
-        .sessions
+        .asked
         .iter()
-        .map(|(id, _)| view! { <input type="hidden" name="sessions[]" value=id.to_string()/> })
+        .map(|id| view! { <input type="hidden" name="sessions[]" value=id.to_string()/> })
         .collect_view();
     view! {
         <ConfirmDialog title=question close=page.clone()>

@@ -1,14 +1,8 @@
 //! From a batch's answer to what its page shows.
 
-use model::{
-    Operation,
-    view::{BatchAction, BatchView},
-};
+use model::{Operation, view::BatchAction};
 
 use crate::{pages::session::view_model::slug, words};
-
-/// Names of VMs in a confirmation before the rest is counted.
-const NAMES: usize = 12;
 
 /// What a button does, with how many sessions it does it to.
 pub fn verb(action: &BatchAction) -> String {
@@ -17,10 +11,7 @@ pub fn verb(action: &BatchAction) -> String {
     } else {
         words::operation_verb(action.operation)
     };
-    format!(
-        "{verb}: {}",
-        words::counted(action.sessions.len(), "session")
-    )
+    format!("{verb}: {}", words::counted(action.count, "session"))
 }
 
 /// The question of a confirmation.
@@ -30,24 +21,18 @@ pub fn question(action: &BatchAction) -> String {
 
 /// The VMs that a confirmation is about: by name, and how many more.
 pub fn names(action: &BatchAction) -> String {
-    let named: Vec<_> = action
-        .sessions
-        .iter()
-        .take(NAMES)
-        .map(|(_, name)| name.as_str())
-        .collect();
-    let named = named.join(", ");
-    match action.sessions.len().checked_sub(NAMES) {
+    let named = action.names.join(", ");
+    match action.count.checked_sub(action.names.len()) {
         None | Some(0) => named,
         Some(more) => format!("{named} and {more} more"),
     }
 }
 
-/// The action of a confirmation's address.
-pub fn action<'a>(view: &'a BatchView, asked: &str) -> Option<&'a BatchAction> {
-    view.actions
+/// The action of a confirmation's address, once its sessions are known.
+pub fn action<'a>(shown: &'a [BatchAction], asked: &str) -> Option<&'a BatchAction> {
+    shown
         .iter()
-        .find(|action| slug(action.operation) == asked)
+        .find(|action| slug(action.operation) == asked && !action.asked.is_empty())
 }
 
 #[cfg(test)]

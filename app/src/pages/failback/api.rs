@@ -9,35 +9,15 @@
 )]
 
 use leptos::{prelude::*, server_fn::codec::GetUrl};
-use model::{Destination, DraftId, ProxyId, ReplicaId, Trouble, view::DraftView};
+use model::{
+    Destination, DraftId, ProxyId, ReplicaId, Trouble,
+    view::{DraftView, ListQuery, WizardStep},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Answer, Json};
 
-/// The button that sent a step's form.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Press {
-    /// To the next step, if this one is complete.
-    #[default]
-    Next,
-    /// To the step before.
-    Back,
-    /// The draft goes.
-    Cancel,
-    /// Keep the choice and show this step again, narrowed by the filter.
-    Filter,
-    /// Choose every replica that can be chosen, of those that the filter shows.
-    All,
-    /// Choose none.
-    Clear,
-    /// Change the rows that are ticked and show this step again.
-    Apply,
-    /// Measure the difference without writing.
-    DryRun,
-    /// Start the sessions.
-    Finish,
-}
+pub use super::press::Press;
 
 /// Who picks the proxies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,22 +29,38 @@ pub enum Pick {
     ByHand,
 }
 
-/// A draft with everything that its steps show.
+/// A draft as one of its steps shows it, with the page of the step's list that is asked for; the first
+/// step where none is named.
 #[server(endpoint = "console/draft", input = GetUrl, output = Json)]
-pub async fn read_draft(id: DraftId) -> Answer<DraftView> {
+pub async fn read_draft(
+    id: DraftId,
+    step: Option<WizardStep>,
+    #[server(default)] query: ListQuery,
+) -> Answer<DraftView> {
     let (service, _) = crate::api::caller();
-    crate::api::answer(service.draft_view(&id).await)
+    let step = step.unwrap_or(WizardStep::Replica);
+    crate::api::answer(service.draft_step(&id, step, query).await)
 }
 
-/// Step Replica.
+/// Step Replica: the ticked replicas, which are all that are chosen; of a page (`paged`) the rows that it
+/// showed and those of them that are ticked. `filter` and `sort` are those of the list as it was asked for.
 #[server(endpoint = "console/draft/replicas", output = Json)]
 pub async fn save_replicas(
     id: DraftId,
+    #[server(default)] paged: bool,
+    #[server(default)] shown: Vec<ReplicaId>,
     #[server(default)] replicas: Vec<ReplicaId>,
     #[server(default)] filter: String,
+    #[server(default)] sort: String,
     #[server(default)] press: Press,
 ) -> Answer<()> {
-    on_server::save_replicas(id, replicas, &filter, press).await
+    let asked = ListQuery {
+        filter,
+        sort: model::view::Sort::parse(&sort),
+        page: 1,
+    };
+    let shown = paged.then_some(shown);
+    on_server::save_replicas(id, (shown, replicas), asked, press).await
 }
 
 /// Step Destination, with the choice of proxies; without `pick` that stays as it is.
@@ -90,7 +86,7 @@ pub async fn save_destination(
             .await;
         saved = saved.and(picked);
     }
-    on_server::leave(&id, model::view::WizardStep::Destination, press, saved).await
+    on_server::leave(&id, WizardStep::Destination, press, saved).await
 }
 
 /// Step Storage policy: one replica and its choice per line, in the same order.
@@ -104,7 +100,7 @@ pub async fn save_policies(
     let (service, actor) = crate::api::caller();
     let choices = on_server::policy_lines(replicas, &policies);
     let saved = service.draft_set_policies(&actor, &id, choices).await;
-    on_server::leave(&id, model::view::WizardStep::StoragePolicy, press, saved).await
+    on_server::leave(&id, WizardStep::StoragePolicy, press, saved).await
 }
 
 /// Step Target VM: one replica, list choice and name by hand per line, in the same order.
@@ -119,7 +115,7 @@ pub async fn save_targets(
     let (service, actor) = crate::api::caller();
     let inputs = on_server::target_lines(replicas, targets, others);
     let saved = service.draft_set_targets(&actor, &id, inputs).await;
-    on_server::leave(&id, model::view::WizardStep::TargetVm, press, saved).await
+    on_server::leave(&id, WizardStep::TargetVm, press, saved).await
 }
 
 /// Step Failback mode. The fields are those of [`model::view::ModeInput`] and
@@ -171,23 +167,24 @@ pub async fn save_mode(
     let saved = service
         .draft_set_mode(&actor, &id, input, after, several)
         .await;
-    on_server::leave(&id, model::view::WizardStep::FailbackMode, press, saved).await
+    on_server::leave(&id, WizardStep::FailbackMode, press, saved).await
 }
 
-/// Step Summary: dry run and Finish as well.
+/// Step Summary: dry run and Finish as well. `replicas` are those whose drift was shown; none is all.
 #[server(endpoint = "console/draft/summary", output = Json)]
 pub async fn save_summary(
     id: DraftId,
     #[server(default)] power_on: bool,
     #[server(default)] reason: String,
     #[server(default)] drift_seen: Vec<String>,
+    #[server(default)] replicas: Vec<ReplicaId>,
     #[server(default)] press: Press,
 ) -> Answer<()> {
     let (service, actor) = crate::api::caller();
     let saved = service
-        .draft_set_summary(&actor, &id, power_on, reason, drift_seen)
+        .draft_set_summary(&actor, &id, power_on, reason, drift_seen, &replicas)
         .await;
-    on_server::leave(&id, model::view::WizardStep::Summary, press, saved).await
+    on_server::leave(&id, WizardStep::Summary, press, saved).await
 }
 
 /// Where the presses lead.
@@ -195,8 +192,9 @@ pub async fn save_summary(
 pub(super) mod on_server {
     use model::{
         ApiError, DraftId, PolicyChoice, ReplicaId,
-        view::{OwnInput, TargetInput, WizardStep},
+        view::{ListQuery, OwnInput, TargetInput, WizardStep},
     };
+    use service::{Also, Ticks};
 
     use super::Press;
     use crate::{
@@ -207,31 +205,48 @@ pub(super) mod on_server {
 
     pub(super) async fn save_replicas(
         id: DraftId,
-        mut replicas: Vec<ReplicaId>,
-        filter: &str,
+        (shown, ticked): (Option<Vec<ReplicaId>>, Vec<ReplicaId>),
+        asked: ListQuery,
         press: Press,
     ) -> Answer<()> {
         let (service, actor) = caller();
-        match press {
-            Press::All => {
-                let draft = answer(service.draft_view(&id).await)?;
-                replicas = view_model::with_all_shown(&draft.replicas, replicas, filter);
-            }
-            Press::Clear => replicas.clear(),
+        let also = match press {
+            Press::All => Also::AllOf(asked.filter.clone()),
+            Press::Clear => Also::NoneOf(asked.filter.clone()),
             Press::Next
             | Press::Back
             | Press::Cancel
             | Press::Filter
-            | Press::Apply
+            | Press::Apply(_)
+            | Press::Page(_)
+            | Press::Order(_)
             | Press::DryRun
-            | Press::Finish => {}
-        }
-        let saved = service.draft_set_replicas(&actor, &id, replicas).await;
-        if matches!(press, Press::All | Press::Clear | Press::Filter) {
-            lead_to(&view_model::replica_step_href(&id, filter));
-            return Ok(());
-        }
-        leave(&id, WizardStep::Replica, press, saved).await
+            | Press::Finish => Also::Nothing,
+        };
+        let saved = match (shown, &also) {
+            (None, Also::Nothing) => service.draft_set_replicas(&actor, &id, ticked).await,
+            (shown, _) => {
+                let ticks = Ticks {
+                    shown: shown.unwrap_or_default(),
+                    ticked,
+                    also,
+                };
+                service.draft_tick_replicas(&actor, &id, &ticks).await
+            }
+        };
+        let stays = match press {
+            Press::All | Press::Clear | Press::Filter => asked,
+            Press::Page(page) => ListQuery { page, ..asked },
+            Press::Order(sort) => ListQuery { sort, ..asked },
+            Press::Next
+            | Press::Back
+            | Press::Cancel
+            | Press::Apply(_)
+            | Press::DryRun
+            | Press::Finish => return leave(&id, WizardStep::Replica, press, saved).await,
+        };
+        lead_to(&view_model::list_href(&id, WizardStep::Replica, &stays));
+        Ok(())
     }
 
     /// The lines of the Storage policy step; an answer that is none is as good as no answer.
@@ -317,11 +332,14 @@ pub(super) mod on_server {
                 answer(saved)?;
                 view_model::after_finish(&answer(service.finish(&actor, id).await)?)
             }
-            Press::Apply => {
+            Press::Apply(page) => {
                 answer(saved)?;
+                view_model::paged_href(id, step, page)
+            }
+            Press::Page(page) => view_model::paged_href(id, step, page),
+            Press::Filter | Press::All | Press::Clear | Press::Order(_) => {
                 view_model::step_href(id, step)
             }
-            Press::Filter | Press::All | Press::Clear => view_model::step_href(id, step),
         };
         lead_to(&target);
         Ok(())

@@ -9,19 +9,13 @@ use model::{
 use super::view_model;
 use crate::{components::icon::Icon, words};
 
+/// Sessions of a finished draft that are linked; the batch has all.
+const LINKS: usize = 20;
+
 /// The choices of the steps, each with the way back to it.
 #[component]
 pub(super) fn Choices(draft: DraftView, step: WizardStep) -> impl IntoView {
-    let names = view_model::chosen_names(&draft);
-    let replicas = match names.len() {
-        0 => "none yet".to_owned(),
-        count if count > 5 => format!(
-            "{}: {}, and more",
-            words::counted(count, "VM"),
-            names[..5].join(", ")
-        ),
-        _ => names.join(", "),
-    };
+    let replicas = view_model::chosen_words(&draft);
     let destination = draft
         .destination
         .map_or("not chosen yet", Destination::title);
@@ -81,9 +75,13 @@ pub(super) fn Choices(draft: DraftView, step: WizardStep) -> impl IntoView {
 #[component]
 pub(super) fn Finished(reply: FinishReply) -> impl IntoView {
     let count = words::counted(reply.sessions.len(), "session");
+    let batch = (reply.sessions.len() > 1).then(|| {
+        view! { <p><a href=format!("/batches/{}", reply.batch)>"All sessions of this batch"</a></p> }
+    });
     let links = reply
         .sessions
         .into_iter()
+        .take(LINKS)
         .enumerate()
         .map(|(index, session)| {
             view! {
@@ -94,6 +92,7 @@ pub(super) fn Finished(reply: FinishReply) -> impl IntoView {
     view! {
         <h2 class="question">"This failback was started"</h2>
         <p>{format!("Finish started {count}. The wizard's choices can no longer be changed.")}</p>
+        {batch}
         <ul>{links}</ul>
         <p><a class="button" href="/">"Go to the start page"</a></p>
     }

@@ -44,7 +44,7 @@ pub(super) fn DestinationStep(draft: DraftView) -> impl IntoView {
                 {cards}
                 <FieldNote name="destination" error/>
             </fieldset>
-            <QuickRollback quick=draft.quick/>
+            <QuickRollback quick=draft.quick page=draft.page/>
             <h3>"Proxies"</h3>
             <PickProxies pick=draft.proxies error/>
             <StepButtons step=WizardStep::Destination sending=save/>

@@ -4,7 +4,7 @@ use crate::erase::Erase as _;
 use leptos::{prelude::*, task::spawn_local};
 use model::{
     ByteCount, DraftId,
-    view::{DryRunView, DryRunVm},
+    view::{DryRunView, DryRunVm, ListQuery, WizardStep},
 };
 
 use super::{api::read_draft, view_model};
@@ -36,7 +36,8 @@ pub(super) fn DryRun(
         move || {
             spawn_local(async move {
                 let Some(id) = id.try_get_value() else { return };
-                if let Ok(draft) = read_draft(id).await {
+                let step = Some(WizardStep::Summary);
+                if let Ok(draft) = read_draft(id, step, ListQuery::default()).await {
                     let _gone = run.try_set(draft.dry_run);
                 }
             });

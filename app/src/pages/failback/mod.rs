@@ -9,6 +9,7 @@ mod mode;
 mod new;
 pub mod place;
 mod policy;
+mod press;
 mod proxies;
 mod quick;
 mod replica;
@@ -20,10 +21,10 @@ pub mod view_model;
 use crate::erase::Erase as _;
 use leptos::{html, prelude::*};
 use leptos_meta::Title;
-use leptos_router::hooks::use_params_map;
+use leptos_router::hooks::{use_params_map, use_query_map};
 use model::{
     DraftId,
-    view::{DraftView, WizardStep},
+    view::{DraftView, ListQuery, WizardStep},
 };
 
 use crate::{
@@ -50,24 +51,31 @@ pub use new::NewFailback;
 /// One step of a draft: `/failback/:draft/:step`.
 #[component]
 pub fn FailbackWizard() -> impl IntoView {
-    let params = use_params_map();
+    let (params, query) = (use_params_map(), use_query_map());
     let address = Memo::new(move |_| {
-        params.with(|params| {
+        let (id, step) = params.with(|params| {
             let draft = params.get_str("draft").unwrap_or_default().to_owned();
             let step = params.get_str("step").and_then(WizardStep::from_slug);
             (DraftId::new(draft), step)
-        })
+        });
+        let asked = query.with(|query| ListQuery::read("", |name| query.get(name)));
+        (id, step, asked)
     });
     let draft = Resource::new(
         move || address.get(),
-        |(id, step)| async move { (step, read_draft(id).await) },
+        |(id, step, asked)| async move {
+            let answer = read_draft(id, step, asked.clone()).await;
+            (step.map(|step| (step, asked)), answer)
+        },
     );
     provide_context(Reload(Callback::new(move |()| draft.refetch())));
     view! {
         <Transition fallback=FirstLoad>
             {move || Suspend::new(async move {
                 match draft.await {
-                    (Some(step), Ok(draft)) => view! { <Wizard draft step/> }.erase(),
+                    (Some((step, asked)), Ok(draft)) => {
+                        view! { <Wizard draft step asked/> }.erase()
+                    }
                     (_, Err(error)) => view! { <LoadFailed error=error.0/> }.erase(),
                     (None, Ok(_)) => view! { <NotFound/> }.erase(),
                 }
@@ -87,14 +95,14 @@ impl Reload {
 }
 
 #[component]
-fn Wizard(draft: DraftView, step: WizardStep) -> impl IntoView {
+fn Wizard(draft: DraftView, step: WizardStep, asked: ListQuery) -> impl IntoView {
     let rail = view_model::rail(&draft, step);
     let finished = draft.finished.clone();
     let choices = draft.clone();
     let content = match finished {
         Some(reply) => view! { <Finished reply/> }.erase(),
         None => match step {
-            WizardStep::Replica => view! { <ReplicaStep draft/> }.erase(),
+            WizardStep::Replica => view! { <ReplicaStep draft asked/> }.erase(),
             WizardStep::Destination => view! { <DestinationStep draft/> }.erase(),
             WizardStep::StoragePolicy => view! { <PolicyStep draft/> }.erase(),
             WizardStep::TargetVm => view! { <TargetStep draft/> }.erase(),

@@ -19,7 +19,7 @@ pub(super) fn ModeStep(draft: DraftView) -> impl IntoView {
     let zones = draft.zones.clone();
     let several = draft
         .several
-        .map(|several| view! { <Several several zones error/> });
+        .map(|several| view! { <Several several zones page=draft.page error/> });
     view! {
         <Question step=WizardStep::FailbackMode/>
         <p>

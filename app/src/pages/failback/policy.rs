@@ -11,6 +11,7 @@ use crate::components::{
     error_summary::{ErrorSummary, field_id},
     field::{FieldNote, note_id},
     form::{Form, Sending},
+    list_nav::FormPager,
 };
 
 /// The step.
@@ -33,6 +34,7 @@ pub(super) fn PolicyStep(draft: DraftView) -> impl IntoView {
         <Form sending=save>
             <input type="hidden" name="id" value=draft.id.to_string()/>
             {rows}
+            <FormPager page=draft.page label="Pages of VMs"/>
             <StepButtons step=WizardStep::StoragePolicy sending=save/>
         </Form>
     }

@@ -4,21 +4,28 @@
 use leptos::prelude::*;
 use model::{
     Trouble,
-    view::{QuickView, QuickVm},
+    view::{PageInfo, QuickView, QuickVm},
 };
+
+use crate::words;
 
 /// The box, the question that decides whether change tracking can be believed, and the answer per
 /// VM. It counts for the original VM only.
 #[component]
-pub(super) fn QuickRollback(quick: QuickView) -> impl IntoView {
+pub(super) fn QuickRollback(quick: QuickView, page: PageInfo) -> impl IntoView {
     let QuickView {
         asked,
         trouble,
+        possible,
         vms,
     } = quick;
-    let nowhere = !vms.is_empty() && vms.iter().all(|vm| vm.why_not.is_some());
+    let nowhere = !vms.is_empty() && possible == 0;
     // What the declared trouble excludes can be had again by declaring another.
     let off = nowhere && trouble == Trouble::Guest;
+    let beyond = page.total.saturating_sub(vms.len());
+    let beyond = (beyond > 0).then(|| {
+        view! { <p class="hint">{format!("Of {} it is possible for {}.", words::counted(page.total, "VM"), words::grouped(possible))}</p> }
+    });
     let rows = vms.into_iter().map(vm_row).collect_view();
     view! {
         <h3>"Quick rollback"</h3>
@@ -50,6 +57,7 @@ pub(super) fn QuickRollback(quick: QuickView) -> impl IntoView {
             {trouble_choice(Trouble::HardwareOrStorage, trouble, "Hardware or storage failed")}
         </fieldset>
         <ul class="quick-vms">{rows}</ul>
+        {beyond}
     }
 }
 

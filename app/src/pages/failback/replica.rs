@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 
 use leptos::{ev::MouseEvent, prelude::*};
-use leptos_router::hooks::use_query_map;
 use model::{
     ReplicaId, Timestamp,
-    view::{DraftView, ReplicaView, WizardStep},
+    view::{DraftView, ListQuery, PageInfo, ReplicaView, Sort, SortColumn, WizardStep},
 };
 
-use super::{Question, StepButtons, api::SaveReplicas, view_model};
+use super::{Question, Reload, StepButtons, api::SaveReplicas, view_model};
 use crate::{
     browser,
     components::{
@@ -17,32 +16,28 @@ use crate::{
         dynamic::text,
         error_summary::{ErrorSummary, field_id},
         form::{Form, Sending},
+        list_nav::{FormPager, FormSortHead, types::shown_words},
         state_badge::Badges,
         when::When,
     },
     words,
 };
 
-/// What is chosen in the browser before it is sent.
+/// What is ticked on this page in the browser before it is sent.
 #[derive(Clone, Copy)]
 struct Selection {
     replicas: StoredValue<Vec<ReplicaView>>,
     chosen: RwSignal<BTreeSet<ReplicaId>>,
+    /// How many are chosen on other pages.
+    elsewhere: usize,
+    /// What is typed into the filter: the page is narrowed at once, the other pages when it is applied.
     filter: RwSignal<String>,
     last: StoredValue<Option<usize>>,
 }
 
 impl Selection {
-    fn selectable(self) -> Vec<ReplicaId> {
-        self.filter.with(|filter| {
-            self.replicas
-                .with_value(|all| view_model::selectable(all, filter))
-        })
-    }
-
-    fn select_all(self) {
-        let ids = untrack(|| self.selectable());
-        self.chosen.update(|chosen| chosen.extend(ids));
+    fn count(self) -> usize {
+        self.elsewhere + self.chosen.with(BTreeSet::len)
     }
 
     /// A click, or the space key, on a row's box; with shift, all rows from the last one on.
@@ -70,61 +65,73 @@ impl Selection {
 
 /// The step.
 #[component]
-pub(super) fn ReplicaStep(draft: DraftView) -> impl IntoView {
+pub(super) fn ReplicaStep(draft: DraftView, asked: ListQuery) -> impl IntoView {
     let save = Sending::to::<SaveReplicas>();
     let error = save.error();
-    let filter = use_query_map()
-        .with_untracked(|query| query.get_str("filter").unwrap_or_default().to_owned());
+    let reload = expect_context::<Reload>();
+    // What is chosen on all pages is known to the server.
+    Effect::new(move || {
+        if save.stayed() > 0 {
+            reload.now();
+        }
+    });
     let now = Signal::from(browser::present(draft.now));
-    let replicas = view_model::sorted(draft.replicas);
+    let href = view_model::list_href(&draft.id, WizardStep::Replica, &asked);
+    let ListQuery { filter, sort, .. } = asked;
     let selection = Selection {
-        replicas: StoredValue::new(replicas.clone()),
+        replicas: StoredValue::new(draft.replicas.clone()),
+        elsewhere: draft.chosen_count.saturating_sub(draft.chosen.len()),
         chosen: RwSignal::new(draft.chosen.into_iter().collect()),
         filter: RwSignal::new(filter),
         last: StoredValue::new(None),
     };
-    let rows = replicas
+    let rows = draft
+        .replicas
         .into_iter()
         .enumerate()
         .map(|(index, replica)| row(index, &replica, selection, now))
         .collect_view();
+    let page = draft.page;
     view! {
         <Question step=WizardStep::Replica/>
         <ErrorSummary error/>
         <Form sending=save>
             <input type="hidden" name="id" value=draft.id.to_string()/>
-            <Toolbar selection href=view_model::step_href(&draft.id, WizardStep::Replica)/>
+            <input type="hidden" name="paged" value="true"/>
+            <input type="hidden" name="sort" value=sort.map(Sort::word).unwrap_or_default()/>
+            <Toolbar selection selectable=draft.selectable page href/>
                 <DataTable caption="Replicas to fail back">
                     <thead>
                         <tr>
                             <td></td>
-                            <th scope="col">"Replica"</th>
-                            <th scope="col">"State"</th>
-                            <th scope="col" class="number">"Size"</th>
+                            <FormSortHead sort column=SortColumn::Name title="Replica"/>
+                            <FormSortHead sort column=SortColumn::State title="State"/>
+                            <FormSortHead sort column=SortColumn::Size title="Size" number=true/>
                             <th scope="col">"Restore point"</th>
-                            <th scope="col">"Running since"</th>
+                            <FormSortHead sort column=SortColumn::Since title="Running since"/>
                         </tr>
                     </thead>
                     <tbody>{rows}</tbody>
                 </DataTable>
+            <FormPager page label="Pages of replicas"/>
             <StepButtons step=WizardStep::Replica sending=save/>
         </Form>
     }
 }
 
-/// Filter, select all, clear all, refresh. Says how many rows it will change.
+/// Filter, select all, clear, refresh. Says how many rows it will change, on all pages.
 #[component]
-fn Toolbar(selection: Selection, href: String) -> impl IntoView {
-    let count = move || selection.chosen.with(BTreeSet::len);
-    let select_all = move |event: MouseEvent| {
-        event.prevent_default();
-        selection.select_all();
+fn Toolbar(selection: Selection, selectable: usize, page: PageInfo, href: String) -> impl IntoView {
+    let (all, narrowed) = (words::grouped(selectable), page.total < page.all);
+    let clear = if narrowed {
+        "Clear those shown"
+    } else {
+        "Clear all"
     };
-    let clear = move |event: MouseEvent| {
-        event.prevent_default();
-        selection.chosen.set(BTreeSet::new());
-    };
-    let apply = move |event: MouseEvent| event.prevent_default();
+    let shown = (page.pages > 1 || narrowed).then(|| {
+        let words = shown_words(&page, "replica");
+        view! { <span class="toolbar-count">{words}</span> }
+    });
     view! {
         <div class="toolbar">
             <label for="filter">"Filter"</label>
@@ -135,26 +142,16 @@ fn Toolbar(selection: Selection, href: String) -> impl IntoView {
                 value=selection.filter.get_untracked()
                 on:input:target=move |event| selection.filter.set(event.target().value())
             />
-            // With scripts the filter applies while it is typed.
-            <button
-                type="submit"
-                class="button small without-scripts"
-                name="press"
-                value="filter"
-                on:click=apply
-            >
-                "Apply"
+            <button type="submit" class="button small" name="press" value="filter">"Apply"</button>
+            <button type="submit" class="button small" name="press" value="all">
+                {format!("Select all ({all})")}
             </button>
-            <button type="submit" class="button small" name="press" value="all" on:click=select_all>
-                {text(move || format!("Select all ({})", selection.selectable().len()))}
-            </button>
-            <button type="submit" class="button small" name="press" value="clear" on:click=clear>
-                {text(move || format!("Clear ({})", count()))}
-            </button>
+            <button type="submit" class="button small" name="press" value="clear">{clear}</button>
             <a class="button small" rel="external" href=href>"Refresh"</a>
             <span class="toolbar-count" role="status">
-                {text(move || format!("{} chosen", words::counted(count(), "replica")))}
+                {text(move || format!("{} chosen", words::counted(selection.count(), "replica")))}
             </span>
+            {shown}
         </div>
     }
 }
@@ -193,6 +190,7 @@ fn row(
     view! {
         <tr class:off=disabled hidden=move || !shown.get()>
             <td class="row-choice">
+                <input type="hidden" name="shown[]" value=replica.id.to_string()/>
                 <input
                     type="checkbox"
                     name="replicas[]"

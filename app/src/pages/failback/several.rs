@@ -4,7 +4,7 @@
 use leptos::prelude::*;
 use model::{
     ApiError,
-    view::{OwnRow, SeveralView},
+    view::{OwnRow, PageInfo, SeveralView},
 };
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
         dynamic::{Part, part},
         error_summary::field_id,
         field::{Field, error_of, note_id},
+        list_nav::FormPager,
         mode_fields::ZoneInput,
     },
     erase::Erase as _,
@@ -33,13 +34,15 @@ pub(super) fn Several(
     several: SeveralView,
     /// The zones that can be chosen.
     zones: Vec<String>,
+    /// Which page of the VMs is shown.
+    page: PageInfo,
     /// The form's newest error.
     error: Signal<Option<ApiError>>,
 ) -> impl IntoView {
     let rows = several
         .rows
         .into_iter()
-        .zip(1_usize..)
+        .zip(page.before + 1..)
         .map(|(own, place)| row(own, place, error))
         .collect_view();
     view! {
@@ -73,6 +76,7 @@ pub(super) fn Several(
                 </thead>
                 <tbody>{rows}</tbody>
             </DataTable>
+            <FormPager page label="Pages of VMs"/>
             <div class="own-zone">
                 <Field name="own_zone" label="Time zone of these times" error>
                     <ZoneInput name="own_zone" zone=several.zone zones/>

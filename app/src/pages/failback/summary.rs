@@ -13,6 +13,7 @@ use crate::components::{
     field::{Field, FieldNote, note_id},
     form::{Form, Sending},
     icon::Icon,
+    list_nav::FormPager,
 };
 
 /// The step.
@@ -20,8 +21,8 @@ use crate::components::{
 pub(super) fn SummaryStep(draft: DraftView) -> impl IntoView {
     let save = Sending::to::<SaveSummary>();
     let error = save.error();
-    let total = view_model::total_to_read(&draft);
-    let blocked = blocked(view_model::blocked(&draft));
+    let total = draft.to_read;
+    let blocked = blocked(draft.blocked.clone());
     // A VM that is made anew has nothing to compare with.
     let created = draft.placement.is_some();
     let DraftView {
@@ -34,6 +35,7 @@ pub(super) fn SummaryStep(draft: DraftView) -> impl IntoView {
         mode_words,
         after_words,
         several_words,
+        page,
         ..
     } = draft;
     let has_drift = summary.iter().any(|vm| !vm.drift.is_empty());
@@ -55,6 +57,7 @@ pub(super) fn SummaryStep(draft: DraftView) -> impl IntoView {
                 <a href=format!("/api/v1/drafts/{id}/report") rel="external">"The plan as text"</a>
             </p>
             <div id=field_id("drift_seen") tabindex="-1">{vms} {drift_note}</div>
+            <FormPager page label="Pages of VMs"/>
             {(!created).then(|| view! { <DryRun id run=dry_run total sending=save/> })}
             <section class="panel">
                 <h3>"After the switchover"</h3>
@@ -135,6 +138,7 @@ fn Vm(vm: SummaryVm, drift_seen: Vec<String>) -> impl IntoView {
     let estimate = vm.estimate.as_ref().map(estimate);
     view! {
         <article class="panel vm">
+            <input type="hidden" name="replicas[]" value=vm.replica.to_string()/>
             <h3>{vm.name}</h3>
             <p class="route">{vm.route}</p>
             <dl class="facts">

@@ -14,6 +14,7 @@ use crate::{
         field::{FieldNote, note_id},
         form::{Form, Sending},
         icon::Icon,
+        list_nav::FormPager,
     },
     erase::Erase as _,
 };
@@ -39,6 +40,7 @@ pub(super) fn TargetStep(draft: DraftView) -> impl IntoView {
         <Form sending=save>
             <input type="hidden" name="id" value=draft.id.to_string()/>
             {rows}
+            <FormPager page=draft.page label="Pages of VMs"/>
             <StepButtons step=WizardStep::TargetVm sending=save/>
         </Form>
     }

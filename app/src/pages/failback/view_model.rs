@@ -3,18 +3,25 @@
 pub mod place;
 
 use model::{
-    ByteCount, DraftId, Operation, ReplicaId, VmRef,
+    ByteCount, DraftId, ReplicaId, VmRef,
     view::{
-        DraftView, DryRunView, FinishReply, PlanEstimate, ReplicaView, SummaryVm, TargetCandidate,
+        DraftView, DryRunView, FinishReply, ListQuery, PlanEstimate, ReplicaView, SummaryVm,
+        TargetCandidate,
         TargetRow, WizardStep,
     },
 };
 
 use crate::{
-    components::step_rail::{Progress, RailStep},
+    components::{
+        list_nav::types::address,
+        step_rail::{Progress, RailStep},
+    },
     pages::start::view_model::{Offer, offer},
     words,
 };
+
+/// Chosen VMs that are named before the rest is counted.
+const NAMED: usize = 5;
 
 /// The step after one, of those that apply; the last one stays. A step that does not apply leads to
 /// the next one that does.
@@ -34,25 +41,18 @@ pub fn step_href(id: &DraftId, step: WizardStep) -> String {
     format!("/failback/{id}/{}", step.slug())
 }
 
-/// The address of the Replica step, narrowed by a filter.
-pub fn replica_step_href(id: &DraftId, filter: &str) -> String {
-    let path = step_href(id, WizardStep::Replica);
-    if filter.trim().is_empty() {
-        path
-    } else {
-        format!("{path}?filter={}", percent_encoded(filter.trim()))
-    }
+/// The address of a step that shows a part of its list.
+pub fn list_href(id: &DraftId, step: WizardStep, query: &ListQuery) -> String {
+    address(&step_href(id, step), query.fields(""))
 }
 
-fn percent_encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut encoded, byte| {
-        if byte.is_ascii_alphanumeric() {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-        encoded
-    })
+/// The address of a page of a step's list.
+pub fn paged_href(id: &DraftId, step: WizardStep, page: usize) -> String {
+    let query = ListQuery {
+        page,
+        ..ListQuery::default()
+    };
+    list_href(id, step, &query)
 }
 
 /// Where Finish leads: to the session, or to the batch of them.
@@ -141,8 +141,7 @@ pub fn refused_candidates(row: &TargetRow) -> Vec<String> {
 
 /// How far the Target VM step is: `2 of 3 chosen`.
 pub fn targets_words(draft: &DraftView) -> String {
-    let chosen = draft.targets.iter().filter(|row| row.chosen.is_some());
-    format!("{} of {} chosen", chosen.count(), draft.targets.len())
+    format!("{} of {} chosen", draft.targets_chosen, draft.chosen_count)
 }
 
 /// How far the steps of a specified location are; none for other destinations.
@@ -173,14 +172,23 @@ pub fn places_words(draft: &DraftView) -> Vec<(WizardStep, &'static str)> {
         .collect()
 }
 
-/// The names of the chosen replicas, in the order of the table.
-pub fn chosen_names(draft: &DraftView) -> Vec<String> {
-    draft
-        .replicas
-        .iter()
-        .filter(|replica| draft.chosen.contains(&replica.id))
-        .map(|replica| replica.production_name.clone())
-        .collect()
+/// The chosen replicas in a few words.
+pub fn chosen_words(draft: &DraftView) -> String {
+    let names = &draft.chosen_names;
+    match draft.chosen_count {
+        0 => "none yet".to_owned(),
+        count if count > NAMED => format!(
+            "{}: {}, and more",
+            words::counted(count, "VM"),
+            names
+                .iter()
+                .take(NAMED)
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+        _ => names.join(", "),
+    }
 }
 
 /// Why a replica cannot be chosen; none when it can.
@@ -206,41 +214,9 @@ pub fn matches(replica: &ReplicaView, filter: &str) -> bool {
         .any(|text| text.to_lowercase().contains(&filter))
 }
 
-/// Which rows "select all" chooses: those that are shown and can be chosen.
-pub fn selectable(replicas: &[ReplicaView], filter: &str) -> Vec<ReplicaId> {
-    replicas
-        .iter()
-        .filter(|replica| matches(replica, filter) && why_not(replica).is_none())
-        .map(|replica| replica.id.clone())
-        .collect()
-}
-
-/// The choice with everything added that "select all" chooses.
-pub fn with_all_shown(
-    replicas: &[ReplicaView],
-    mut chosen: Vec<ReplicaId>,
-    filter: &str,
-) -> Vec<ReplicaId> {
-    for id in selectable(replicas, filter) {
-        if !chosen.contains(&id) {
-            chosen.push(id);
-        }
-    }
-    chosen
-}
-
 /// The name under which a ticked drift item is sent.
 pub fn drift_key(replica: &ReplicaId, item: &str) -> String {
     format!("{replica}/{item}")
-}
-
-/// What stops Finish, over all VMs, each with its VM's name.
-pub fn blocked(draft: &DraftView) -> Vec<(String, String)> {
-    draft
-        .summary
-        .iter()
-        .flat_map(|vm| vm.blocked().map(|why| (vm.name.clone(), why.to_owned())))
-        .collect()
 }
 
 /// Undo's space against what is free: the figure and whether it is short.
@@ -264,11 +240,6 @@ pub fn estimate_lines(estimate: &PlanEstimate) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Everything that will be read, all VMs together.
-pub fn total_to_read(draft: &DraftView) -> ByteCount {
-    draft.summary.iter().map(|vm| vm.to_read).sum()
-}
-
 /// A dry run in one line.
 pub fn dry_run_words(run: &DryRunView) -> String {
     if run.done_at.is_none() {
@@ -289,16 +260,6 @@ pub fn dry_run_words(run: &DryRunView) -> String {
             words::counted(run.vms.len(), "VM"),
         )
     }
-}
-
-/// Whether a replica offers the wizard's operation at all; used to order greyed rows last.
-pub fn sorted(mut replicas: Vec<ReplicaView>) -> Vec<ReplicaView> {
-    replicas.sort_by_key(|replica| {
-        !replica.operations.iter().any(|allowed| {
-            allowed.operation == Operation::StartFailback && allowed.why_not.is_none()
-        })
-    });
-    replicas
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use crate::{
         icon::Icon,
         load::{FirstLoad, LoadFailed, Loading},
     },
+    words,
 };
 use api::{FailOver, ResetLab, read_lab};
 use view_model::Question;
@@ -156,7 +157,11 @@ fn FailOverList(lab: Memo<LabView>) -> impl IntoView {
             .into_iter()
             .map(|(id, name)| view! { <FailOverRow id name/> })
             .collect_view();
-        Some(view! { <ul class="fail-over-list">{rows}</ul> }.erase())
+        let more = lab.with(|lab| lab.more);
+        let more = (more > 0).then(|| {
+            view! { <p class="hint">"And " {words::counted(more, "replica")} " beyond these."</p> }
+        });
+        Some(view! { <ul class="fail-over-list">{rows}</ul> {more} }.erase())
     });
     view! {
         <section class="panel" aria-labelledby="fail-over">

@@ -54,6 +54,7 @@ mod tests {
             last_result: Some("The lab was reset.".to_owned()),
             reset_why_not: None,
             can_fail_over: vec![(ReplicaId::new("r-1"), "web-01-replica".to_owned())],
+            more: 0,
         }
     }
 

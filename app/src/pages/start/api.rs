@@ -6,15 +6,18 @@
 )]
 
 use leptos::{prelude::*, server_fn::codec::GetUrl};
-use model::{ReplicaId, view::StartView};
+use model::{
+    ReplicaId,
+    view::{StartQuery, StartView},
+};
 
 use crate::error::{Answer, Json};
 
-/// Everything that the start page shows.
+/// What the start page shows, with the pages of its lists that are asked for.
 #[server(endpoint = "console/start", input = GetUrl, output = Json)]
-pub async fn read_start() -> Answer<StartView> {
+pub async fn read_start(#[server(default)] query: StartQuery) -> Answer<StartView> {
     let (service, _) = crate::api::caller();
-    crate::api::answer(service.start().await)
+    crate::api::answer(service.start(&query).await)
 }
 
 /// Begins a wizard with some replicas chosen, and leads to its first step.

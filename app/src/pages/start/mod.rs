@@ -11,7 +11,8 @@ use std::rc::Rc;
 use crate::erase::Erase as _;
 use leptos::prelude::*;
 use leptos_meta::Title;
-use model::view::StartView;
+use leptos_router::hooks::use_query_map;
+use model::view::{PageInfo, StartQuery, StartView};
 
 use crate::{
     browser::{self, events},
@@ -19,6 +20,7 @@ use crate::{
         dynamic::{part_if, text},
         error_summary::ErrorSummary,
         form::{Form, Sending},
+        list_nav,
         live_status::LiveStatus,
         load::{FirstLoad, LoadFailed},
     },
@@ -32,32 +34,39 @@ use sites::Sites;
 /// The first page that an operator sees.
 #[component]
 pub fn StartPage() -> impl IntoView {
-    let start = Resource::new(|| (), |()| read_start());
+    let query = use_query_map();
+    let asked = Memo::new(move |_| query.with(|query| StartQuery::read(|name| query.get(name))));
+    let start = Resource::new(
+        move || asked.get(),
+        |asked| async move { (asked.clone(), read_start(asked).await) },
+    );
     view! {
-        <Suspense fallback=FirstLoad>
+        <Transition fallback=FirstLoad>
             {move || Suspend::new(async move {
                 match start.await {
-                    Ok(view) => view! { <Start view/> }.erase(),
-                    Err(error) => view! { <LoadFailed error=error.0/> }.erase(),
+                    (asked, Ok(view)) => view! { <Start view asked/> }.erase(),
+                    (_, Err(error)) => view! { <LoadFailed error=error.0/> }.erase(),
                 }
             })}
-        </Suspense>
+        </Transition>
     }
 }
 
 /// The page over its first answer, kept fresh by the live link.
 #[component]
-fn Start(view: StartView) -> impl IntoView {
+fn Start(view: StartView, asked: StartQuery) -> impl IntoView {
     let now = browser::present(view.now);
     let replicas = Rows::new(view.replicas.clone(), |replica| replica.id.clone());
     let running = Rows::new(view.running.clone(), |session| session.id.clone());
     let past = Rows::new(view.past.clone(), |session| session.id.clone());
+    let pages = RwSignal::new(view_model::Pages::of(&view));
     let headline = RwSignal::new(view.headline.clone());
     let title = RwSignal::new(view_model::tab_title(&view));
     let sites = RwSignal::new(view.sites);
+    let address = list_nav::types::address("/api/v1/events", asked.fields());
 
     let link = events::follow(
-        || "/api/v1/events".to_owned(),
+        move || address.clone(),
         Signal::stored(true),
         vec![(
             "start",
@@ -67,6 +76,7 @@ fn Start(view: StartView) -> impl IntoView {
                 };
                 now.set(view.now);
                 title.set(view_model::tab_title(&view));
+                pages.set(view_model::Pages::of(&view));
                 headline.set(view.headline);
                 sites.set(view.sites);
                 replicas.update(view.replicas, |replica| replica.id.clone());
@@ -75,6 +85,16 @@ fn Start(view: StartView) -> impl IntoView {
             }),
         )],
     );
+    let view_model::Places {
+        replicas: replica_place,
+        running: running_place,
+        past: past_place,
+    } = view_model::places(&asked);
+    let page_of = move |of: fn(&view_model::Pages) -> &PageInfo| {
+        Signal::from(Memo::new(move |_| pages.with(|pages| *of(pages))))
+    };
+    let (replica_page, past_page) = (page_of(|it| &it.replicas), page_of(|it| &it.past));
+    let running_page = page_of(|it| &it.running);
 
     let create = Sending::to::<CreateDraft>();
     let now = Signal::from(now);
@@ -92,11 +112,17 @@ fn Start(view: StartView) -> impl IntoView {
         </header>
         <ErrorSummary error=create.error()/>
         {part_if(
-            move || !running.is_empty(),
-            move || view! { <Sessions title="Sessions at work" past=false rows=running now/> }.erase(),
+            move || running_page.with(|page: &PageInfo| page.all > 0),
+            move || {
+                let place = running_place.clone();
+                view! {
+                    <Sessions title="Sessions at work" past=false rows=running now place page=running_page/>
+                }
+                .erase()
+            },
         )}
-        <Replicas rows=replicas now create/>
-        <Sessions title="Past sessions" past=true rows=past now/>
+        <Replicas rows=replicas now create place=replica_place page=replica_page/>
+        <Sessions title="Past sessions" past=true rows=past now place=past_place page=past_page/>
         <Sites sites now/>
     }
 }

@@ -2,7 +2,10 @@
 
 use crate::erase::Erase as _;
 use leptos::prelude::*;
-use model::{ReplicaId, Timestamp, view::ReplicaView};
+use model::{
+    ReplicaId, Timestamp,
+    view::{PageInfo, ReplicaView, SortColumn},
+};
 
 use super::view_model::{self, Offer};
 use crate::{
@@ -11,6 +14,7 @@ use crate::{
         dynamic::part,
         form::{Form, Sending},
         icon::Icon,
+        list_nav::{ListFilter, ListPlace, Pager, SortHead},
         state_badge::Badges,
         when::When,
     },
@@ -24,11 +28,24 @@ pub(super) fn Replicas(
     rows: Rows<ReplicaId, ReplicaView>,
     now: Signal<Timestamp>,
     create: Sending,
+    /// Where the list is.
+    place: ListPlace,
+    /// Which page of it is shown.
+    page: Signal<PageInfo>,
 ) -> impl IntoView {
+    let at = place.clone();
     view! {
         <section aria-labelledby="replicas">
             <h2 id="replicas">"Replicas"</h2>
-            {part(move || Some(if rows.is_empty() { empty() } else { table(rows, now, create) }))}
+            <ListFilter place=place.clone() page one="replica" label="Replicas"/>
+            {part(move || Some(if !rows.is_empty() {
+                table(rows, now, create, at.clone())
+            } else if page.with(|page| page.all > 0) {
+                nothing_found()
+            } else {
+                empty()
+            }))}
+            <Pager place page label="Pages of replicas"/>
         </section>
     }
 }
@@ -43,17 +60,28 @@ fn empty() -> AnyView {
     .erase()
 }
 
-fn table(rows: Rows<ReplicaId, ReplicaView>, now: Signal<Timestamp>, create: Sending) -> AnyView {
+/// In place of a table of which the filter lets nothing through.
+pub(super) fn nothing_found() -> AnyView {
+    view! { <p class="empty">"Nothing holds this text. Try another, or show all."</p> }.erase()
+}
+
+fn table(
+    rows: Rows<ReplicaId, ReplicaView>,
+    now: Signal<Timestamp>,
+    create: Sending,
+    place: ListPlace,
+) -> AnyView {
+    let at = move || place.clone();
     view! {
         <DataTable caption="Replicas">
             <thead>
                 <tr>
-                    <th scope="col">"VM"</th>
-                    <th scope="col">"State"</th>
+                    <SortHead place=at() column=SortColumn::Name title="VM"/>
+                    <SortHead place=at() column=SortColumn::State title="State"/>
                     <th scope="col">"Power"</th>
                     <th scope="col">"Restore point"</th>
-                    <th scope="col">"Running since"</th>
-                    <th scope="col" class="number">"Size"</th>
+                    <SortHead place=at() column=SortColumn::Since title="Running since"/>
+                    <SortHead place=at() column=SortColumn::Size title="Size" number=true/>
                     <th scope="col">"Job"</th>
                     <th scope="col">"What may be done"</th>
                 </tr>

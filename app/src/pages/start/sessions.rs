@@ -2,10 +2,20 @@
 
 use crate::erase::Erase as _;
 use leptos::prelude::*;
-use model::{SessionId, Timestamp, view::SessionSummary};
+use model::{
+    SessionId, Timestamp,
+    view::{PageInfo, SessionSummary, SortColumn},
+};
 
+use super::replicas::nothing_found;
 use crate::{
-    components::{data_table::DataTable, dynamic::part, state_badge::Badges, when::When},
+    components::{
+        data_table::DataTable,
+        dynamic::part,
+        list_nav::{ListFilter, ListPlace, Pager, SortHead},
+        state_badge::Badges,
+        when::When,
+    },
     keyed::Rows,
     words,
 };
@@ -18,12 +28,25 @@ pub(crate) fn Sessions(
     past: bool,
     rows: Rows<SessionId, SessionSummary>,
     now: Signal<Timestamp>,
+    /// Where the list is.
+    place: ListPlace,
+    /// Which page of it is shown.
+    page: Signal<PageInfo>,
 ) -> impl IntoView {
+    let at = place.clone();
     let id = title.replace(' ', "-").to_lowercase();
     view! {
         <section aria-labelledby=id.clone()>
             <h2 id=id.clone()>{title}</h2>
-            {part(move || Some(if rows.is_empty() { empty() } else { table(title, past, rows, now) }))}
+            <ListFilter place=place.clone() page one="session" label=title/>
+            {part(move || Some(if !rows.is_empty() {
+                table(title, past, rows, now, at.clone())
+            } else if page.with(|page| page.all > 0) || !at.query.filter.is_empty() {
+                nothing_found()
+            } else {
+                empty()
+            }))}
+            <Pager place page label="Pages of sessions"/>
         </section>
     }
 }
@@ -37,14 +60,22 @@ fn table(
     past: bool,
     rows: Rows<SessionId, SessionSummary>,
     now: Signal<Timestamp>,
+    place: ListPlace,
 ) -> AnyView {
+    let at = move || place.clone();
+    // Past sessions are sorted by the store, which knows names and times.
+    let state = if past {
+        view! { <th scope="col">"State"</th> }.erase()
+    } else {
+        view! { <SortHead place=at() column=SortColumn::State title="State"/> }.erase()
+    };
     view! {
         <DataTable caption>
             <thead>
                 <tr>
-                    <th scope="col">"VM"</th>
-                    <th scope="col">"State"</th>
-                    <th scope="col">"Started"</th>
+                    <SortHead place=at() column=SortColumn::Name title="VM"/>
+                    {state}
+                    <SortHead place=at() column=SortColumn::Since title="Started"/>
                     {past.then(|| view! { <th scope="col">"Ended"</th> })}
                     <th scope="col">"By"</th>
                 </tr>

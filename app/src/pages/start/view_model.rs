@@ -2,8 +2,10 @@
 
 use model::{
     Allowed, Operation, PowerState,
-    view::{ReplicaView, SessionSummary, StartView},
+    view::{PageInfo, ReplicaView, StartQuery, StartView},
 };
+
+use crate::components::list_nav::ListPlace;
 
 /// Whether a replica offers its failback.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,19 +45,67 @@ pub fn possible(replicas: &[ReplicaView]) -> usize {
 
 /// The title of the tab: what waits for the operator comes first.
 pub fn tab_title(start: &StartView) -> String {
-    match start
-        .running
-        .iter()
-        .filter(|session| waits(session))
-        .count()
-    {
+    match start.waiting {
         0 => "Failback".to_owned(),
         waiting => format!("({waiting}) Failback"),
     }
 }
 
-fn waits(session: &SessionSummary) -> bool {
-    session.waits_for_you || session.attention.is_some()
+/// Which pages of its lists the page shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pages {
+    /// The replicas.
+    pub replicas: PageInfo,
+    /// The sessions at work.
+    pub running: PageInfo,
+    /// The sessions that are over.
+    pub past: PageInfo,
+}
+
+impl Pages {
+    /// Of an answer.
+    pub fn of(start: &StartView) -> Self {
+        Self {
+            replicas: start.replica_page,
+            running: start.running_page,
+            past: start.past_page,
+        }
+    }
+}
+
+/// Where the lists of the page are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// The replicas.
+    pub replicas: ListPlace,
+    /// The sessions at work.
+    pub running: ListPlace,
+    /// The sessions that are over.
+    pub past: ListPlace,
+}
+
+/// Where the lists are when the address asks for this.
+pub fn places(asked: &StartQuery) -> Places {
+    let lists = [
+        ("", &asked.replicas),
+        (StartQuery::RUNNING, &asked.running),
+        (StartQuery::PAST, &asked.past),
+    ];
+    let [replicas, running, past] = lists.map(|(prefix, query)| ListPlace {
+        path: "/".to_owned(),
+        prefix,
+        query: query.clone(),
+        others: lists
+            .iter()
+            .filter(|(other, _)| *other != prefix)
+            .flat_map(|(other, query)| query.fields(other))
+            .collect(),
+    });
+    Places {
+        replicas,
+        running,
+        past,
+    }
 }
 
 /// Whether replication is held, where the job's words do not say it already.

@@ -201,7 +201,7 @@ pub(crate) fn clean(directory: &Path, vm: &VmFile) -> Result<(), PlatformError> 
 }
 
 fn is_left_over(file: &str, vm: &VmFile) -> bool {
-    if file == "vm.json.new" || file.ends_with(".bitmap.new") {
+    if file == "vm.json.new" || file == "replica.json.new" || file.ends_with(".bitmap.new") {
         return true;
     }
     let is_base = vm.disks.iter().any(|disk| disk.base == file);

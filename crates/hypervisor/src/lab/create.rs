@@ -42,11 +42,8 @@ impl Lab {
                 Err(state::unexpected(&file, "a VM of that id is there already"))
             };
         }
-        let cells = self.inner.cells().into_iter();
-        let here: Vec<VmInfo> = cells
-            .filter(|cell| cell.file().vm.site == spec.vm.site)
-            .map(|cell| cell.info())
-            .collect::<Result<_, _>>()?;
+        let cells = self.inner.cells_at(&spec.vm.site).into_iter();
+        let here: Vec<VmInfo> = cells.map(|cell| cell.info()).collect::<Result<_, _>>()?;
         let place = {
             let estate = self.estate();
             let found = estate.sites.iter().find(|site| site.id == spec.vm.site);
@@ -198,6 +195,7 @@ fn describe(spec: &NewVm, owner: &str, place: &Place) -> VmFile {
         write_epoch: 1,
         epoch: FIRST_EPOCH,
         deaf: false,
+        idle: false,
         disks: spec.disks.iter().map(describe_disk).collect(),
         points: Vec::new(),
         created_by: Some(owner.to_owned()),

@@ -6,6 +6,7 @@
 mod journal;
 
 use std::{
+    cell::Cell,
     fmt, io,
     sync::{
         Arc, Condvar, Mutex, PoisonError,
@@ -103,11 +104,11 @@ impl fmt::Debug for Guest {
     }
 }
 
-/// Starts a guest on a disk. After a shutdown it has asked for, `on_exit` is called once, on the
+/// Starts a guest on a disk; one without a disk writes nothing. After a shutdown it has asked for, `on_exit` is called once, on the
 /// guest's thread, when the disk is released; a deaf guest never shuts down.
 pub(crate) fn spawn(
     name: &str,
-    disk: Arc<dyn Disk>,
+    disk: Option<Arc<dyn Disk>>,
     settings: GuestSettings,
     deaf: bool,
     on_exit: Box<dyn FnOnce() + Send>,
@@ -119,6 +120,7 @@ pub(crate) fn spawn(
         disk,
         settings,
         deaf,
+        failed: Cell::new(false),
     };
     let end = EndOfLife(Arc::clone(&life));
     let run = move || {
@@ -174,9 +176,11 @@ impl Guest {
 
 struct Machine {
     name: String,
-    disk: Arc<dyn Disk>,
+    disk: Option<Arc<dyn Disk>>,
     settings: GuestSettings,
     deaf: bool,
+    /// The newest record could not be written.
+    failed: Cell<bool>,
 }
 
 enum Ending {
@@ -226,20 +230,26 @@ impl Machine {
     /// Writes one record. What a failed write left in the cache is dropped; the next tick mounts
     /// again and finds on the disk how far it came.
     fn tick(&self, mounted: &mut Option<Mounted>) {
+        let Some(disk) = &self.disk else { return };
         let current = match mounted.take() {
             Some(current) => Ok(current),
-            None => self.mount(),
+            None => self.mount(disk),
         };
         match current.and_then(Self::append) {
-            Ok(current) => *mounted = Some(current),
-            Err(error) => {
+            Ok(current) => {
+                self.failed.set(false);
+                *mounted = Some(current);
+            }
+            // Said once: one whose disk has no file system tries for as long as it runs.
+            Err(error) if !self.failed.replace(true) => {
                 tracing::warn!(guest = self.name, %error, "guest could not write a record; it tries again");
             }
+            Err(_) => {}
         }
     }
 
-    fn mount(&self) -> io::Result<Mounted> {
-        let volume = guestfs::mount(Arc::clone(&self.disk))?;
+    fn mount(&self, disk: &Arc<dyn Disk>) -> io::Result<Mounted> {
+        let volume = guestfs::mount(Arc::clone(disk))?;
         let next = next_sequence(&volume)?;
         if volume.is_dirty()? {
             tracing::info!(

@@ -1,6 +1,8 @@
 //! The lab's jobs: which VMs each names, and naming another one.
 
-use model::{DiskPair, Job, ReplicaId, VmRef};
+use std::collections::BTreeSet;
+
+use model::{DiskPair, Job, JobId, ReplicaId, VmRef};
 
 use super::{
     Lab,
@@ -12,15 +14,17 @@ use crate::PlatformError;
 /// The jobs that are shown with a site: those that keep a replica there, and those that keep none
 /// and name a VM there.
 pub(super) fn of_site(estate: &EstateFile, site: &SiteFile) -> Vec<Job> {
-    let keeps = |job: &Job, here: bool| {
-        let mut kept = estate.replicas.iter().filter(|it| it.job == job.id);
-        kept.any(|replica| !here || replica.vm.site == site.id)
-    };
+    let keep: BTreeSet<&JobId> = estate.replicas.iter().map(|it| &it.job).collect();
+    let here = estate
+        .replicas
+        .iter()
+        .filter(|replica| replica.vm.site == site.id);
+    let keep_here: BTreeSet<&JobId> = here.map(|it| &it.job).collect();
     let names = |job: &Job| job.vms.iter().any(|vm| vm.site == site.id);
     estate
         .jobs
         .iter()
-        .filter(|job| keeps(job, true) || (!keeps(job, false) && names(job)))
+        .filter(|job| keep_here.contains(&job.id) || (!keep.contains(&job.id) && names(job)))
         .cloned()
         .collect()
 }
@@ -43,7 +47,7 @@ pub(super) fn repoint(
     pairs: &[DiskPair],
 ) -> Result<(), PlatformError> {
     let production = lab.cell(to)?;
-    lab.update_estate(|estate| {
+    lab.update_estate(id, |estate| {
         let found = estate.replicas.iter_mut().find(|it| it.id == *id);
         let replica = found.ok_or_else(|| no_replica(id))?;
         let from = std::mem::replace(&mut replica.original, to.clone());

@@ -18,7 +18,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::PlatformError;
 
-/// `<data-dir>/lab/estate.json`: sites, replicas and jobs.
+/// `<data-dir>/lab/estate.json`: sites, replicas and jobs. What changed of one replica since lies in
+/// `replica.json` beside its VM's description, so that a change costs the same in a large estate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct EstateFile {
     /// Version of this form; 1.
@@ -29,6 +30,9 @@ pub(crate) struct EstateFile {
     pub(crate) replicas: Vec<ReplicaFile>,
     /// The jobs that keep them.
     pub(crate) jobs: Vec<Job>,
+    /// How many VMs it was made with; 0 is those of its scale.
+    #[serde(default)]
+    pub(crate) vms: u32,
 }
 
 /// One site; its VMs lie in `<data-dir>/lab/<site id>/<platform id>/`.
@@ -96,6 +100,9 @@ pub(crate) struct VmFile {
     pub(crate) epoch: EpochId,
     /// Its guest never answers a request to shut down.
     pub(crate) deaf: bool,
+    /// Its guest writes nothing by itself.
+    #[serde(default)]
+    pub(crate) idle: bool,
     pub(crate) disks: Vec<DiskFile>,
     /// Points, oldest first.
     pub(crate) points: Vec<PointFile>,
@@ -158,9 +165,25 @@ pub(crate) fn vm_dir(data_dir: &Path, vm: &VmRef) -> PathBuf {
         .join(&vm.platform_id)
 }
 
-/// Reads the estate.
+/// Reads the estate, with what changed of single replicas since it was saved.
 pub(crate) fn load_estate(data_dir: &Path) -> Result<EstateFile, PlatformError> {
-    load(&lab_dir(data_dir).join("estate.json"))
+    let mut estate: EstateFile = load(&lab_dir(data_dir).join("estate.json"))?;
+    for replica in &mut estate.replicas {
+        let path = replica_path(data_dir, replica);
+        if path.exists() {
+            *replica = load(&path)?;
+        }
+    }
+    Ok(estate)
+}
+
+/// Saves one replica; from now on this goes before what the estate's description says of it.
+pub(crate) fn save_replica(data_dir: &Path, replica: &ReplicaFile) -> Result<(), PlatformError> {
+    save(&replica_path(data_dir, replica), replica)
+}
+
+fn replica_path(data_dir: &Path, replica: &ReplicaFile) -> PathBuf {
+    vm_dir(data_dir, &replica.vm).join("replica.json")
 }
 
 /// Saves the estate.
@@ -175,6 +198,17 @@ pub(crate) fn load_vm(data_dir: &Path, vm: &VmRef) -> Result<VmFile, PlatformErr
         return Err(PlatformError::NoVm(vm.clone()));
     }
     load(&path)
+}
+
+/// Writes the description of a VM that nothing names yet. It is durable when the caller has synced the
+/// whole file system.
+pub(crate) fn write_new_vm(data_dir: &Path, vm: &VmFile) -> Result<(), PlatformError> {
+    let path = vm_dir(data_dir, &vm.vm).join("vm.json");
+    let text = serde_json::to_string(vm).map_err(|source| PlatformError::Parse {
+        what: path.display().to_string(),
+        source,
+    })?;
+    fs::write(&path, text).map_err(|source| io_error("save", &path, source))
 }
 
 /// Saves a VM's description.

@@ -8,6 +8,7 @@ mod create;
 mod guest;
 mod guestfs;
 mod jobs;
+mod load;
 mod lock;
 mod merge;
 mod meta;
@@ -22,16 +23,16 @@ mod tracking;
 mod verify;
 
 use std::{
-    collections::BTreeMap,
-    fmt, fs,
+    fmt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::Duration,
 };
 
-use model::{PointName, ReplicaId, ReplicaState, RestorePoint, VmRef};
+use model::{PointName, ReplicaId, ReplicaState, RestorePoint, SiteId, VmRef};
 
 use self::{
+    load::{Vms, create, load, own},
     lock::LabLock,
     meta::{EstateFile, ReplicaFile},
     runtime::VmCell,
@@ -48,6 +49,9 @@ pub use self::{
 pub struct LabSettings {
     /// The estate that is made where there is none.
     pub scale: Scale,
+    /// How many original VMs that estate has; those that its scale does not have are generated, with
+    /// a replica each, small disks, and guests that write nothing. 0 is those of the scale.
+    pub vms: u32,
     /// Between two records that a guest writes.
     pub guest_tick: Duration,
     /// How long a guest takes to shut down.
@@ -60,6 +64,7 @@ impl Default for LabSettings {
     fn default() -> Self {
         Self {
             scale: Scale::Sample,
+            vms: 0,
             guest_tick: Duration::from_millis(250),
             shutdown_delay: Duration::from_secs(2),
             shutdown_timeout: Duration::from_secs(20),
@@ -99,6 +104,12 @@ impl Drop for Inner {
 }
 
 impl Inner {
+    fn cells_at(&self, site: &SiteId) -> Vec<Arc<VmCell>> {
+        let vms = self.vms.read().unwrap_or_else(PoisonError::into_inner);
+        let here = vms.iter().filter(|(vm, _)| vm.site == *site);
+        here.map(|(_, cell)| Arc::clone(cell)).collect()
+    }
+
     fn cells(&self) -> Vec<Arc<VmCell>> {
         self.vms
             .read()
@@ -116,12 +127,29 @@ impl Lab {
     /// # Errors
     /// When another process has it open, or its files cannot be read or made.
     pub fn open(data_dir: &Path, settings: LabSettings) -> Result<Self, PlatformError> {
-        let data_dir = std::path::absolute(data_dir)
-            .map_err(|source| meta::io_error("find", data_dir, source))?;
-        let lock = LabLock::acquire(&data_dir)?;
+        let (data_dir, lock) = own(data_dir)?;
         if !meta::lab_dir(&data_dir).join("estate.json").exists() {
-            create(&data_dir, settings.scale)?;
+            create(&data_dir, settings.scale, settings.vms)?;
         }
+        Self::opened(data_dir, lock, settings)
+    }
+
+    /// Opens the lab in a data directory with an estate that is made anew; everything in an old one
+    /// is lost.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_anew(data_dir: &Path, settings: LabSettings) -> Result<Self, PlatformError> {
+        let (data_dir, lock) = own(data_dir)?;
+        create(&data_dir, settings.scale, settings.vms)?;
+        Self::opened(data_dir, lock, settings)
+    }
+
+    fn opened(
+        data_dir: PathBuf,
+        lock: LabLock,
+        settings: LabSettings,
+    ) -> Result<Self, PlatformError> {
         let (estate, vms) = load(&data_dir, settings)?;
         let lab = Self {
             inner: Arc::new(Inner {
@@ -154,7 +182,8 @@ impl Lab {
         suspend_all(&self.inner.cells());
     }
 
-    /// Makes the estate anew; everything in the old one is lost.
+    /// Makes the estate anew, with as many VMs as it was made with; everything in the old one is
+    /// lost.
     ///
     /// # Errors
     /// When files cannot be removed or made; opening the lab again then makes the estate.
@@ -168,7 +197,7 @@ impl Lab {
         for cell in std::mem::take(&mut *vms).values() {
             cell.retire();
         }
-        create(&self.inner.data_dir, scale)?;
+        create(&self.inner.data_dir, scale, estate.vms)?;
         let (new_estate, new_vms) = load(&self.inner.data_dir, self.inner.settings)?;
         *estate = new_estate;
         *vms = new_vms;
@@ -239,16 +268,23 @@ impl Lab {
         id: &ReplicaId,
         change: impl FnOnce(&mut ReplicaFile),
     ) -> Result<(), PlatformError> {
-        self.update_estate(|estate| {
-            let found = estate.replicas.iter_mut().find(|replica| replica.id == *id);
-            change(found.ok_or_else(|| no_replica(id))?);
-            Ok(())
-        })
+        let mut estate = self.estate();
+        let found = estate.replicas.iter_mut().find(|replica| replica.id == *id);
+        let replica = found.ok_or_else(|| no_replica(id))?;
+        let mut new = replica.clone();
+        change(&mut new);
+        if new != *replica {
+            meta::save_replica(&self.inner.data_dir, &new)?;
+            *replica = new;
+        }
+        Ok(())
     }
 
-    /// Changes the estate's description, all of it or nothing.
+    /// Changes the estate's description with one replica in it, all of it or nothing. A crash in
+    /// between leaves the replica as it was, for the change to be asked for again.
     fn update_estate(
         &self,
+        id: &ReplicaId,
         change: impl FnOnce(&mut EstateFile) -> Result<(), PlatformError>,
     ) -> Result<(), PlatformError> {
         let mut estate = self.estate();
@@ -256,6 +292,9 @@ impl Lab {
         change(&mut new)?;
         if new != *estate {
             meta::save_estate(&self.inner.data_dir, &new)?;
+            if let Some(replica) = new.replicas.iter().find(|replica| replica.id == *id) {
+                meta::save_replica(&self.inner.data_dir, replica)?;
+            }
             *estate = new;
         }
         Ok(())
@@ -275,81 +314,6 @@ fn suspend_all(cells: &[Arc<VmCell>]) {
             tracing::error!(%error, ?cell, "the disks of a VM could not be flushed");
         }
     }
-}
-
-/// Makes a sample estate with the change records of its first epoch.
-fn create(data_dir: &Path, scale: Scale) -> Result<(), PlatformError> {
-    sample::create(data_dir, scale)?;
-    let estate = meta::load_estate(data_dir)?;
-    for vm in vms_of(data_dir, &estate)? {
-        first_records(data_dir, &vm)?;
-    }
-    Ok(())
-}
-
-/// The overlays above the restore point hold what was written since.
-fn first_records(data_dir: &Path, vm: &VmRef) -> Result<(), PlatformError> {
-    let file = meta::load_vm(data_dir, vm)?;
-    let directory = meta::vm_dir(data_dir, vm);
-    for (index, disk) in file.disks.iter().enumerate() {
-        if !file.change_tracking {
-            continue;
-        }
-        let header = tracking::Header {
-            key: disk.key.clone(),
-            size: disk.size,
-            epoch: file.epoch,
-            opened_at: model::Timestamp::default(),
-        };
-        let written = chain::ranges_above(&directory, &file, index, 0)?;
-        tracking::Bitmap::create(&directory, &header)
-            .and_then(|mut record| record.mark_all(&written))
-            .map_err(|source| meta::io_error("record changes in", &directory, source))?;
-    }
-    Ok(())
-}
-
-type Vms = BTreeMap<VmRef, Arc<VmCell>>;
-
-fn load(data_dir: &Path, settings: LabSettings) -> Result<(EstateFile, Vms), PlatformError> {
-    let mut estate = meta::load_estate(data_dir)?;
-    jobs::complete(&mut estate);
-    for site in &mut estate.sites {
-        create::remove_left_overs(&meta::lab_dir(data_dir).join(site.id.as_str()))?;
-        if site.resources == model::SiteResources::default() {
-            site.resources = resources::of(site.role);
-        }
-    }
-    let mut vms = BTreeMap::new();
-    for vm in vms_of(data_dir, &estate)? {
-        let cell = VmCell::load(data_dir, &vm, settings)?;
-        vms.insert(vm, cell);
-    }
-    Ok((estate, vms))
-}
-
-/// All VMs that have a description.
-fn vms_of(data_dir: &Path, estate: &EstateFile) -> Result<Vec<VmRef>, PlatformError> {
-    let mut vms = Vec::new();
-    for site in &estate.sites {
-        let directory = meta::lab_dir(data_dir).join(site.id.as_str());
-        let mut list = || -> std::io::Result<()> {
-            for entry in fs::read_dir(&directory)? {
-                let entry = entry?;
-                let name = entry.file_name().into_string();
-                if let (Ok(platform_id), true) = (name, entry.path().join("vm.json").exists()) {
-                    vms.push(VmRef {
-                        site: site.id.clone(),
-                        platform_id,
-                    });
-                }
-            }
-            Ok(())
-        };
-        list().map_err(|source| meta::io_error("list", &directory, source))?;
-    }
-    vms.sort();
-    Ok(vms)
 }
 
 /// The restore point that both sides have in common. Without a recorded one the replica's present
@@ -386,8 +350,14 @@ fn restore_point(
 fn diverge(cell: &Arc<VmCell>) -> Result<(), PlatformError> {
     let _operation = cell.operation()?;
     let seed = guest::now().0.unsigned_abs();
-    for index in 0..cell.file().disks.len() {
-        if let Some(disk) = cell.tracked_disk(index) {
+    let file = cell.file();
+    for index in 0..file.disks.len() {
+        let Some(disk) = cell.tracked_disk(index) else {
+            continue;
+        };
+        if file.idle {
+            sample::touch(disk.as_ref(), seed).map_err(|e| chain::disk_error(&file.vm, e))?;
+        } else {
             sample::diverge_after_failover(disk, seed.wrapping_add(index as u64))?;
         }
     }

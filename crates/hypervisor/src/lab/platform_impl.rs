@@ -39,21 +39,30 @@ impl Platform for Lab {
     }
 
     fn inventory(&self, site: &SiteId) -> Result<Inventory, PlatformError> {
-        let estate = self.estate().clone();
-        let found = estate.sites.iter().find(|known| known.id == *site);
-        let found = found.ok_or_else(|| PlatformError::NoSite(site.clone()))?;
-        let cells = self.inner.cells();
-        let here = cells
+        let described = {
+            let estate = self.estate();
+            let found = estate.sites.iter().find(|known| known.id == *site);
+            records(
+                &estate,
+                found.ok_or_else(|| PlatformError::NoSite(site.clone()))?,
+            )
+        };
+        let cells = self.inner.cells_at(site);
+        let vms = cells
             .iter()
             .map(|cell| cell.info())
-            .filter(|info| is_at(info, site));
-        let (free, vms) = (free_space(self)?, here.collect::<Result<Vec<_>, _>>()?);
+            .collect::<Result<Vec<_>, _>>()?;
+        let free = free_space(self)?;
         Ok(Inventory {
-            resources: resources::measured(&found.resources, &vms, free),
+            resources: resources::measured(&described.resources, &vms, free),
             free,
             vms,
-            ..records(&estate, found)
+            ..described
         })
+    }
+
+    fn revision(&self, vm: &VmRef) -> Option<u64> {
+        self.cell(vm).ok()?.revision()
     }
 
     fn vm(&self, vm: &VmRef) -> Result<VmInfo, PlatformError> {
@@ -245,10 +254,6 @@ fn set_state(record: &mut ReplicaFile, state: ReplicaState, kept: Option<model::
         ReplicaState::Ready | ReplicaState::Processing => None,
         ReplicaState::Failover => record.running_since.or_else(|| Some(guest::now())),
     };
-}
-
-fn is_at(info: &Result<VmInfo, PlatformError>, site: &SiteId) -> bool {
-    info.as_ref().map_or(true, |info| info.vm.site == *site)
 }
 
 /// What the estate's description says of a site.

@@ -1,6 +1,8 @@
 //! What the lab's sites offer to place VMs in: figures beside real files. A datastore is a name on
 //! a disk's description; what it holds is counted from the VMs that name it.
 
+use std::collections::BTreeMap;
+
 use model::{
     ByteCount, Cluster, ClusterId, Compute, Datastore, DatastoreId, Folder, FolderId, Host, HostId,
     Network, NetworkId, NewVm, Placement, Policy, PolicyId, Pool, PoolId, PoolKind, SiteId,
@@ -14,13 +16,22 @@ const GIB: u64 = 1 << 30;
 /// Storage policies of every site.
 const POLICIES: [&str; 3] = ["Gold", "Silver", "Bronze"];
 
+/// What a site's ids begin with.
+const fn short(role: SiteRole) -> &'static str {
+    match role {
+        SiteRole::Production => "prod",
+        SiteRole::DisasterRecovery => "dr",
+    }
+}
+
 /// What a site of the sample offers. Ids are made of the site's role, so that they are the same
 /// each time.
 pub(super) fn of(role: SiteRole) -> SiteResources {
-    let (short, title) = match role {
-        SiteRole::Production => ("prod", "Production"),
-        SiteRole::DisasterRecovery => ("dr", "DR"),
+    let title = match role {
+        SiteRole::Production => "Production",
+        SiteRole::DisasterRecovery => "DR",
     };
+    let short = short(role);
     let id = |what: &str| format!("{short}-{what}");
     let cluster = ClusterId::new(id("cluster"));
     let datastores = [
@@ -115,6 +126,64 @@ pub(super) fn of(role: SiteRole) -> SiteResources {
     }
 }
 
+/// Generated VMs per host and per datastore that an estate is given for them.
+const VMS_PER_HOST: u32 = 100;
+const VMS_PER_DATASTORE: u32 = 500;
+/// Capacity of such a datastore.
+const DATASTORE_GIB: u64 = 1_024;
+
+/// What a site of an estate with generated VMs offers: more hosts in its cluster, and datastores that
+/// all of them reach.
+pub(super) fn grown(role: SiteRole, generated: u32) -> SiteResources {
+    let mut resources = of(role);
+    let Some(like) = resources.hosts.first().cloned() else {
+        return resources;
+    };
+    let (hosts, stores) = (
+        generated.div_ceil(VMS_PER_HOST),
+        generated.div_ceil(VMS_PER_DATASTORE),
+    );
+    let short = short(role);
+    let added: Vec<Datastore> = (1..=stores)
+        .map(|number| Datastore {
+            id: DatastoreId::new(format!("{short}-branch-{number}")),
+            name: format!("Branches {number:02}"),
+            capacity: ByteCount(DATASTORE_GIB * GIB),
+            free: ByteCount(DATASTORE_GIB * GIB),
+            default_policy: Some(PolicyId::new("Silver")),
+        })
+        .collect();
+    resources.hosts.extend((1..=hosts).map(|number| {
+        let id = format!("{short}-branch-host-{number}");
+        Host {
+            name: format!("{id}.example"),
+            id: HostId::new(id),
+            ..like.clone()
+        }
+    }));
+    for host in resources.hosts.iter_mut().filter(|it| it.cluster.is_some()) {
+        host.datastores.extend(added.iter().map(|it| it.id.clone()));
+    }
+    resources.datastores.extend(added);
+    resources
+}
+
+/// Where the generated VM of a number, from 0, is at a site: spread over what [`grown`] adds.
+pub(super) fn spread(role: SiteRole, number: u32) -> (Placement, DatastoreId) {
+    let short = short(role);
+    let datastore = format!("{short}-branch-{}", number / VMS_PER_DATASTORE + 1);
+    let datastore = DatastoreId::new(datastore);
+    let host = format!("{short}-branch-host-{}", number / VMS_PER_HOST + 1);
+    let placement = Placement {
+        host: Some(HostId::new(host)),
+        pool: None,
+        folder: of(role).folders.first().map(|it| it.id.clone()),
+        config_datastore: Some(datastore.clone()),
+        hardware_version: None,
+    };
+    (placement, datastore)
+}
+
 /// Whether the lab's sites have a storage policy of this name.
 pub(super) fn has_policy(name: &str) -> bool {
     POLICIES.contains(&name)
@@ -142,8 +211,15 @@ pub(super) fn measured(
     file_system: ByteCount,
 ) -> SiteResources {
     let mut resources = resources.clone();
+    let mut used: BTreeMap<&DatastoreId, ByteCount> = BTreeMap::new();
+    for disk in vms.iter().flat_map(|vm| &vm.disks) {
+        if let Some(datastore) = &disk.datastore {
+            *used.entry(datastore).or_default() += disk.allocated;
+        }
+    }
     for datastore in &mut resources.datastores {
-        let left = datastore.capacity.saturating_sub(used(&datastore.id, vms));
+        let used = used.get(&datastore.id).copied().unwrap_or_default();
+        let left = datastore.capacity.saturating_sub(used);
         datastore.free = left.min(file_system);
     }
     resources

@@ -33,6 +33,8 @@ pub(crate) struct VmCell {
     operation: Mutex<()>,
     power: Mutex<()>,
     state: Mutex<Runtime>,
+    /// The VM as it was shown last, with the revision that this was of.
+    shown: Mutex<Option<(u64, VmInfo)>>,
 }
 
 impl fmt::Debug for VmCell {
@@ -65,6 +67,7 @@ impl VmCell {
             operation: Mutex::default(),
             power: Mutex::default(),
             state: Mutex::new(runtime),
+            shown: Mutex::default(),
         }))
     }
 
@@ -95,9 +98,27 @@ impl VmCell {
         self.state().file.clone()
     }
 
-    /// The VM as the platform shows it.
+    /// See [`crate::Platform::revision`].
+    pub(crate) fn revision(&self) -> Option<u64> {
+        self.state().revision()
+    }
+
+    /// The VM as the platform shows it. Nothing is measured again of a VM that cannot have changed.
     pub(crate) fn info(&self) -> Result<VmInfo, PlatformError> {
         let state = self.state();
+        let revision = state.revision();
+        let mut shown = lock(&self.shown);
+        if let (Some(now), Some((then, info))) = (revision, &*shown)
+            && now == *then
+        {
+            return Ok(info.clone());
+        }
+        let info = self.measure(&state)?;
+        *shown = revision.map(|revision| (revision, info.clone()));
+        Ok(info)
+    }
+
+    fn measure(&self, state: &Runtime) -> Result<VmInfo, PlatformError> {
         let file = &state.file;
         let disks = file
             .disks
@@ -168,9 +189,17 @@ impl VmCell {
     fn start_guest(self: &Arc<Self>, state: &mut Runtime) {
         state.run += 1;
         state.shutting_down = false;
+        // One that writes nothing needs no thread before it shuts down.
+        if state.file.idle {
+            return;
+        }
         let Some(disk) = self.tracked(&state.file, 0) else {
             return;
         };
+        self.spawn_guest(state, Some(disk));
+    }
+
+    fn spawn_guest(self: &Arc<Self>, state: &mut Runtime, disk: Option<Arc<dyn Disk>>) {
         let settings = GuestSettings {
             tick: self.settings.guest_tick,
             shutdown_delay: self.settings.shutdown_delay,
@@ -240,8 +269,11 @@ impl VmCell {
     }
 
     /// See [`crate::Platform::request_shutdown`].
-    pub(crate) fn request_shutdown(&self) {
+    pub(crate) fn request_shutdown(self: &Arc<Self>) {
         let mut state = self.state();
+        if state.file.idle && state.file.power != PowerState::Off && state.guest.is_none() {
+            self.spawn_guest(&mut state, None);
+        }
         if let Some(guest) = &state.guest {
             guest.request_shutdown();
             state.shutting_down = true;

@@ -2,6 +2,7 @@
 
 mod files;
 mod make;
+mod many;
 mod plan;
 mod recovered;
 
@@ -41,15 +42,25 @@ impl FromStr for Scale {
 }
 
 /// Makes an estate in `<data-dir>/lab`, in place of one that is there. The estate's description
-/// comes last: without it there is no lab, and making it again begins anew.
-pub(crate) fn create(data_dir: &Path, scale: Scale) -> Result<(), PlatformError> {
+/// comes last: without it there is no lab, and making it again begins anew. `vms` is how many original
+/// VMs it has at least; those that the scale does not have are generated.
+pub(crate) fn create(data_dir: &Path, scale: Scale, vms: u32) -> Result<(), PlatformError> {
     let plan = match scale {
         Scale::Tiny => plan::tiny(),
         Scale::Sample => plan::sample(),
     };
     clear(data_dir)?;
-    let replicas = make_pairs(data_dir, &plan)?;
-    meta::save_estate(data_dir, &estate(replicas))
+    let mut replicas = make_pairs(data_dir, &plan)?;
+    let own = u32::try_from(replicas.len()).unwrap_or(u32::MAX);
+    let generated = vms.saturating_sub(own);
+    replicas.extend(many::make(data_dir, generated)?);
+    meta::save_estate(data_dir, &estate(replicas, generated, vms))
+}
+
+/// Writes to a disk without a file system, as the replica of a generated VM does after it was failed
+/// over again.
+pub(crate) fn touch(disk: &dyn Disk, seed: u64) -> Result<(), disk::DiskError> {
+    many::touch(disk, seed)
 }
 
 /// Writes a few new files, as a replica does after it was failed over again.
@@ -108,14 +119,15 @@ fn make_pairs(data_dir: &Path, plan: &Plan) -> Result<Vec<ReplicaFile>, Platform
     Ok(made.into_iter().map(|(_, replica)| replica).collect())
 }
 
-fn estate(replicas: Vec<ReplicaFile>) -> EstateFile {
+fn estate(replicas: Vec<ReplicaFile>, generated: u32, vms: u32) -> EstateFile {
     let site = |id: &str, name: &str, role| SiteFile {
         id: SiteId::new(id),
         name: name.to_owned(),
         role,
-        resources: super::resources::of(role),
+        resources: super::resources::grown(role, generated),
     };
-    let mut jobs: Vec<Job> = Keeper::ALL.into_iter().map(job).collect();
+    let keepers = Keeper::SAMPLE.into_iter().chain(many::keepers(generated));
+    let mut jobs: Vec<Job> = keepers.map(job).collect();
     jobs.push(backup(&replicas));
     let mut estate = EstateFile {
         version: 1,
@@ -125,6 +137,7 @@ fn estate(replicas: Vec<ReplicaFile>) -> EstateFile {
         ],
         replicas,
         jobs,
+        vms,
     };
     super::jobs::complete(&mut estate);
     estate
@@ -144,14 +157,14 @@ fn backup(replicas: &[ReplicaFile]) -> Job {
 fn job(keeper: Keeper) -> Job {
     Job {
         id: job_id(keeper),
-        name: keeper.name().to_owned(),
+        name: keeper.name(),
         held: false,
         vms: Vec::new(),
     }
 }
 
 fn job_id(keeper: Keeper) -> JobId {
-    JobId::new(stable_id("job", keeper.name()))
+    JobId::new(stable_id("job", &keeper.name()))
 }
 
 /// A UUID of version 7 that is the same each time: made of the kind and name of what it is for.

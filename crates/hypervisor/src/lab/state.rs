@@ -4,7 +4,10 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use disk::{Access, Disk, DiskError};
@@ -17,6 +20,9 @@ use super::{
     tracking::{self, Bitmap, Bits, Header},
 };
 use crate::PlatformError;
+
+/// The first revision of the VM that is loaded next.
+static LOADED: AtomicU64 = AtomicU64::new(0);
 
 /// The description and what is open.
 pub(crate) struct Runtime {
@@ -34,6 +40,8 @@ pub(crate) struct Runtime {
     pub(super) shutting_down: bool,
     /// Its files are another VM's now.
     pub(super) retired: bool,
+    /// Grows with each change of the description and each write of a guest.
+    revision: u64,
 }
 
 /// The change record of the epoch that is open.
@@ -60,7 +68,17 @@ impl Runtime {
             run: 0,
             shutting_down: false,
             retired: false,
+            // No two labs of one process share a number: a VM of an estate made anew is another one.
+            revision: LOADED.fetch_add(1 << 32, Ordering::Relaxed),
         }
+    }
+
+    /// See [`crate::Platform::revision`]: whoever holds the VM may write past the lab.
+    pub(super) fn revision(&self) -> Option<u64> {
+        let written = self.handles.iter().any(Option::is_some);
+        let merged = self.watched.iter().any(Option::is_some);
+        let busy = self.guest.is_some() || self.file.held_by.is_some() || written || merged;
+        (!busy).then_some(self.revision)
     }
 
     /// Whether it runs.
@@ -84,6 +102,7 @@ impl Runtime {
     /// Saves a new description, and only then works by it.
     pub(crate) fn commit(&mut self, file: VmFile) -> Result<(), PlatformError> {
         self.check_not_retired()?;
+        self.revision += 1;
         if let Err(error) = meta::save_vm(&self.data_dir, &file) {
             // The new one may be in place without being durable: put the old one back.
             if let Err(again) = meta::save_vm(&self.data_dir, &self.file) {
@@ -137,6 +156,7 @@ impl Runtime {
 
     /// Marks ranges of a disk as written in the open epoch, durably.
     pub(crate) fn mark(&mut self, index: usize, ranges: &[ByteRange]) -> io::Result<()> {
+        self.revision += 1;
         if let Some(watched) = &mut self.watched[index] {
             for range in ranges {
                 watched.set(*range);

@@ -1,6 +1,7 @@
 //! Tests of the lab on real files.
 
 use std::{
+    fs,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -17,6 +18,7 @@ use model::{
 use tempfile::TempDir;
 
 use super::{
+    load::first_records,
     meta::{DiskFile, SiteFile, VmFile},
     *,
 };
@@ -61,6 +63,7 @@ fn point(name: &str) -> PointName {
 fn settings() -> LabSettings {
     LabSettings {
         scale: Scale::Tiny,
+        vms: 0,
         guest_tick: Duration::from_millis(5),
         shutdown_delay: Duration::from_millis(30),
         shutdown_timeout: Duration::from_millis(300),
@@ -111,6 +114,7 @@ fn vm_file() -> VmFile {
         write_epoch: 0,
         epoch: EpochId(1),
         deaf: false,
+        idle: false,
         disks: vec![
             disk("a", "a.raw", DiskFormat::Raw),
             disk("b", "b.qcow2", DiskFormat::Qcow2),
@@ -149,6 +153,7 @@ fn estate_file() -> EstateFile {
         ],
         replicas: vec![replica],
         jobs: Vec::new(),
+        vms: 0,
     }
 }
 
@@ -806,4 +811,83 @@ fn a_guest_that_never_answers_can_be_powered_off_or_goes_on() {
     assert_eq!(lab.vm(&vm()).unwrap().power, PowerState::Off);
     lab.power_off(&vm()).unwrap();
     lab.request_shutdown(&vm()).unwrap();
+}
+
+/// A lab of the tiny estate with generated VMs, the first of which is returned.
+fn generated(dir: &TempDir) -> (Lab, ReplicaFile) {
+    let settings = LabSettings {
+        vms: 40,
+        ..settings()
+    };
+    let lab = Lab::open(dir.path(), settings).unwrap();
+    let replica = lab.estate().replicas[3].clone();
+    assert_eq!(replica.state, ReplicaState::Failover);
+    (lab, replica)
+}
+
+#[test]
+fn an_idle_guest_shuts_down_and_changes_nothing_until_then() {
+    let dir = tempfile::tempdir().unwrap();
+    let (lab, replica) = generated(&dir);
+    let revision = lab.revision(&replica.vm);
+    assert!(revision.is_some());
+    let shown = lab.vm(&replica.vm).unwrap();
+    assert_eq!(shown.power, PowerState::On);
+    thread::sleep(settings().guest_tick * 4);
+    assert_eq!(
+        (lab.revision(&replica.vm), lab.vm(&replica.vm).unwrap()),
+        (revision, shown)
+    );
+    // The guests of the estate's own VMs write, and so nothing is promised of them.
+    let writes = lab.estate().replicas[0].vm.clone();
+    assert_eq!(lab.revision(&writes), None);
+
+    lab.request_shutdown(&replica.vm).unwrap();
+    assert_eq!(lab.vm(&replica.vm).unwrap().power, PowerState::ShuttingDown);
+    let off = || lab.vm(&replica.vm).unwrap().power == PowerState::Off;
+    let until = Instant::now() + Duration::from_secs(30);
+    while !off() && Instant::now() < until {
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert!(off());
+    assert_ne!(lab.revision(&replica.vm), revision);
+    lab.power_on(&replica.vm, None).unwrap();
+    assert_eq!(lab.vm(&replica.vm).unwrap().power, PowerState::On);
+    // Whoever holds a VM may write to it past the lab.
+    lab.hold(&replica.original, "session").unwrap();
+    assert_eq!(lab.revision(&replica.original), None);
+}
+
+#[test]
+fn a_change_of_one_replica_is_written_beside_the_estate() {
+    let dir = tempfile::tempdir().unwrap();
+    let (lab, replica) = generated(&dir);
+    let described = || fs::read(meta::lab_dir(dir.path()).join("estate.json")).unwrap();
+    let before = described();
+    lab.set_replication_hold(&replica.id, true).unwrap();
+    assert!(described() == before, "all replicas were written again");
+    drop(lab);
+    let (lab, again) = generated(&dir);
+    assert!(again.on_hold);
+    lab.reset(Scale::Tiny).unwrap();
+    assert_eq!(lab.estate().replicas.len(), 40);
+    assert!(!lab.replica(&replica.id).unwrap().on_hold);
+}
+
+#[test]
+fn a_generated_replica_is_failed_over_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (lab, _) = generated(&dir);
+    let estate = lab.estate().clone();
+    let ready = estate
+        .replicas
+        .iter()
+        .find(|it| it.state == ReplicaState::Ready);
+    let ready = ready.unwrap().clone();
+    lab.fail_over(&ready.id).unwrap();
+    assert_eq!(lab.vm(&ready.original).unwrap().power, PowerState::Off);
+    assert_eq!(lab.vm(&ready.vm).unwrap().power, PowerState::On);
+    let key = &lab.vm(&ready.vm).unwrap().disks[0].key;
+    let ranges = lab.ranges_since(&ready.vm, key, EpochId(1), None).unwrap();
+    assert!(matches!(ranges, Ranges::Written(ranges) if !ranges.is_empty()));
 }

@@ -151,6 +151,23 @@ impl Bitmap {
         })
     }
 
+    /// Writes a whole record of a VM that nothing names yet. It is durable when the caller has synced
+    /// the file system.
+    pub(crate) fn write_whole(
+        directory: &Path,
+        header: &Header,
+        ranges: &[ByteRange],
+    ) -> io::Result<()> {
+        let mut bits = Bits::new(header.size);
+        for range in ranges {
+            bits.set(*range);
+        }
+        let file = File::create(directory.join(file_name(&header.key, header.epoch)))?;
+        file.write_all_at(&encode_header(header)?, 0)?;
+        (0..bits.bytes.len().div_ceil(PAGE_BITS))
+            .try_for_each(|page| write_page(&file, &bits, page))
+    }
+
     /// Opens the record of a disk and epoch; the error says why it cannot be believed.
     pub(crate) fn open(
         directory: &Path,

@@ -9,7 +9,10 @@
 mod compare;
 mod report;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
 
 use disk::{Access, Locator};
 use model::{DiskFormat, PowerState, ReplicaState, VmRef};
@@ -18,7 +21,7 @@ use self::compare::Image;
 pub use self::report::{DiskRow, RecordsRow, Verdict, VerifyReport, VerifyResult};
 use super::{
     guest,
-    meta::{self, DiskFile, PointFile, ReplicaFile, VmFile},
+    meta::{self, DiskFile, EstateFile, PointFile, ReplicaFile, VmFile},
 };
 use crate::PlatformError;
 
@@ -32,14 +35,16 @@ const OURS: &str = "landfall-";
 pub fn verify(data_dir: &Path) -> Result<VerifyReport, PlatformError> {
     let estate = meta::load_estate(data_dir)?;
     let mut report = VerifyReport::default();
+    let works = Works::find(data_dir, &estate)?;
     for replica in &estate.replicas {
-        verify_replica(data_dir, replica, &mut report)?;
+        verify_replica(data_dir, &works, replica, &mut report)?;
     }
     Ok(report)
 }
 
 fn verify_replica(
     data_dir: &Path,
+    works: &Works,
     replica: &ReplicaFile,
     report: &mut VerifyReport,
 ) -> Result<(), PlatformError> {
@@ -53,7 +58,7 @@ fn verify_replica(
         report.without_point.push(there.name);
         return Ok(());
     };
-    let production = production_of(data_dir, replica, point)?;
+    let production = works.production_of(data_dir, replica, point)?;
     for disk in &production.disks {
         if let Some(paired) = there
             .disks
@@ -90,24 +95,38 @@ fn verify_replica(
     Ok(())
 }
 
-/// The VM that the session of a point writes to: the one that carries the session's layers or that
-/// it made, else the original.
-fn production_of(
-    data_dir: &Path,
-    replica: &ReplicaFile,
-    point: &PointFile,
-) -> Result<VmFile, PlatformError> {
-    let session = point.owner.as_str();
-    let estate = meta::load_estate(data_dir)?;
-    for vm in super::vms_of(data_dir, &estate)? {
-        let file = meta::load_vm(data_dir, &vm)?;
-        let mut layers = file.disks.iter().flat_map(|disk| &disk.layers);
-        let works = layers.any(|layer| layer.name.is_some() && layer.owner == session);
-        if vm != replica.vm && (works || file.created_by.as_deref() == Some(session)) {
-            return Ok(file);
+/// VMs by the sessions that write to them: those that carry a session's layers or that it made.
+struct Works(BTreeMap<String, Vec<VmRef>>);
+
+impl Works {
+    fn find(data_dir: &Path, estate: &EstateFile) -> Result<Self, PlatformError> {
+        let mut works: BTreeMap<String, Vec<VmRef>> = BTreeMap::new();
+        for vm in super::load::vms_of(data_dir, estate)? {
+            let file = meta::load_vm(data_dir, &vm)?;
+            let layers = file.disks.iter().flat_map(|disk| &disk.layers);
+            let named = layers.filter(|layer| layer.name.is_some());
+            let sessions: BTreeSet<&String> = named
+                .map(|layer| &layer.owner)
+                .chain(&file.created_by)
+                .collect();
+            for session in sessions {
+                works.entry(session.clone()).or_default().push(vm.clone());
+            }
         }
+        Ok(Self(works))
     }
-    meta::load_vm(data_dir, &replica.original)
+
+    /// The VM that the session of a point writes to; the original where none is known.
+    fn production_of(
+        &self,
+        data_dir: &Path,
+        replica: &ReplicaFile,
+        point: &PointFile,
+    ) -> Result<VmFile, PlatformError> {
+        let vms = self.0.get(&point.owner).into_iter().flatten();
+        let found = vms.into_iter().find(|vm| **vm != replica.vm);
+        meta::load_vm(data_dir, found.unwrap_or(&replica.original))
+    }
 }
 
 /// Whether two disks are a pair: as recorded, or attached alike where keys have nothing in common.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::SessionSummary;
+use super::{PageInfo, SessionSummary};
 use crate::{Actor, BatchId, Operation, SessionId, Timestamp};
 
 /// What can be asked of some of a batch's sessions at once.
@@ -10,8 +10,12 @@ use crate::{Actor, BatchId, Operation, SessionId, Timestamp};
 pub struct BatchAction {
     /// The operation.
     pub operation: Operation,
-    /// The sessions whose state allows it, with the names of their VMs.
-    pub sessions: Vec<(SessionId, String)>,
+    /// How many sessions' state allows it.
+    pub count: usize,
+    /// The names of the first of their VMs.
+    pub names: Vec<String>,
+    /// All of these sessions, where the answer is about confirming this; else none.
+    pub asked: Vec<SessionId>,
     /// What it will do to them, as a sentence.
     pub consequence: String,
 }
@@ -33,8 +37,10 @@ pub struct BatchView {
     pub reason: String,
     /// How many may run at once, in words.
     pub at_once: String,
-    /// Its sessions, in order.
+    /// A page of its sessions, in order unless asked otherwise.
     pub sessions: Vec<SessionSummary>,
+    /// Which page of them.
+    pub page: PageInfo,
     /// What can be asked of several of them now.
     pub actions: Vec<BatchAction>,
 }

@@ -3,6 +3,7 @@
 mod after;
 mod batch;
 mod certificate;
+mod list;
 mod placement;
 mod proxies;
 mod report;
@@ -17,6 +18,7 @@ pub use certificate::{
     ActualView, CertificateShown, CertificateView, CertifiedDiskView, EVIDENCE_FORMAT,
     EvidenceView, PassView, PlanView, PlannedDisk,
 };
+pub use list::{ListQuery, PAGE_ROWS, PageInfo, Sort, SortColumn, StartQuery};
 pub use placement::{
     DatastoreSpace, HostInput, PlaceChoice, PlaceFinding, PlaceOption, PlacedAdapter, PlacedFile,
     PlacedVm, PlacementView, RowsInput,

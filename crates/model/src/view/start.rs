@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::SessionSummary;
+use super::{PageInfo, SessionSummary};
 use crate::{
     Allowed, ByteCount, JobId, PowerState, ReplicaId, RestorePoint, SessionId, SiteId, SiteRole,
     Timestamp, VisibleState,
@@ -75,8 +75,12 @@ pub struct JobView {
     pub name: String,
     /// Whether it is held as a whole.
     pub held: bool,
-    /// The VMs that it names, with their sites, in words.
+    /// How many VMs it names.
+    pub count: usize,
+    /// The first of those that the filter lets through, with their sites, in words.
     pub vms: Vec<String>,
+    /// How many of those there are beyond.
+    pub more: usize,
 }
 
 /// The jobs of all sites.
@@ -95,12 +99,20 @@ pub struct StartView {
     pub headline: String,
     /// The sites.
     pub sites: Vec<SiteView>,
-    /// All replicas.
+    /// A page of the replicas.
     pub replicas: Vec<ReplicaView>,
-    /// Sessions at work, newest first.
+    /// Which page of them.
+    pub replica_page: PageInfo,
+    /// A page of the sessions at work, newest first unless asked otherwise.
     pub running: Vec<SessionSummary>,
-    /// Sessions that are over, newest first.
+    /// Which page of them.
+    pub running_page: PageInfo,
+    /// How many sessions at work wait for a person, on all pages.
+    pub waiting: usize,
+    /// A page of the sessions that are over, newest first unless asked otherwise.
     pub past: Vec<SessionSummary>,
+    /// Which page of them.
+    pub past_page: PageInfo,
     /// Show that nobody signed in and the console listens beyond loopback.
     pub open_to_network: bool,
 }
@@ -116,6 +128,8 @@ pub struct LabView {
     pub last_result: Option<String>,
     /// Why a reset is not possible now.
     pub reset_why_not: Option<String>,
-    /// Ready replicas that can be failed over again: id and name.
+    /// The first Ready replicas that can be failed over again: id and name.
     pub can_fail_over: Vec<(ReplicaId, String)>,
+    /// How many there are beyond.
+    pub more: usize,
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AfterInput, Check, CheckSubject, PlacementView, PlanEstimate, ProxyPickView, ReplicaView,
-    SeveralView, Verdict,
+    AfterInput, Check, CheckSubject, PageInfo, PlacementView, PlanEstimate, ProxyPickView,
+    ReplicaView, SeveralView, Verdict,
 };
 use crate::{
     BatchId, ByteCount, Destination, DraftId, Drift, FailbackMode, LayoutFinding, PolicyChoice,
@@ -188,7 +188,10 @@ pub struct QuickView {
     pub asked: bool,
     /// What happened at production.
     pub trouble: Trouble,
-    /// The chosen VMs.
+    /// For how many of the chosen VMs it can work.
+    #[serde(default)]
+    pub possible: usize,
+    /// The chosen VMs; on a page those first for which it cannot.
     pub vms: Vec<QuickVm>,
 }
 
@@ -387,10 +390,22 @@ pub struct DraftView {
     pub now: Timestamp,
     /// The steps that apply, in order, each with whether its choice is complete.
     pub steps: Vec<(WizardStep, bool)>,
-    /// All replicas, those not in Failover with why not.
+    /// Which page of the step's list the answer has; all of every list where none was asked for.
+    #[serde(default)]
+    pub page: PageInfo,
+    /// Replicas, those not in Failover with why not.
     pub replicas: Vec<ReplicaView>,
-    /// The chosen ones.
+    /// How many of them the filter lets through and can be chosen.
+    #[serde(default)]
+    pub selectable: usize,
+    /// The chosen ones; of a page, those on it.
     pub chosen: Vec<ReplicaId>,
+    /// How many are chosen.
+    #[serde(default)]
+    pub chosen_count: usize,
+    /// The names of the first of them.
+    #[serde(default)]
+    pub chosen_names: Vec<String>,
     /// The three options.
     pub destinations: Vec<DestinationOption>,
     /// The chosen option.
@@ -421,6 +436,9 @@ pub struct DraftView {
     pub drift_seen: Vec<String>,
     /// Reason for the audit log.
     pub reason: String,
+    /// How many VMs to return to are chosen, for Target VM.
+    #[serde(default)]
+    pub targets_chosen: usize,
     /// Per VM, for Target VM; empty for other destinations.
     #[serde(default)]
     pub targets: Vec<TargetRow>,
@@ -430,8 +448,14 @@ pub struct DraftView {
     /// For the steps of a specified location; none for other destinations.
     #[serde(default)]
     pub placement: Option<PlacementView>,
+    /// What stops Finish: the first reasons, each with its VM's name.
+    #[serde(default)]
+    pub blocked: Vec<(String, String)>,
     /// Per VM, for Summary.
     pub summary: Vec<SummaryVm>,
+    /// Bytes that will be read, all VMs together.
+    #[serde(default)]
+    pub to_read: ByteCount,
     /// The newest dry run.
     pub dry_run: Option<DryRunView>,
     /// Set once Finish was pressed: the sessions it started.

@@ -19,6 +19,29 @@ use crate::{
 
 const REASON_CHARACTERS: usize = 2_000;
 
+/// What was ticked on a page of replicas.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ticks {
+    /// The rows that were shown.
+    pub shown: Vec<ReplicaId>,
+    /// Those of them that are ticked.
+    pub ticked: Vec<ReplicaId>,
+    /// What is asked beyond the page.
+    pub also: Also,
+}
+
+/// What is asked of all pages together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Also {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// All that a filter lets through and that can be chosen are chosen.
+    AllOf(String),
+    /// None that a filter lets through is chosen.
+    NoneOf(String),
+}
+
 impl Service {
     /// Step Replica.
     ///
@@ -35,6 +58,48 @@ impl Service {
         self.edit(id, |body| body.chosen.clone_from(&chosen))
             .await?;
         some_chosen(&chosen)
+    }
+
+    /// Step Replica, a page of it: what is ticked of the rows that were shown, with or without all that
+    /// a filter lets through. What is chosen on other pages stays.
+    ///
+    /// # Errors
+    /// When a ticked one is not there or cannot be failed back now; then nothing changes. When none is
+    /// chosen in the end; that is kept.
+    pub async fn draft_tick_replicas(
+        &self,
+        actor: &Actor,
+        id: &DraftId,
+        ticks: &Ticks,
+    ) -> Result<(), ApiError> {
+        authorise(actor)?;
+        let ticked = self.choosable(ticks.ticked.clone()).await?;
+        let estate = self.estate().await?;
+        let shown: BTreeSet<&ReplicaId> = ticks.shown.iter().collect();
+        let (also, but): (Vec<&ReplicaId>, BTreeSet<&ReplicaId>) = match &ticks.also {
+            Also::Nothing => (Vec::new(), BTreeSet::new()),
+            Also::AllOf(filter) => (estate.choosable(filter).collect(), BTreeSet::new()),
+            Also::NoneOf(filter) => {
+                let matching = estate.replicas_matching(filter).into_iter();
+                (Vec::new(), matching.map(|replica| &replica.id).collect())
+            }
+        };
+        self.edit(id, |body| {
+            let mut chosen = std::mem::take(&mut body.chosen);
+            // Those that stay ticked keep their place.
+            let wanted: BTreeSet<&ReplicaId> = ticked.iter().collect();
+            chosen.retain(|id| !shown.contains(id) || wanted.contains(id));
+            let mut known: BTreeSet<ReplicaId> = chosen.iter().cloned().collect();
+            for id in ticked.iter().chain(also.iter().copied()) {
+                if known.insert(id.clone()) {
+                    chosen.push(id.clone());
+                }
+            }
+            chosen.retain(|id| !but.contains(id));
+            body.chosen = chosen;
+        })
+        .await?;
+        some_chosen(&self.draft(id).await?.body.chosen)
     }
 
     /// Step Destination.
@@ -166,7 +231,8 @@ impl Service {
         .await
     }
 
-    /// Step Summary. What of it is missing is said by Finish.
+    /// Step Summary. What of it is missing is said by Finish. What was ticked of VMs that are not among
+    /// `shown` stays; none there means that all were shown.
     ///
     /// # Errors
     /// When the reason is too long.
@@ -177,6 +243,7 @@ impl Service {
         power_on: bool,
         reason: String,
         drift_seen: Vec<String>,
+        shown: &[ReplicaId],
     ) -> Result<(), ApiError> {
         authorise(actor)?;
         let reason = reason.trim().to_owned();
@@ -187,15 +254,17 @@ impl Service {
                 "Shorten it.",
             ));
         }
-        let seen: Vec<String> = drift_seen
-            .into_iter()
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect();
+        let shown: BTreeSet<&str> = shown.iter().map(ReplicaId::as_str).collect();
+        let elsewhere = |ticked: &&String| {
+            let replica = ticked.split_once('/').map_or("", |(replica, _)| replica);
+            !shown.is_empty() && !shown.contains(replica)
+        };
         self.edit(id, |body| {
+            let kept = body.drift_seen.iter().filter(elsewhere);
+            let seen: BTreeSet<String> = kept.chain(&drift_seen).cloned().collect();
             body.power_on = power_on;
             body.reason.clone_from(&reason);
-            body.drift_seen.clone_from(&seen);
+            body.drift_seen = seen.into_iter().collect();
         })
         .await
     }
@@ -209,20 +278,22 @@ impl Service {
             return Ok(replicas);
         }
         let estate = self.estate().await?;
-        let views = estate.replica_views();
         let mut chosen = Vec::new();
         let mut taken = BTreeSet::new();
         for id in replicas {
-            let Some(view) = views.iter().find(|view| view.id == id) else {
+            let Some(replica) = estate.replica(&id) else {
                 return Err(not_found(
                     format!("There is no replica {id}."),
                     "Load the list again and choose from it.",
                 )
                 .on_field("replicas"));
             };
-            if let Some(why_not) = view.operations.iter().find_map(|it| it.why_not.as_ref()) {
+            let at_work = estate.session_on(&id).is_some();
+            let operations = failback::replica_operations(replica.state, at_work);
+            if let Some(why_not) = operations.iter().find_map(|it| it.why_not.as_ref()) {
+                let name = estate.vm_name(&replica.vm);
                 return Err(conflict(
-                    format!("{} cannot be failed back now. {why_not}", view.name),
+                    format!("{name} cannot be failed back now. {why_not}"),
                     "Choose replicas in Failover.",
                 )
                 .on_field("replicas"));

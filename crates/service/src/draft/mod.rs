@@ -4,11 +4,14 @@ mod choose;
 mod destinations;
 mod dry_run;
 mod finish;
+mod page;
 mod place;
 mod report;
 mod several;
 mod targets;
 mod view;
+
+pub use choose::{Also, Ticks};
 
 use model::{Actor, ApiError, DraftId, ReplicaId};
 use store::{DraftBody, DraftRow, fresh_id};

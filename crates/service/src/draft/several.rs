@@ -1,6 +1,9 @@
 //! Several VMs of one Finish: in which order, how many at once, and which have a mode of their own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use model::{
     ApiError, FailbackMode, ReplicaId, Timestamp,
@@ -13,7 +16,8 @@ use crate::{estate::Estate, mode, refusal::invalid};
 /// More than this at once is no limit.
 const AT_ONCE_MOST: u32 = 10_000;
 
-/// What was typed, checked against what was chosen. VMs that are not chosen do not count.
+/// What was typed, checked against what was chosen. VMs that are not chosen do not count, and those
+/// that the form says nothing of stay as they are.
 pub(super) fn check(
     input: &SeveralInput,
     body: &DraftBody,
@@ -21,15 +25,23 @@ pub(super) fn check(
     now: Timestamp,
 ) -> Result<SeveralChoice, ApiError> {
     at_once(&input.at_once)?;
-    let chosen: BTreeSet<_> = body.chosen.iter().collect();
+    let mut rows: BTreeMap<ReplicaId, &OwnInput> = BTreeMap::new();
+    let mut shown = Vec::new();
+    let chosen: BTreeSet<&ReplicaId> = body.chosen.iter().collect();
+    for row in &input.rows {
+        let replica = ReplicaId::new(&*row.replica);
+        if chosen.contains(&replica) && rows.insert(replica.clone(), row).is_none() {
+            shown.push(replica);
+        }
+    }
     let mut places = Vec::new();
     let mut own = BTreeMap::new();
-    let rows = input
-        .rows
-        .iter()
-        .map(|row| (row, ReplicaId::new(&*row.replica)))
-        .filter(|(_, replica)| chosen.contains(replica));
-    for ((row, replica), stands) in rows.zip(1_u32..) {
+    for (replica, stands) in as_shown(body, shown).zip(1_u32..) {
+        let Some(row) = rows.get(&replica) else {
+            places.push(((stands, Ordering::Equal), replica.clone()));
+            own.extend(body.several.own.get_key_value(&replica).map(cloned));
+            continue;
+        };
         let place = place(row, stands)?;
         // A VM that is given another's place goes before it on the way up, after it on the way down.
         places.push(((place, place.cmp(&stands)), replica.clone()));
@@ -49,6 +61,23 @@ pub(super) fn check(
         order: places.into_iter().map(|(_, replica)| replica).collect(),
         own,
     })
+}
+
+/// The chosen ones in their order, where those of a form stand among each other as it showed them.
+fn as_shown(body: &DraftBody, shown: Vec<ReplicaId>) -> impl Iterator<Item = ReplicaId> {
+    let of_form: BTreeSet<ReplicaId> = shown.iter().cloned().collect();
+    let mut shown = shown.into_iter();
+    ordered(body).into_iter().map(move |replica| {
+        if of_form.contains(&replica) {
+            shown.next().unwrap_or(replica)
+        } else {
+            replica
+        }
+    })
+}
+
+fn cloned((replica, own): (&ReplicaId, &OwnMode)) -> (ReplicaId, OwnMode) {
+    (replica.clone(), own.clone())
 }
 
 /// How many may run at once; none is all.

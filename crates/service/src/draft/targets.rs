@@ -1,6 +1,9 @@
 //! Step Target VM: which existing VM each replica returns to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use model::{
     Actor, ApiError, Destination, DraftId, LayoutFinding, LayoutKind, ReplicaId, VmInfo, VmRef,
@@ -12,7 +15,7 @@ use crate::{
     Service,
     actor::authorise,
     estate::Estate,
-    preflight::target::{self, Match, Wanted},
+    preflight::target::{self, Known, Match, Wanted},
     refusal::{conflict, invalid, not_found},
 };
 
@@ -45,7 +48,7 @@ impl Service {
         })
         .await?;
         let body = self.draft(id).await?.body;
-        rows(&estate, &body).iter().try_for_each(complete)
+        rows(&estate, &body, &(0..0)).iter().try_for_each(complete)
     }
 }
 
@@ -56,7 +59,7 @@ fn picked(
     inputs: Vec<TargetInput>,
 ) -> Result<Vec<(ReplicaId, Option<VmRef>)>, ApiError> {
     let mut picked = Vec::new();
-    let mut taken: BTreeMap<VmRef, String> = BTreeMap::new();
+    let mut taken = taken_elsewhere(estate, body, &inputs);
     for input in inputs {
         let field = field(&input.replica);
         let replica = estate
@@ -86,6 +89,20 @@ fn picked(
         picked.push((input.replica, Some(vm.vm.clone())));
     }
     Ok(picked)
+}
+
+/// What was picked for replicas that the form says nothing of: by the VM, the replica's name.
+fn taken_elsewhere(
+    estate: &Estate,
+    body: &DraftBody,
+    inputs: &[TargetInput],
+) -> BTreeMap<VmRef, String> {
+    let asked: BTreeSet<&ReplicaId> = inputs.iter().map(|input| &input.replica).collect();
+    let others = body.chosen.iter().filter(|id| !asked.contains(id));
+    let others = others.filter_map(|id| Some((body.targets.get(id)?, estate.replica(id)?)));
+    others
+        .map(|(vm, replica)| (vm.clone(), estate.vm_name(&replica.vm)))
+        .collect()
 }
 
 /// The VM that a line of the form names; none where it names none.
@@ -152,27 +169,26 @@ pub(super) fn are_complete(rows: &[TargetRow]) -> bool {
     rows.iter().all(|row| complete(row).is_ok())
 }
 
-/// The VMs that are no replicas, each with its name in lower case.
-type Known<'a> = Vec<(&'a VmInfo, String)>;
-
-/// The step's rows; none for other destinations.
-pub(super) fn rows(estate: &Estate, body: &DraftBody) -> Vec<TargetRow> {
+/// The step's rows, one per chosen replica; none for other destinations. Only those whose places are
+/// among `shown` have VMs to choose from: the others are only checked.
+pub(super) fn rows(estate: &Estate, body: &DraftBody, shown: &Range<usize>) -> Vec<TargetRow> {
     if body.destination != Some(Destination::RecoveredVm) {
         return Vec::new();
     }
-    let replicas: BTreeSet<&VmRef> = estate.replicas().map(|replica| &replica.vm).collect();
-    let known: Known<'_> = estate
-        .vms()
-        .filter(|vm| !replicas.contains(&vm.vm))
-        .map(|vm| (vm, vm.name.to_lowercase()))
-        .collect();
+    let known = if shown.is_empty() {
+        Known::default()
+    } else {
+        Known::of(estate)
+    };
     let picked = body.chosen.iter().filter_map(|id| body.targets.get(id));
     let mut proposed: BTreeSet<VmRef> = picked.cloned().collect();
     body.chosen
         .iter()
-        .map(|id| {
+        .enumerate()
+        .map(|(place, id)| {
             let mut row = empty_row(id, body.targets.get(id).cloned());
-            fill(&mut row, estate, &known, &mut proposed);
+            let known = shown.contains(&place).then_some(&known);
+            fill(&mut row, estate, known, &mut proposed);
             row
         })
         .collect()
@@ -189,7 +205,12 @@ fn empty_row(id: &ReplicaId, chosen: Option<VmRef>) -> TargetRow {
     }
 }
 
-fn fill(row: &mut TargetRow, estate: &Estate, known: &Known<'_>, proposed: &mut BTreeSet<VmRef>) {
+fn fill(
+    row: &mut TargetRow,
+    estate: &Estate,
+    known: Option<&Known<'_>>,
+    proposed: &mut BTreeSet<VmRef>,
+) {
     let Some(replica) = estate.replica(&row.replica) else {
         row.blocked
             .push("The replica is no longer there. Choose others.".to_owned());
@@ -206,7 +227,15 @@ fn fill(row: &mut TargetRow, estate: &Estate, known: &Known<'_>, proposed: &mut 
             "The chosen VM {gone} is no longer there. Choose another."
         ));
     }
-    for (matched, vm) in ranked(known, &wanted, row.chosen.as_ref()) {
+    let chosen = row.chosen.as_ref().and_then(|vm| estate.vm(vm));
+    let listed = match known {
+        Some(known) => ranked(known, &wanted, chosen),
+        None => chosen
+            .map(|vm| (Match::default(), vm))
+            .into_iter()
+            .collect(),
+    };
+    for (matched, vm) in listed {
         let why_not = target::why_not(estate, replica, vm);
         let is_chosen = row.chosen.as_ref() == Some(&vm.vm);
         let layout = if is_chosen || matched.identity || matched.name {
@@ -238,37 +267,41 @@ fn fill(row: &mut TargetRow, estate: &Estate, known: &Known<'_>, proposed: &mut 
 fn ranked<'a>(
     known: &Known<'a>,
     wanted: &Wanted<'_>,
-    chosen: Option<&VmRef>,
+    chosen: Option<&'a VmInfo>,
 ) -> Vec<(Match, &'a VmInfo)> {
-    let (mut alike, mut others) = (Vec::new(), Vec::new());
-    for (vm, name) in known {
-        let matched = wanted.matched(vm, name);
-        if matched.is_none() {
-            others.push(*vm);
-        } else {
-            alike.push((matched, *vm));
-        }
-    }
+    let may_match = known.like(wanted);
+    let mut alike: Vec<(Match, &VmInfo)> = may_match
+        .iter()
+        .filter_map(|at| known.vms.get(*at))
+        .map(|(vm, name)| (wanted.matched(vm, name), *vm))
+        .filter(|(matched, _)| !matched.is_none())
+        .collect();
     alike.sort_by(|(a, one), (b, other)| b.cmp(a).then_with(|| one.name.cmp(&other.name)));
-    let is_chosen = |vm: &VmInfo| chosen == Some(&vm.vm);
+    let is_chosen = |vm: &VmInfo| chosen.is_some_and(|chosen| chosen.vm == vm.vm);
+    let names: BTreeSet<&VmRef> = alike.iter().map(|(_, vm)| &vm.vm).collect();
     let mut listed: Vec<_> = alike
         .into_iter()
         .enumerate()
         .filter(|(index, (_, vm))| *index < CANDIDATES || is_chosen(vm))
         .map(|(_, entry)| entry)
         .collect();
-    for vm in others {
-        let room = listed.len() < CANDIDATES;
-        let layout = (room || is_chosen(vm)) && wanted.fits(vm);
-        if is_chosen(vm) || (room && layout) {
-            listed.push((
-                Match {
-                    layout,
-                    ..Match::default()
-                },
-                vm,
-            ));
-        }
+    let by_layout = |vm| {
+        let layout = wanted.fits(vm);
+        (
+            Match {
+                layout,
+                ..Match::default()
+            },
+            vm,
+        )
+    };
+    let others = known.vms.iter().map(|(vm, _)| *vm);
+    let others = others.filter(|vm| !names.contains(&vm.vm) && !is_chosen(vm));
+    let room = CANDIDATES.saturating_sub(listed.len());
+    let fitting = others.map(by_layout).filter(|(matched, _)| matched.layout);
+    listed.extend(fitting.take(room));
+    if let Some(chosen) = chosen.filter(|vm| !names.contains(&vm.vm)) {
+        listed.push(by_layout(chosen));
     }
     listed
 }

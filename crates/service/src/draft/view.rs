@@ -1,9 +1,9 @@
 //! A draft with everything that its steps show.
 
 use model::{
-    ApiError, Destination, DraftId,
+    ApiError, ByteCount, Destination, DraftId,
     view::{
-        CheckSubject, DraftView, FinishReply, PolicyRow, ProxyPickView, SummaryVm, TargetRow,
+        CheckSubject, DraftView, FinishReply, ListQuery, PolicyRow, ProxyPickView, SummaryVm, TargetRow,
         WizardStep,
     },
 };
@@ -12,21 +12,44 @@ use store::DraftBody;
 use super::{
     destinations,
     finish::{in_order, unseen},
+    page::Part,
     several, targets,
 };
 use crate::{
-    Service, after, mode,
+    Service, after,
+    estate::Estate,
+    mode,
     placement::{self, Plan},
     preflight::{self, Checked},
     refusal::failed,
 };
 
+/// Chosen VMs that are named.
+const NAMED: usize = 6;
+
 impl Service {
-    /// A draft with everything that its steps show.
+    /// A draft with everything that its steps show, all rows of all lists.
     ///
     /// # Errors
     /// When there is no such draft.
     pub async fn draft_view(&self, id: &DraftId) -> Result<DraftView, ApiError> {
+        self.draft_shown(id, &Part::Whole).await
+    }
+
+    /// A draft as one of its steps shows it: only that step's list, and of it only a page.
+    ///
+    /// # Errors
+    /// When there is no such draft.
+    pub async fn draft_step(
+        &self,
+        id: &DraftId,
+        step: WizardStep,
+        query: ListQuery,
+    ) -> Result<DraftView, ApiError> {
+        self.draft_shown(id, &Part::Page(step, query)).await
+    }
+
+    async fn draft_shown(&self, id: &DraftId, part: &Part) -> Result<DraftView, ApiError> {
         let body = self.draft(id).await?.body;
         let batch = self.store().batch_for_draft(id).await.map_err(failed)?;
         let finished: Option<FinishReply> = batch.map(FinishReply::from);
@@ -34,12 +57,15 @@ impl Service {
         let mut checked = preflight::check(&estate, &body);
         let grounds = self.grounds(id).await?;
         preflight::estimate::apply(&mut checked, &estate, &body, &grounds);
-        let targets = targets::rows(&estate, &body);
+        let shown = part.rows_of(WizardStep::TargetVm, body.chosen.len());
+        let targets = targets::rows(&estate, &body, &shown);
         let proxies = self.proxy_pick(&estate, &body, &checked).await?;
         let policies = preflight::policy::rows(&estate, &body);
         let plan = (body.destination == Some(Destination::SpecifiedLocation))
             .then(|| placement::of(&estate, &body));
-        Ok(DraftView {
+        let replicas = part.replicas(&estate);
+        let targets_chosen = targets.iter().filter(|row| row.chosen.is_some()).count();
+        let mut view = DraftView {
             id: id.clone(),
             now: self.now(),
             steps: self.steps(
@@ -53,7 +79,12 @@ impl Service {
             policies,
             targets,
             placement: plan.as_ref().map(Plan::view),
-            replicas: estate.replica_views(),
+            page: replicas.page,
+            replicas: replicas.views,
+            selectable: replicas.selectable,
+            chosen_count: body.chosen.len(),
+            chosen_names: chosen_names(&estate, &body),
+            targets_chosen,
             destinations: destinations::options(&estate),
             quick: preflight::quick::view(&estate, &body),
             destination: body.destination,
@@ -63,6 +94,8 @@ impl Service {
             several: several::view(&estate, &body),
             several_words: several::words(&body),
             dry_run: self.dry_run_view(id).await?,
+            blocked: Vec::new(),
+            to_read: ByteCount::ZERO,
             summary: in_order(checked, &body)
                 .into_iter()
                 .map(|it| self.summary_of(it, &body))
@@ -76,7 +109,9 @@ impl Service {
             reason: body.reason,
             finished,
             zones: mode::zones(),
-        })
+        };
+        part.narrow(&mut view);
+        Ok(view)
     }
 
     /// What Summary shows of a VM: the checks, and a mode of its own with what stands against it.
@@ -136,6 +171,15 @@ impl Service {
             })
             .collect()
     }
+}
+
+/// The names of the first that are chosen.
+fn chosen_names(estate: &Estate, body: &DraftBody) -> Vec<String> {
+    let first = body.chosen.iter().take(NAMED);
+    let known = first.filter_map(|id| estate.replica(id));
+    known
+        .map(|replica| estate.production_name(replica))
+        .collect()
 }
 
 /// What the sessions will do by themselves around their switchover; empty until a mode is chosen.

@@ -61,8 +61,8 @@ pub(crate) struct World<'a> {
 impl<'a> World<'a> {
     /// The production sites that make VMs, and what sessions at work will make there.
     pub(crate) fn of(estate: &'a Estate) -> Self {
-        let sites = estate.sites.iter().map(|(site, ..)| site);
-        let specs = estate.running.iter();
+        let sites = estate.sites.iter().map(|(site, ..)| site.as_ref());
+        let specs = estate.running().iter();
         Self {
             sites: sites
                 .filter(|it| it.role == SiteRole::Production && it.creates_vms)

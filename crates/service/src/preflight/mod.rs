@@ -360,7 +360,7 @@ fn check_space(estate: &Estate, all: &mut [Checked]) {
 /// What sessions that have not switched over may still take for undo at a site, at most: what they
 /// have taken already is not known here.
 fn taken_by_others(estate: &Estate, site: &SiteId) -> ByteCount {
-    let at_work = estate.running.iter().filter(|work| {
+    let at_work = estate.running().iter().filter(|work| {
         let waits_or_moves = match work.session.visible() {
             VisibleState::Synchronizing | VisibleState::ReadyToSwitch | VisibleState::Switching => {
                 true
@@ -387,7 +387,7 @@ fn taken_by_others(estate: &Estate, site: &SiteId) -> ByteCount {
             .map(|pair| layout::at_most(pair.size, allocated(&pair.key)))
             .sum()
     };
-    at_work.map(most).sum()
+    at_work.map(|work| most(work)).sum()
 }
 
 /// Two sessions must not write to one VM.

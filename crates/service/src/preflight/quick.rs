@@ -55,10 +55,12 @@ pub(crate) fn view(estate: &Estate, body: &DraftBody) -> QuickView {
             why_not: possible.err(),
         }
     });
+    let vms: Vec<QuickVm> = vms.collect();
     QuickView {
         asked: body.quick,
         trouble: body.trouble,
-        vms: vms.collect(),
+        possible: vms.iter().filter(|vm| vm.why_not.is_none()).count(),
+        vms,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Which existing VM a replica may return to in place of its original, and which match it.
 
+use std::collections::{BTreeSet, HashMap};
+
 use model::{LayoutFinding, PowerState, VmInfo, VmRef};
 use store::ReplicaRow;
 
@@ -10,7 +12,7 @@ use crate::estate::Estate;
 /// apart from this.
 pub(crate) fn why_not(estate: &Estate, replica: &ReplicaRow, vm: &VmInfo) -> Option<String> {
     let name = &vm.name;
-    if estate.replicas().any(|other| other.vm == vm.vm) {
+    if estate.is_replica(&vm.vm) {
         return Some(format!(
             "{name} is itself a replica. Choose a VM that was restored."
         ));
@@ -20,17 +22,13 @@ pub(crate) fn why_not(estate: &Estate, replica: &ReplicaRow, vm: &VmInfo) -> Opt
             "{name} is the original VM. Choose \"Original VM\" at Destination to return to it."
         ));
     }
-    let mut others = estate.replicas();
-    if let Some(other) =
-        others.find(|other| *estate.production_of(other) == vm.vm || other.original == vm.vm)
-    {
+    if let Some(other) = estate.protected_by(&vm.vm) {
         return Some(format!(
             "{name} is the production VM of {}. Choose a VM that was restored from the original.",
             estate.vm_name(&other.vm)
         ));
     }
-    let at_work = |work: &&crate::session::Work| work.row.production_vm == vm.vm;
-    if let Some(work) = estate.running.iter().find(at_work) {
+    if let Some(work) = estate.session_to(&vm.vm) {
         return Some(format!(
             "A failback of {} to {name} is at work already. Wait until it is over.",
             work.row.vm_name
@@ -127,6 +125,56 @@ impl<'a> Wanted<'a> {
     pub(crate) fn fits(&self, vm: &VmInfo) -> bool {
         pairing::fits(self.vm, vm)
     }
+}
+
+/// The VMs that are no replicas, in their order, and which of them may match by name or identity.
+#[derive(Default)]
+pub(crate) struct Known<'a> {
+    /// Each with its name in lower case.
+    pub(crate) vms: Vec<(&'a VmInfo, String)>,
+    /// Places by each word of the name: what holds a name as words of its own holds each of its words.
+    by_word: HashMap<String, Vec<usize>>,
+    by_identity: HashMap<&'a str, Vec<usize>>,
+}
+
+impl<'a> Known<'a> {
+    pub(crate) fn of(estate: &'a Estate) -> Self {
+        let mut known = Self::default();
+        let vms = estate.vms().filter(|vm| !estate.is_replica(&vm.vm));
+        for (at, vm) in vms.enumerate() {
+            let name = vm.name.to_lowercase();
+            for word in words_of(&name) {
+                known.by_word.entry(word.to_owned()).or_default().push(at);
+            }
+            if let Some(identity) = &vm.identity {
+                known.by_identity.entry(identity).or_default().push(at);
+            }
+            known.vms.push((vm, name));
+        }
+        known
+    }
+
+    /// The places of all that may match: more than do.
+    pub(crate) fn like(&self, wanted: &Wanted<'_>) -> BTreeSet<usize> {
+        let nothing = Vec::new();
+        let of_word = |word: &str| self.by_word.get(word).unwrap_or(&nothing);
+        let rarest = words_of(&wanted.name)
+            .map(of_word)
+            .min_by_key(|places| places.len());
+        let mut like: BTreeSet<usize> = match rarest {
+            Some(places) => places.iter().copied().collect(),
+            // A name without words is looked for everywhere.
+            None => (0..self.vms.len()).collect(),
+        };
+        let identity = wanted.identity.and_then(|it| self.by_identity.get(it));
+        like.extend(identity.into_iter().flatten());
+        like
+    }
+}
+
+fn words_of(name: &str) -> impl Iterator<Item = &str> {
+    let words = name.split(|c: char| !c.is_alphanumeric());
+    words.filter(|word| !word.is_empty())
 }
 
 /// Whether a name holds another as a word of its own: `web-01-restored` holds `web-01`, and

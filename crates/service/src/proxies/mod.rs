@@ -156,7 +156,7 @@ struct DiskNames(BTreeMap<(SessionId, DiskKey), String>);
 
 impl DiskNames {
     fn of(estate: &Estate) -> Self {
-        let sessions = estate.running.iter().map(|work| &work.row);
+        let sessions = estate.running().iter().map(|work| &work.row);
         let disks = sessions.flat_map(|row| {
             row.layout.iter().map(|disk| {
                 let what = format!("{}, disk {}", row.vm_name, disk.name);

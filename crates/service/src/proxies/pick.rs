@@ -255,10 +255,11 @@ struct Place {
 }
 
 fn places(estate: &Estate, body: &DraftBody, checked: &[Checked]) -> Vec<Place> {
+    let checked: BTreeMap<_, _> = checked.iter().map(|it| (&it.view.replica, it)).collect();
     let chosen = body.chosen.iter().filter_map(|id| estate.replica(id));
     chosen
         .map(|replica| {
-            let checked = checked.iter().find(|it| it.view.replica == replica.id);
+            let checked = checked.get(&replica.id);
             let target = checked.and_then(|it| it.target.as_ref());
             let mut ends: Vec<DiskEnd> = estate
                 .vm(&replica.vm)

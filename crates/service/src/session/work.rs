@@ -1,5 +1,7 @@
 //! A stored session with its machine understood.
 
+use std::sync::Arc;
+
 use failback::{Session, State};
 use model::{ApiError, ErrorKind, Outcome, SessionStateRecord, view::SessionSummary};
 use store::SessionRow;
@@ -9,13 +11,14 @@ use crate::estate::Estate;
 /// A stored session with its machine understood.
 #[derive(Clone, Debug)]
 pub(crate) struct Work {
-    pub(crate) row: SessionRow,
+    pub(crate) row: Arc<SessionRow>,
     pub(crate) session: Session,
 }
 
 impl Work {
     /// Understands a stored session.
-    pub(crate) fn of(row: SessionRow) -> Result<Self, ApiError> {
+    pub(crate) fn of(row: impl Into<Arc<SessionRow>>) -> Result<Self, ApiError> {
+        let row = row.into();
         let session = Session::from_record(&row.machine).map_err(|unknown| {
             tracing::error!(session.id = %row.id, error = %unknown, "a session is not understood");
             ApiError::new(
@@ -54,7 +57,7 @@ impl Work {
         )
     }
 
-    pub(crate) const fn outcome(&self) -> Option<Outcome> {
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
         match self.row.machine.state {
             SessionStateRecord::Ended { outcome, .. } => Some(outcome),
             SessionStateRecord::Synchronizing { .. }

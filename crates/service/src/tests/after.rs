@@ -104,7 +104,8 @@ async fn the_wizards_choice_goes_with_the_session() {
             .any(|it| it.contains("undoes by itself when its health gates fail for 10 min"))
     };
     let operator = actor();
-    let power = |on| service.draft_set_summary(&operator, &draft, on, String::new(), Vec::new());
+    let power =
+        |on| service.draft_set_summary(&operator, &draft, on, String::new(), Vec::new(), &[]);
     power(false).await.unwrap();
     assert!(undoes(&service.draft_view(&draft).await.unwrap()));
     power(true).await.unwrap();

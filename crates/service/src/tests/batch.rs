@@ -2,7 +2,7 @@
 
 use model::{
     Attention, BatchId, ErrorKind, Operation, SessionId, SessionStateRecord, StepName,
-    view::BatchAction,
+    view::{BatchAction, ListQuery},
 };
 use store::{ActionKind, IntentKind};
 
@@ -51,21 +51,33 @@ async fn asked(fixture: &Fixture) -> Vec<(SessionId, ActionKind)> {
 async fn each_action_names_the_sessions_whose_state_allows_it() {
     let fixture = Fixture::new().await;
     let (batch, sessions) = two(&fixture).await;
-    let view = fixture.service.batch_view(&batch).await.unwrap();
+    let service = &fixture.service;
+    let view = service
+        .batch_view(&batch, &ListQuery::default(), None)
+        .await
+        .unwrap();
     assert_eq!(
         view.headline,
         "2 sessions, 1 in need of attention, 1 waiting for you"
     );
-    let of = |operation| {
-        let found = view.actions.iter().find(|it| it.operation == operation);
-        found.map(|it: &BatchAction| it.sessions.iter().map(|(id, _)| id).collect::<Vec<_>>())
+    let of = async |operation| {
+        let query = ListQuery::default();
+        let asked = service.batch_view(&batch, &query, Some(operation));
+        let actions = asked.await.unwrap().actions;
+        let named: usize = actions.iter().map(|it| it.asked.len()).sum();
+        let found = actions.into_iter().find(|it| it.operation == operation)?;
+        // Only those of the one that is asked about are named.
+        assert_eq!((found.count, named), (found.asked.len(), found.asked.len()));
+        Some(found.asked)
     };
-    assert_eq!(of(Operation::Commit), Some(vec![&sessions[0]]));
-    assert_eq!(of(Operation::Undo), Some(vec![&sessions[0]]));
-    assert_eq!(of(Operation::Retry), Some(vec![&sessions[1]]));
-    assert_eq!(of(Operation::Cancel), Some(vec![&sessions[1]]));
-    assert_eq!(of(Operation::SwitchNow), None);
-    assert!(view.actions.iter().all(|it| !it.consequence.is_empty()));
+    let (first, second) = (vec![sessions[0].clone()], vec![sessions[1].clone()]);
+    assert_eq!(of(Operation::Commit).await, Some(first.clone()));
+    assert_eq!(of(Operation::Undo).await, Some(first));
+    assert_eq!(of(Operation::Retry).await, Some(second.clone()));
+    assert_eq!(of(Operation::Cancel).await, Some(second));
+    assert_eq!(of(Operation::SwitchNow).await, None);
+    let complete = |it: &BatchAction| !it.consequence.is_empty() && it.asked.is_empty();
+    assert!(view.actions.iter().all(complete));
 }
 
 #[tokio::test]

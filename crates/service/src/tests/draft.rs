@@ -140,7 +140,14 @@ async fn summary_keeps_what_was_typed() {
     let id = fixture.complete_draft(&["r-app"]).await;
     let seen = vec!["r-app/memory".to_owned(), "r-app/memory".to_owned()];
     service
-        .draft_set_summary(&actor(), &id, false, "  storm is over ".to_owned(), seen)
+        .draft_set_summary(
+            &actor(),
+            &id,
+            false,
+            "  storm is over ".to_owned(),
+            seen,
+            &[],
+        )
         .await
         .unwrap();
     let view = service.draft_view(&id).await.unwrap();
@@ -151,7 +158,7 @@ async fn summary_keeps_what_was_typed() {
     assert_eq!(view.drift_seen, ["r-app/memory"]);
     let long = "x".repeat(3_000);
     let refused = service
-        .draft_set_summary(&actor(), &id, true, long, Vec::new())
+        .draft_set_summary(&actor(), &id, true, long, Vec::new(), &[])
         .await
         .unwrap_err();
     assert_eq!(refused.field.as_deref(), Some("reason"));

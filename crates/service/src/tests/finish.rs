@@ -15,7 +15,7 @@ async fn one_session_per_replica_with_what_was_chosen() {
     let id = fixture.complete_draft(&["r-web"]).await;
     let reason = "storm is over".to_owned();
     service
-        .draft_set_summary(&actor(), &id, false, reason.clone(), Vec::new())
+        .draft_set_summary(&actor(), &id, false, reason.clone(), Vec::new(), &[])
         .await
         .unwrap();
     let reply = service.finish(&actor(), &id).await.unwrap();
@@ -168,7 +168,7 @@ async fn each_drift_item_must_be_ticked() {
     let id = fixture.complete_draft(&["r-app"]).await;
     let tick = |items: &[&str]| items.iter().map(|it| format!("r-app/{it}")).collect();
     service
-        .draft_set_summary(&actor(), &id, true, String::new(), tick(&["memory"]))
+        .draft_set_summary(&actor(), &id, true, String::new(), tick(&["memory"]), &[])
         .await
         .unwrap();
     let refused = service.finish(&actor(), &id).await.unwrap_err();
@@ -185,6 +185,7 @@ async fn each_drift_item_must_be_ticked() {
             true,
             String::new(),
             tick(&["memory", "data2"]),
+            &[],
         )
         .await
         .unwrap();

@@ -175,7 +175,7 @@ impl Fixture {
         });
         let seen = items.collect();
         self.service
-            .draft_set_summary(&actor(), id, true, String::new(), seen)
+            .draft_set_summary(&actor(), id, true, String::new(), seen, &[])
             .await
             .unwrap();
     }

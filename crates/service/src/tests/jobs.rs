@@ -22,7 +22,7 @@ async fn each_job_is_listed_once_with_the_vms_that_it_names() {
     fixture.production.jobs.push(job.clone());
     fixture.dr.jobs.push(job);
     fixture.read_sites().await;
-    let jobs = fixture.service.jobs().await.unwrap().jobs;
+    let jobs = fixture.service.jobs("").await.unwrap().jobs;
     let listed: Vec<_> = jobs
         .iter()
         .map(|job| (job.name.as_str(), job.held, job.vms.join(", ")))

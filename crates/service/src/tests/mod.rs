@@ -16,6 +16,7 @@ mod policy;
 mod preflight;
 mod proxies;
 mod quick;
+mod scale;
 mod session_act;
 mod session_view;
 mod several;

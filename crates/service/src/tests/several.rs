@@ -2,7 +2,7 @@
 
 use model::{
     ApiError, DraftId, FailbackMode, ReplicaId,
-    view::{AfterInput, OwnInput, SeveralInput},
+    view::{AfterInput, ListQuery, OwnInput, SeveralInput},
 };
 
 use super::fixture::{Fixture, NOW, actor, manual};
@@ -73,7 +73,10 @@ async fn order_limit_and_own_modes_go_with_the_sessions() {
     assert!(audit.contains("At most 1 run at once."), "{audit}");
 
     // Nobody has begun: the first may, the second says why not.
-    let view = service.batch_view(&reply.batch).await.unwrap();
+    let view = service
+        .batch_view(&reply.batch, &ListQuery::default(), None)
+        .await
+        .unwrap();
     assert_eq!(view.sessions[0].queued, None);
     let why = view.sessions[1].queued.as_deref().unwrap();
     assert!(why.contains("1 may run at once: it is next"), "{why}");

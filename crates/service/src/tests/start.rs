@@ -1,13 +1,13 @@
 //! The start page.
 
-use model::{Outcome, ReplicaId, SessionStateRecord, SiteId, VisibleState};
+use model::{Outcome, ReplicaId, SessionStateRecord, SiteId, VisibleState, view::StartQuery};
 
 use super::fixture::{Fixture, NOW};
 
 #[tokio::test]
 async fn before_the_first_reading_it_says_so() {
     let fixture = Fixture::before_the_first_reading().await;
-    let view = fixture.service.start().await.unwrap();
+    let view = fixture.service.start(&StartQuery::default()).await.unwrap();
     assert_eq!(
         view.headline,
         "The sites are being read for the first time."
@@ -17,7 +17,7 @@ async fn before_the_first_reading_it_says_so() {
         .inventory_failed(&SiteId::new("dr"), "no route", NOW)
         .await
         .unwrap();
-    let view = fixture.service.start().await.unwrap();
+    let view = fixture.service.start(&StartQuery::default()).await.unwrap();
     assert!(
         view.headline
             .contains("site dr could not be read yet: no route")
@@ -27,7 +27,7 @@ async fn before_the_first_reading_it_says_so() {
 #[tokio::test]
 async fn replicas_say_what_may_be_done_and_why_not() {
     let fixture = Fixture::new().await;
-    let view = fixture.service.start().await.unwrap();
+    let view = fixture.service.start(&StartQuery::default()).await.unwrap();
     assert_eq!(view.headline, "3 replicas in Failover");
     assert_eq!(
         (view.now, view.sites.len(), view.replicas.len()),
@@ -57,7 +57,7 @@ async fn replicas_say_what_may_be_done_and_why_not() {
 async fn a_session_shows_on_its_replica_and_then_among_the_past() {
     let fixture = Fixture::new().await;
     let id = fixture.session().await;
-    let view = fixture.service.start().await.unwrap();
+    let view = fixture.service.start(&StartQuery::default()).await.unwrap();
     assert_eq!(view.headline, "2 replicas in Failover, 1 session at work");
     let web = &view.replicas[0];
     assert_eq!(
@@ -77,7 +77,7 @@ async fn a_session_shows_on_its_replica_and_then_among_the_past() {
             machine.state = SessionStateRecord::Failback { since: NOW }
         })
         .await;
-    let view = fixture.service.start().await.unwrap();
+    let view = fixture.service.start(&StartQuery::default()).await.unwrap();
     assert_eq!(
         view.headline,
         "2 replicas in Failover, 1 session waiting for you"
@@ -87,7 +87,7 @@ async fn a_session_shows_on_its_replica_and_then_among_the_past() {
     let outcome = Outcome::Undone;
     let ended = SessionStateRecord::Ended { outcome, at: NOW };
     fixture.advance(&id, |machine| machine.state = ended).await;
-    let view = fixture.service.start().await.unwrap();
+    let view = fixture.service.start(&StartQuery::default()).await.unwrap();
     assert!(view.running.is_empty());
     assert_eq!(view.past[0].outcome, Some(outcome));
     assert_eq!(
@@ -106,7 +106,7 @@ async fn a_site_out_of_sight_keeps_its_last_inventory_and_its_age() {
         .inventory_failed(&site, "no route", later)
         .await
         .unwrap();
-    let view = fixture.service.start().await.unwrap();
+    let view = fixture.service.start(&StartQuery::default()).await.unwrap();
     let dr = view.sites.iter().find(|it| it.id == site).unwrap();
     assert_eq!(dr.inventory_at, Some(NOW));
     assert_eq!(dr.inventory_error.as_deref(), Some("no route"));

@@ -1,12 +1,17 @@
 //! Inventories with their age, and the production pointer.
 
+use std::sync::Arc;
+
 use model::{
-    ByteCount, DiskKey, DiskPair, EpochId, Job, JobId, PointName, ProtectedVmId, ReplicaId,
-    ReplicaState, RestorePoint, SiteId, SiteResources, SiteRole, Timestamp,
+    ByteCount, DiskKey, DiskPair, EpochId, Firmware, Job, JobId, Placement, PointName, PowerState,
+    ProtectedVmId, ReplicaId, ReplicaState, RestorePoint, SiteId, SiteResources, SiteRole,
+    Timestamp, VmInfo,
 };
 
 use super::{Database, builders::vm};
-use crate::{ReplicaRow, SiteInventory, StoreError};
+use crate::{
+    KnownInventories, KnownProtectedVms, ProtectedVmRow, ReplicaRow, SiteInventory, StoreError,
+};
 
 fn inventory(site: &str, free: u64) -> SiteInventory {
     SiteInventory {
@@ -142,4 +147,119 @@ pub(super) async fn the_production_pointer_moves_only_when_told(db: &impl Databa
     assert_eq!(store.protected_vm_fetch(&other).await.unwrap(), None);
     let missing = store.protected_vm_set_production(&other, &new).await;
     assert!(matches!(missing, Err(StoreError::Missing { .. })));
+}
+
+/// An inventory of so many VMs, in more than one part.
+fn large(vms: usize) -> SiteInventory {
+    let small = inventory("dr", 1);
+    SiteInventory {
+        vms: (0..vms)
+            .map(|number| vm_info(&format!("vm-{number:04}")))
+            .collect(),
+        ..small
+    }
+}
+
+fn vm_info(name: &str) -> VmInfo {
+    VmInfo {
+        vm: vm("dr", name),
+        name: name.to_owned(),
+        identity: None,
+        power: PowerState::On,
+        cpus: 1,
+        memory: ByteCount(1),
+        firmware: Firmware::Uefi,
+        adapters: Vec::new(),
+        tags: Vec::new(),
+        storage_policy: None,
+        change_tracking: true,
+        disks: Vec::new(),
+        held_by: None,
+        placement: Placement::default(),
+    }
+}
+
+pub(super) async fn a_reader_that_goes_on_sees_what_one_that_begins_sees(db: &impl Database) {
+    let store = db.open().await;
+    let mut known = KnownInventories::default();
+    let mut old = large(450);
+    store.inventory_put(&old, Timestamp(1)).await.unwrap();
+    assert!(store.inventory_follow(&mut known).await.unwrap());
+    assert!(!store.inventory_follow(&mut known).await.unwrap());
+    let mut renamed = old.clone();
+    renamed.vms[300].name = "another".to_owned();
+    let mut fewer = renamed.clone();
+    fewer.vms.truncate(120);
+    let mut held = fewer.clone();
+    held.jobs[0].held = true;
+    let more = large(700);
+    for (at, new) in (2..).zip([renamed, fewer, held, more, inventory("dr", 5)]) {
+        let put = store.inventory_replace(Some(&old), &new, Timestamp(at));
+        put.await.unwrap();
+        assert!(store.inventory_follow(&mut known).await.unwrap());
+        let followed: Vec<_> = known
+            .rows()
+            .map(|(site, read_at, _)| (site.as_ref().clone(), read_at))
+            .collect();
+        assert_eq!(followed, [(new.clone(), Timestamp(at))]);
+        let listed = db.open().await.inventory_list().await.unwrap();
+        assert_eq!(listed, [(new.clone(), Timestamp(at), None)]);
+        old = new;
+    }
+}
+
+pub(super) async fn an_inventory_that_stayed_as_it_was_is_only_younger(db: &impl Database) {
+    let store = db.open().await;
+    let site = SiteId::new("dr");
+    let all = large(450);
+    store.inventory_put(&all, Timestamp(1)).await.unwrap();
+    let mut known = KnownInventories::default();
+    store.inventory_follow(&mut known).await.unwrap();
+    let first = known
+        .rows()
+        .next()
+        .map(|(site, ..)| Arc::clone(site))
+        .unwrap();
+    store
+        .inventory_failed(&site, "no route", Timestamp(2))
+        .await
+        .unwrap();
+    store
+        .inventory_replace(Some(&all), &all, Timestamp(3))
+        .await
+        .unwrap();
+    assert!(!store.inventory_follow(&mut known).await.unwrap());
+    let (same, read_at, error) = known.rows().next().unwrap();
+    assert!(Arc::ptr_eq(same, &first));
+    assert_eq!((read_at, error), (Timestamp(3), None));
+}
+
+pub(super) async fn moved_pointers_are_followed(db: &impl Database) {
+    let store = db.open().await;
+    let mut known = KnownProtectedVms::default();
+    let row = |id: &str, to: &str| ProtectedVmRow {
+        id: ProtectedVmId::new(id),
+        name: id.to_owned(),
+        production: vm("production", to),
+    };
+    let rows = [row("v1", "p1"), row("v2", "p2")];
+    store.protected_vm_put_absent(&rows).await.unwrap();
+    assert!(store.protected_vm_follow(&mut known).await.unwrap());
+    assert!(!store.protected_vm_follow(&mut known).await.unwrap());
+    // One that is there already stays.
+    store
+        .protected_vm_put_absent(&[row("v1", "p9")])
+        .await
+        .unwrap();
+    let (from, to) = (vm("production", "p2"), vm("production", "p3"));
+    let moved = store.protected_vm_move_production(&rows[1].id, &from, &to);
+    moved.await.unwrap();
+    assert!(store.protected_vm_follow(&mut known).await.unwrap());
+    let followed: Vec<_> = known.rows().values().cloned().collect();
+    assert_eq!(followed, store.protected_vm_list().await.unwrap());
+    assert_eq!(followed[1].production, to);
+    let pointers = [(rows[0].id.clone(), from), (ProtectedVmId::new("v3"), to)];
+    let missing = store.protected_vm_set_productions(&pointers).await;
+    assert!(matches!(missing, Err(StoreError::Missing { .. })));
+    assert_eq!(store.protected_vm_list().await.unwrap(), followed);
 }

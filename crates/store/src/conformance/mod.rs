@@ -71,7 +71,10 @@ suite! {
     intents::an_intent_is_answered_once
     intents::lab_intents_are_found_newest_first
     inventory::a_failed_reading_keeps_what_was_known
+    inventory::a_reader_that_goes_on_sees_what_one_that_begins_sees
     inventory::a_site_that_was_never_read_is_listed_apart
+    inventory::an_inventory_that_stayed_as_it_was_is_only_younger
+    inventory::moved_pointers_are_followed
     inventory::the_production_pointer_moves_only_when_told
     proxies::first_proxies_are_given_once
     proxies::a_proxy_is_added_once_and_its_state_changes
@@ -82,5 +85,7 @@ suite! {
     sessions::one_session_is_at_work_per_replica
     sessions::the_slower_of_two_writers_is_refused
     sessions::lists_are_newest_first_and_apart
+    sessions::past_ones_come_a_page_at_a_time
+    sessions::those_at_work_are_followed
     sessions::a_limit_changes_while_the_machine_runs
 }

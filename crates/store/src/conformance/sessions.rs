@@ -1,12 +1,14 @@
 //! Sessions: whole, one per replica, never overwritten unseen.
 
+use std::sync::Arc;
+
 use model::{BytesPerSecond, SessionId, Timestamp};
 
 use super::{
     Database,
     builders::{ended, machine, session},
 };
-use crate::{Retry, StoreError};
+use crate::{ActiveSessions, NewSession, PastOrder, PastQuery, Retry, StoreError};
 
 pub(super) async fn a_session_comes_back_as_it_was(db: &impl Database) {
     let new = session("s1", "r1", 10);
@@ -138,7 +140,6 @@ pub(super) async fn lists_are_newest_first_and_apart(db: &impl Database) {
         ids(store.session_list_active().await.unwrap()),
         ["s3", "s1"]
     );
-    assert_eq!(ids(store.session_list_ended(9).await.unwrap()), ["s2"]);
     assert_eq!(ids(store.session_list(2).await.unwrap()), ["s2", "s3"]);
     let row = store
         .session_fetch(&SessionId::new("s2"))
@@ -159,4 +160,82 @@ pub(super) async fn a_limit_changes_while_the_machine_runs(db: &impl Database) {
     }
     let missing = store.session_set_limit(&SessionId::new("none"), None).await;
     assert!(matches!(missing, Err(StoreError::Missing { .. })));
+}
+
+pub(super) async fn those_at_work_are_followed(db: &impl Database) {
+    let store = db.open().await;
+    let mut known = ActiveSessions::default();
+    assert!(store.session_follow_active(&mut known).await.unwrap());
+    for (id, replica) in [("s1", "r1"), ("s2", "r2"), ("s3", "r3")] {
+        store
+            .session_insert(&session(id, replica, 10))
+            .await
+            .unwrap();
+    }
+    let same = async |known: &mut ActiveSessions| {
+        let changed = store.session_follow_active(known).await.unwrap();
+        assert!(!store.session_follow_active(known).await.unwrap());
+        let mut all = store.session_list_active().await.unwrap();
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        let followed: Vec<_> = known.rows().values().map(|row| (**row).clone()).collect();
+        assert_eq!(followed, all);
+        changed
+    };
+    assert!(same(&mut known).await);
+    let untouched = Arc::clone(&known.rows()[&SessionId::new("s3")]);
+    let limited = SessionId::new("s1");
+    store.session_set_limit(&limited, None).await.unwrap();
+    assert!(same(&mut known).await);
+    let over = SessionId::new("s2");
+    let machine = ended(Timestamp(40));
+    store
+        .session_save_machine(&over, &machine, 1)
+        .await
+        .unwrap();
+    assert!(same(&mut known).await);
+    assert_eq!(known.rows().len(), 2);
+    assert!(Arc::ptr_eq(&known.rows()[&untouched.id], &untouched));
+}
+
+pub(super) async fn past_ones_come_a_page_at_a_time(db: &impl Database) {
+    let store = db.open().await;
+    for number in 0..7 {
+        let (id, replica) = (format!("s{number}"), format!("r{number}"));
+        let new = NewSession {
+            vm_name: format!("VM_{}", 9 - number),
+            ..session(&id, &replica, 10 + number)
+        };
+        store.session_insert(&new).await.unwrap();
+        if number != 6 {
+            let machine = ended(Timestamp(40));
+            store
+                .session_save_machine(&new.id, &machine, 1)
+                .await
+                .unwrap();
+        }
+    }
+    let page = async |filter, order, skip| {
+        let query = PastQuery {
+            filter,
+            order,
+            skip,
+            take: 2,
+        };
+        let (rows, total) = store.session_list_past(&query).await.unwrap();
+        assert!(rows.iter().all(|row| row.layout.len() == 2));
+        let names: Vec<String> = rows.into_iter().map(|row| row.vm_name).collect();
+        (names.join(" "), total)
+    };
+    let found = |names: &str, total| (names.to_owned(), total);
+    assert_eq!(page("", PastOrder::Newest, 0).await, found("VM_4 VM_5", 6));
+    assert_eq!(page("", PastOrder::Oldest, 4).await, found("VM_5 VM_4", 6));
+    assert_eq!(page("vm_", PastOrder::Name, 2).await, found("VM_6 VM_7", 6));
+    assert_eq!(
+        page(" M_9", PastOrder::NameBackwards, 0).await,
+        found("VM_9", 1)
+    );
+    assert_eq!(page("", PastOrder::Newest, 6).await, found("", 6));
+    // What stands for any text in a pattern stands for itself in a filter.
+    assert_eq!(page("%", PastOrder::Newest, 0).await, found("", 0));
+    assert_eq!(page("!", PastOrder::Newest, 0).await, found("", 0));
 }

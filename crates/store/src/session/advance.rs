@@ -11,6 +11,7 @@ use crate::{
     effect,
     error::writing,
     log,
+    revision::{self, Counted},
 };
 
 impl Store {
@@ -72,9 +73,11 @@ impl Store {
         limit: Option<BytesPerSecond>,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        let done = sqlx::query("UPDATE session SET limit_bytes = $2 WHERE id = $1")
+        let revision = revision::next_on_conn(&mut tx, Counted::Session).await?;
+        let done = sqlx::query("UPDATE session SET limit_bytes = $2, revision = $3 WHERE id = $1")
             .bind(id.as_str())
             .bind(limit.map(|limit| to_column(limit.0)))
+            .bind(revision)
             .execute(&mut *tx)
             .await
             .map_err(writing(WHAT))?;
@@ -105,15 +108,17 @@ async fn save_machine_on_conn(
         | SessionStateRecord::Undoing { .. }
         | SessionStateRecord::Cancelling { .. } => None,
     };
+    let revision = revision::next_on_conn(conn, Counted::Session).await?;
     let done = sqlx::query(
         "UPDATE session SET machine = $3, machine_format = $4, version = version + 1, \
-         ended_at = $5 WHERE id = $1 AND version = $2",
+         ended_at = $5, revision = $6 WHERE id = $1 AND version = $2",
     )
     .bind(id.as_str())
     .bind(expected)
     .bind(to_json(WHAT, machine)?)
     .bind(FORMAT)
     .bind(ended_at)
+    .bind(revision)
     .execute(conn)
     .await
     .map_err(writing(WHAT))?;

@@ -8,6 +8,7 @@ use crate::{
     connect::commit,
     convert::{to_column, to_json, to_word},
     error::{reading, writing},
+    revision::{self, Counted},
 };
 
 impl Store {
@@ -29,16 +30,17 @@ pub(crate) async fn insert_on_conn(
     batch_position: i64,
 ) -> Result<(), StoreError> {
     refuse_busy(conn, session).await?;
+    let revision = revision::next_on_conn(conn, Counted::Session).await?;
     sqlx::query(
         "INSERT INTO session (id, batch, batch_position, replica, protected_vm, vm_name, \
          replica_site, replica_platform_id, production_site, production_platform_id, \
          destination, machine, machine_format, version, limit_bytes, started_by, reason, \
          started_at, ended_at, log_seq, effect_seq, choices, choices_format, plan, \
-         plan_format, previous_site, previous_platform_id) \
+         plan_format, previous_site, previous_platform_id, revision) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, $14, $15, $16, $17, \
          NULL, 0, 0, $18, $19, $20, $21, \
          (SELECT production_site FROM protected_vm WHERE id = $5), \
-         (SELECT production_platform_id FROM protected_vm WHERE id = $5))",
+         (SELECT production_platform_id FROM protected_vm WHERE id = $5), $22)",
     )
     .bind(session.id.as_str())
     .bind(session.batch.as_str())
@@ -61,6 +63,7 @@ pub(crate) async fn insert_on_conn(
     .bind(CHOICES_FORMAT)
     .bind(plan::column(session.plan.as_ref())?)
     .bind(session.plan.as_ref().map(|_| plan::FORMAT))
+    .bind(revision)
     .execute(&mut *conn)
     .await
     .map_err(writing(WHAT))?;

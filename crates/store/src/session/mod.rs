@@ -2,8 +2,11 @@
 
 mod advance;
 mod insert;
+mod past;
 mod plan;
 mod read;
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use model::{
     Actor, BatchId, ByteCount, BytesPerSecond, Destination, DiskKey, ProtectedVmId, ReplicaId,
@@ -13,6 +16,7 @@ use model::{
 use serde::{Deserialize, Serialize};
 
 pub(crate) use insert::insert_on_conn;
+pub use past::{PastOrder, PastQuery};
 
 /// Format of a session's machine; its record carries its own version beside this.
 const FORMAT: i64 = 1;
@@ -115,4 +119,20 @@ pub struct SessionRow {
     pub ended_at: Option<Timestamp>,
     /// The pairs of disks, in order.
     pub layout: Vec<SessionDisk>,
+}
+
+/// The sessions at work, as a reader keeps them that asks for what changed.
+#[derive(Clone, Debug, Default)]
+pub struct ActiveSessions {
+    /// The number of the newest change that was read; none before the first reading.
+    read: Option<i64>,
+    rows: BTreeMap<SessionId, Arc<SessionRow>>,
+}
+
+impl ActiveSessions {
+    /// All of them, by id. One that did not change since is the same allocation.
+    #[must_use]
+    pub const fn rows(&self) -> &BTreeMap<SessionId, Arc<SessionRow>> {
+        &self.rows
+    }
 }

@@ -1,18 +1,19 @@
 //! Sessions as they stand, with the disks they were planned for.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use model::{
     Actor, BatchId, ByteCount, BytesPerSecond, DiskKey, ProtectedVmId, ReplicaId, SessionChoices,
     SessionId, SiteId, Timestamp, VmRef,
 };
-use sqlx::FromRow;
+use sqlx::{FromRow, SqliteConnection};
 
-use super::{CHOICES_FORMAT, FORMAT, SessionDisk, SessionRow, WHAT};
+use super::{ActiveSessions, CHOICES_FORMAT, FORMAT, SessionDisk, SessionRow, WHAT};
 use crate::{
     Store, StoreError,
     convert::{from_column, from_json, from_word},
     error::reading,
+    revision::{self, Counted},
 };
 
 #[derive(FromRow)]
@@ -48,7 +49,7 @@ type RawDisk = (String, String, String, i64, Option<String>);
 
 /// The columns of [`Raw`] and of [`RawDisk`], for the sessions that a condition names.
 macro_rules! select {
-    ($condition:literal) => {
+    ($($condition:literal),+) => {
         (
             concat!(
                 "SELECT id, batch, batch_position, \
@@ -57,23 +58,29 @@ macro_rules! select {
                  machine, machine_format, version, limit_bytes, started_by, reason, started_at, \
                  ended_at, previous_site, previous_platform_id, choices, choices_format \
                  FROM session ",
-                $condition
+                $($condition),+
             ),
             concat!(
                 "SELECT session, disk, name, size, target_disk FROM session_disk WHERE session IN \
                  (SELECT id FROM session ",
-                $condition,
+                $($condition,)+
                 ") ORDER BY session, position"
             ),
         )
     };
 }
 
-/// A value that a condition is about.
-enum Bound<'a> {
+pub(super) use select;
+
+/// The values that a condition is about.
+#[derive(Clone, Copy)]
+pub(super) enum Bound<'a> {
     Nothing,
+    Number(i64),
     Text(&'a str),
     Count(u32),
+    /// A pattern, how many, and how many before them.
+    Page(&'a str, u32, u32),
 }
 
 impl Store {
@@ -112,6 +119,21 @@ impl Store {
         .await
     }
 
+    /// The sessions of a batch that are over, in its order.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn session_list_batch_ended(
+        &self,
+        batch: &BatchId,
+    ) -> Result<Vec<SessionRow>, StoreError> {
+        self.sessions(
+            select!("WHERE batch = $1 AND ended_at IS NOT NULL ORDER BY batch_position"),
+            Bound::Text(batch.as_str()),
+        )
+        .await
+    }
+
     /// The newest sessions, newest first.
     ///
     /// # Errors
@@ -119,18 +141,6 @@ impl Store {
     pub async fn session_list(&self, limit: u32) -> Result<Vec<SessionRow>, StoreError> {
         self.sessions(
             select!("ORDER BY started_at DESC, id DESC LIMIT $1"),
-            Bound::Count(limit),
-        )
-        .await
-    }
-
-    /// The newest sessions that are over, newest first.
-    ///
-    /// # Errors
-    /// When they cannot be read.
-    pub async fn session_list_ended(&self, limit: u32) -> Result<Vec<SessionRow>, StoreError> {
-        self.sessions(
-            select!("WHERE ended_at IS NOT NULL ORDER BY started_at DESC, id DESC LIMIT $1"),
             Bound::Count(limit),
         )
         .await
@@ -153,30 +163,81 @@ impl Store {
         Ok(rows.into_iter().next())
     }
 
+    /// Reads what changed of the sessions at work since `known` was read; whether anything did.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn session_follow_active(
+        &self,
+        known: &mut ActiveSessions,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.reader().begin().await.map_err(reading(WHAT))?;
+        let newest = revision::newest_on_conn(&mut tx, Counted::Session).await?;
+        let rows = match known.read {
+            Some(read) if read == newest => return Ok(false),
+            Some(read) => {
+                sessions_on_conn(&mut tx, select!("WHERE revision > $1"), Bound::Number(read))
+                    .await?
+            }
+            None => {
+                sessions_on_conn(&mut tx, select!("WHERE ended_at IS NULL"), Bound::Nothing).await?
+            }
+        };
+        tx.commit().await.map_err(reading(WHAT))?;
+        for row in rows {
+            if row.ended_at.is_some() {
+                known.rows.remove(&row.id);
+            } else {
+                known.rows.insert(row.id.clone(), Arc::new(row));
+            }
+        }
+        known.read = Some(newest);
+        Ok(true)
+    }
+
     /// Reads sessions and their disks in one transaction, so that both are of one moment.
     async fn sessions(
         &self,
-        (sessions, disks): (&'static str, &'static str),
+        statements: (&'static str, &'static str),
         bound: Bound<'_>,
     ) -> Result<Vec<SessionRow>, StoreError> {
         let mut tx = self.reader().begin().await.map_err(reading(WHAT))?;
-        let query = sqlx::query_as::<_, Raw>(sessions);
-        let query = match bound {
-            Bound::Nothing => query,
-            Bound::Text(text) => query.bind(text.to_owned()),
-            Bound::Count(count) => query.bind(i64::from(count)),
-        };
-        let rows = query.fetch_all(&mut *tx).await.map_err(reading(WHAT))?;
-        let query = sqlx::query_as::<_, RawDisk>(disks);
-        let query = match bound {
-            Bound::Nothing => query,
-            Bound::Text(text) => query.bind(text.to_owned()),
-            Bound::Count(count) => query.bind(i64::from(count)),
-        };
-        let disks = query.fetch_all(&mut *tx).await.map_err(reading(WHAT))?;
+        let rows = sessions_on_conn(&mut tx, statements, bound).await?;
         tx.commit().await.map_err(reading(WHAT))?;
-        assemble(rows, disks)
+        Ok(rows)
     }
+}
+
+pub(super) async fn sessions_on_conn(
+    conn: &mut SqliteConnection,
+    (sessions, disks): (&'static str, &'static str),
+    bound: Bound<'_>,
+) -> Result<Vec<SessionRow>, StoreError> {
+    let query = sqlx::query_as::<_, Raw>(sessions);
+    let query = match bound {
+        Bound::Nothing => query,
+        Bound::Text(text) => query.bind(text.to_owned()),
+        Bound::Count(count) => query.bind(i64::from(count)),
+        Bound::Number(number) => query.bind(number),
+        Bound::Page(pattern, take, skip) => query
+            .bind(pattern.to_owned())
+            .bind(i64::from(take))
+            .bind(i64::from(skip)),
+    };
+    let rows = query.fetch_all(&mut *conn).await.map_err(reading(WHAT))?;
+    let query = sqlx::query_as::<_, RawDisk>(disks);
+    let query = match bound {
+        Bound::Nothing => query,
+        Bound::Text(text) => query.bind(text.to_owned()),
+        Bound::Count(count) => query.bind(i64::from(count)),
+        Bound::Number(number) => query.bind(number),
+        Bound::Page(pattern, take, skip) => query
+            .bind(pattern.to_owned())
+            .bind(i64::from(take))
+            .bind(i64::from(skip)),
+    };
+    let disks = query.fetch_all(&mut *conn).await.map_err(reading(WHAT))?;
+    assemble(rows, disks)
 }
 
 fn assemble(rows: Vec<Raw>, disks: Vec<RawDisk>) -> Result<Vec<SessionRow>, StoreError> {

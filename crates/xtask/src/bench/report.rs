@@ -197,7 +197,7 @@ fn cores_f64(cores: usize) -> f64 {
 }
 
 /// Processor, cores, memory, kernel and the tools' versions.
-fn machine() -> String {
+pub(super) fn machine() -> String {
     let field = |file: &str, name: &str| {
         let text = fs::read_to_string(file).unwrap_or_default();
         text.lines()

@@ -1,15 +1,17 @@
 //! What the page of a batch says.
 
-use model::{Actor, BatchId, SessionId, Timestamp};
+use model::SessionId;
 
 use super::*;
 
 fn of(operation: Operation, count: usize) -> BatchAction {
     BatchAction {
         operation,
-        sessions: (0..count)
-            .map(|number| (SessionId::new(format!("s{number}")), format!("vm-{number}")))
+        count,
+        names: (0..count.min(12))
+            .map(|number| format!("vm-{number}"))
             .collect(),
+        asked: Vec::new(),
         consequence: "It is so.".to_owned(),
     }
 }
@@ -27,19 +29,14 @@ fn a_button_counts_and_a_confirmation_names() {
 }
 
 #[test]
-fn only_what_is_possible_now_has_a_confirmation() {
-    let view = BatchView {
-        id: BatchId::new("b"),
-        now: Timestamp(0),
-        headline: String::new(),
-        started_by: Actor::new("local operator"),
-        started_at: Timestamp(0),
-        reason: String::new(),
-        at_once: "2".to_owned(),
-        sessions: Vec::new(),
-        actions: vec![of(Operation::Retry, 1)],
+fn only_what_is_possible_and_was_asked_about_has_a_confirmation() {
+    let asked = BatchAction {
+        asked: vec![SessionId::new("s0")],
+        ..of(Operation::Retry, 1)
     };
-    assert_eq!(action(&view, "retry"), view.actions.first());
-    assert_eq!(action(&view, "cancel"), None);
-    assert_eq!(action(&view, "what"), None);
+    let shown = [of(Operation::Undo, 1), asked];
+    assert_eq!(action(&shown, "retry"), shown.last());
+    for other in ["undo", "cancel", "what"] {
+        assert_eq!(action(&shown, other), None, "{other}");
+    }
 }

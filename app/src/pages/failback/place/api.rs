@@ -186,7 +186,7 @@ mod on_server {
 
     /// Refuses to change rows to nothing.
     fn something(field: &str, chosen: &[&str], press: Press) -> Result<(), ApiError> {
-        if press == Press::Apply && chosen.iter().all(|it| it.is_empty()) {
+        if matches!(press, Press::Apply(_)) && chosen.iter().all(|it| it.is_empty()) {
             return Err(ApiError::new(
                 ErrorKind::Invalid,
                 "Nothing is chosen for the rows.",

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use leptos::prelude::*;
 use model::{
     ApiError,
-    view::{DraftView, PlacementView, WizardStep},
+    view::{DraftView, PageInfo, PlacementView, WizardStep},
 };
 
 use super::{
@@ -23,6 +23,7 @@ use crate::{
         field::{FieldNote, note_id},
         form::{Form, Sending},
         icon::Icon,
+        list_nav::FormPager,
     },
     words,
 };
@@ -88,9 +89,10 @@ pub(super) fn PlaceStep(draft: DraftView, step: WizardStep) -> impl IntoView {
         <ErrorSummary error/>
         <Form sending=save>
             <input type="hidden" name="id" value=draft.id.to_string()/>
-            <Toolbar choosers=choosers(step, &view) ticks error sending=save/>
+            <Toolbar choosers=choosers(step, &view) ticks page=draft.page error sending=save/>
             {(step == WizardStep::Datastore).then(|| space(&view))}
             <Table step rows ticks error/>
+            <FormPager page=draft.page label="Pages of VMs"/>
             <StepButtons step sending=save/>
         </Form>
     }
@@ -101,9 +103,12 @@ pub(super) fn PlaceStep(draft: DraftView, step: WizardStep) -> impl IntoView {
 fn Toolbar(
     choosers: Vec<Chooser>,
     ticks: Ticks,
+    page: PageInfo,
     error: Signal<Option<ApiError>>,
     sending: Sending,
 ) -> impl IntoView {
+    // How many rows other pages have is not known here.
+    let beyond = page.pages > 1;
     let lists = choosers
         .into_iter()
         .map(|it| chooser(it, error))
@@ -124,8 +129,14 @@ fn Toolbar(
                 />
                 <label for=field_id("rows")>"All rows"</label>
             </div>
-            <button type="submit" class="button" name="press" value="apply" aria-busy=move || sending.busy()>
-                {text(move || words::change_rows(ticks.count()))}
+            <button type="submit" class="button" name="press" value=format!("apply-{}", page.page) aria-busy=move || sending.busy()>
+                {text(move || {
+                    if beyond && ticks.all.get() {
+                        "Change all rows".to_owned()
+                    } else {
+                        words::change_rows(ticks.count())
+                    }
+                })}
             </button>
             <FieldNote name="rows" error/>
         </fieldset>

@@ -1,8 +1,8 @@
 //! The wizard's ways and words as tables.
 
 use model::{
-    Allowed, BatchId, Destination, LayoutFinding, LayoutKind, PowerState, SessionId, SiteId,
-    Timestamp, VisibleState,
+    Allowed, BatchId, Destination, LayoutFinding, LayoutKind, Operation, PowerState, SessionId,
+    SiteId, Timestamp, VisibleState,
     view::{AfterInput, DryRunVm, ModeInput},
 };
 
@@ -52,6 +52,13 @@ fn draft(complete: [bool; 4]) -> DraftView {
         steps: WizardStep::of(None).iter().copied().zip(complete).collect(),
         targets: Vec::new(),
         placement: None,
+        page: model::view::PageInfo::default(),
+        selectable: 2,
+        chosen_count: 2,
+        chosen_names: vec!["web-02".to_owned(), "web-01".to_owned()],
+        targets_chosen: 0,
+        blocked: Vec::new(),
+        to_read: ByteCount::ZERO,
         replicas: replicas(),
         chosen: vec![ReplicaId::new("r-web-02"), ReplicaId::new("r-web-01")],
         destinations: Vec::new(),
@@ -181,13 +188,7 @@ fn a_row_of_target_vms_shows_the_proposal_until_one_is_chosen() {
     row.chosen = Some(vm("other"));
     assert_eq!(picked(&row), Some(&vm("other")));
     let mut draft = draft([true; 4]);
-    draft.targets = vec![
-        row.clone(),
-        TargetRow {
-            chosen: None,
-            ..row
-        },
-    ];
+    draft.targets_chosen = 1;
     assert_eq!(targets_words(&draft), "1 of 2 chosen");
 }
 
@@ -220,33 +221,44 @@ fn the_rail_opens_what_is_complete_and_the_step_after() {
 }
 
 #[test]
-fn a_filter_is_part_of_the_address() {
+fn the_part_of_a_list_is_in_the_address() {
     let id = DraftId::new("d-1");
-    assert_eq!(replica_step_href(&id, "  "), "/failback/d-1/replica");
     assert_eq!(
-        replica_step_href(&id, " web & mail "),
-        "/failback/d-1/replica?filter=web%20%26%20mail"
+        paged_href(&id, WizardStep::TargetVm, 1),
+        "/failback/d-1/target"
+    );
+    assert_eq!(
+        paged_href(&id, WizardStep::TargetVm, 2),
+        "/failback/d-1/target?page=2"
+    );
+    let query = ListQuery {
+        filter: "web & mail".to_owned(),
+        sort: model::view::Sort::parse("-size"),
+        page: 3,
+    };
+    assert_eq!(
+        list_href(&id, WizardStep::Replica, &query),
+        "/failback/d-1/replica?filter=web%20%26%20mail&sort=-size&page=3"
     );
 }
 
 #[test]
-fn select_all_takes_what_is_shown_and_possible() {
+fn a_filter_looks_at_the_names_of_a_row() {
     let all = replicas();
-    assert_eq!(selectable(&all, "").len(), 2);
-    assert_eq!(selectable(&all, "WEB-02"), [ReplicaId::new("r-web-02")]);
-    assert_eq!(selectable(&all, "mail"), []);
-    let chosen = with_all_shown(&all, vec![ReplicaId::new("r-web-01")], "");
-    assert_eq!(chosen.len(), 2);
+    let found = |filter| all.iter().filter(|it| matches(it, filter)).count();
+    assert_eq!((found(""), found("WEB-02"), found("nobody")), (3, 1, 0));
+    assert!(all.iter().any(|replica| why_not(replica).is_some()));
 }
 
 #[test]
-fn what_can_be_chosen_comes_first() {
-    let names: Vec<_> = sorted(replicas())
-        .into_iter()
-        .map(|replica| replica.production_name)
-        .collect();
-    assert_eq!(names, ["web-01", "web-02", "mail-01"]);
-    assert_eq!(chosen_names(&draft([true; 4])), ["web-01", "web-02"]);
+fn many_chosen_ones_are_counted_and_the_first_named() {
+    let mut draft = draft([true; 4]);
+    assert_eq!(chosen_words(&draft), "web-02, web-01");
+    draft.chosen_count = 1_200;
+    draft.chosen_names = ["a", "b", "c", "d", "e", "f"].map(str::to_owned).to_vec();
+    assert_eq!(chosen_words(&draft), "1,200 VMs: a, b, c, d, e, and more");
+    draft.chosen_count = 0;
+    assert_eq!(chosen_words(&draft), "none yet");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What rows offer and what the tab says.
 
-use model::{Actor, BatchId, ByteCount, ReplicaId, SessionId, Timestamp, VisibleState};
+use model::{ByteCount, ReplicaId, Timestamp, VisibleState, view::ListQuery};
 
 use super::*;
 
@@ -34,24 +34,6 @@ fn start_failback(why_not: Option<&str>) -> Vec<Allowed> {
     }]
 }
 
-fn session(waits_for_you: bool) -> SessionSummary {
-    SessionSummary {
-        id: SessionId::new("s-1"),
-        vm_name: "web-01".to_owned(),
-        route: "DR to production".to_owned(),
-        state: VisibleState::ReadyToSwitch,
-        batch: BatchId::new("b"),
-        queued: None,
-        paused: false,
-        outcome: None,
-        attention: None,
-        waits_for_you,
-        started_by: Actor::new("local operator"),
-        started_at: Timestamp(0),
-        ended_at: None,
-    }
-}
-
 #[test]
 fn a_row_offers_what_the_answer_allows() {
     let why = "It is not in Failover.";
@@ -77,19 +59,48 @@ fn a_held_job_says_so_once() {
 }
 
 #[test]
-fn the_tab_counts_what_waits() {
+fn the_tab_counts_what_waits_on_all_pages() {
+    let page = PageInfo::of(&ListQuery::default(), 0, 0);
     let mut start = StartView {
         now: Timestamp(0),
         headline: String::new(),
         sites: Vec::new(),
         replicas: Vec::new(),
-        running: vec![session(false), session(true)],
-        past: vec![session(false)],
+        replica_page: page,
+        running: Vec::new(),
+        running_page: page,
+        waiting: 101,
+        past: Vec::new(),
+        past_page: page,
         open_to_network: false,
     };
-    assert_eq!(tab_title(&start), "(1) Failback");
-    start.running.pop();
+    assert_eq!(tab_title(&start), "(101) Failback");
+    start.waiting = 0;
     assert_eq!(tab_title(&start), "Failback");
+}
+
+#[test]
+fn each_list_of_the_page_keeps_what_is_asked_of_the_others() {
+    let asked = StartQuery {
+        replicas: ListQuery {
+            filter: "web".to_owned(),
+            ..ListQuery::default()
+        },
+        past: ListQuery {
+            page: 2,
+            ..ListQuery::default()
+        },
+        ..StartQuery::default()
+    };
+    let places = places(&asked);
+    assert_eq!(
+        places.replicas.page_href(3),
+        "/?past_page=2&filter=web&page=3"
+    );
+    assert_eq!(
+        places.running.page_href(2),
+        "/?filter=web&past_page=2&running_page=2"
+    );
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn the_sequence_goes_on_after_stop_and_after_shutdown() {
 
     let guest = spawn(
         "one",
-        open(&path),
+        Some(open(&path)),
         QUICK,
         false,
         Box::new(|| panic!("stopped, not shut down")),
@@ -83,7 +83,7 @@ fn the_sequence_goes_on_after_stop_and_after_shutdown() {
     let seen = Arc::clone(&exited);
     let guest = spawn(
         "two",
-        open(&path),
+        Some(open(&path)),
         QUICK,
         false,
         Box::new(move || seen.store(true, Ordering::SeqCst)),
@@ -106,7 +106,7 @@ fn a_deaf_guest_never_shuts_down() {
     prepared(&path);
     let guest = spawn(
         "deaf",
-        open(&path),
+        Some(open(&path)),
         QUICK,
         true,
         Box::new(|| panic!("deaf")),

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// The epoch that a failover opened on both sides.
-const FIRST_EPOCH: EpochId = EpochId(1);
+pub(super) const FIRST_EPOCH: EpochId = EpochId(1);
 /// Seconds of an hour.
 const HOUR: i64 = 3_600;
 /// Bytes of a MiB.
@@ -39,7 +39,7 @@ const SECTOR: u32 = 512;
 const HARDWARE_VERSION: u32 = 19;
 
 /// When things happened to a pair.
-struct Times {
+pub(super) struct Times {
     restore_point: Timestamp,
     running_since: Timestamp,
 }
@@ -72,7 +72,7 @@ pub(super) fn pair(
 }
 
 /// The restore point lies a day back at a full hour; the failover followed it by 40 minutes.
-fn times(now_micros: i64) -> Times {
+pub(super) fn times(now_micros: i64) -> Times {
     let hours = now_micros.div_euclid(HOUR * 1_000_000);
     let restore_point = Timestamp(hours * HOUR * 1_000_000).plus_seconds(-26 * HOUR);
     Times {
@@ -84,11 +84,11 @@ fn times(now_micros: i64) -> Times {
 pub(super) fn original_ref(pair: &Pair) -> VmRef {
     VmRef {
         site: SiteId::new(PRODUCTION),
-        platform_id: pair.name.to_owned(),
+        platform_id: pair.name.clone(),
     }
 }
 
-fn replica_ref(pair: &Pair) -> VmRef {
+pub(super) fn replica_ref(pair: &Pair) -> VmRef {
     let site = if pair.replica.same_site {
         PRODUCTION
     } else {
@@ -119,7 +119,7 @@ pub(super) fn base_name(plan: &DiskPlan) -> String {
     format!("{}.{end}", plan.name)
 }
 
-fn layer_name(plan: &DiskPlan) -> String {
+pub(super) fn layer_name(plan: &DiskPlan) -> String {
     format!("{}-restore-point.qcow2", plan.name)
 }
 
@@ -289,7 +289,7 @@ pub(super) fn original_file(pair: &Pair, vm: VmRef) -> VmFile {
     VmFile {
         version: 1,
         name: vm.platform_id.clone(),
-        identity: Some(stable_id("VM", pair.name)),
+        identity: Some(stable_id("VM", &pair.name)),
         vm,
         cpus: pair.cpus,
         memory: ByteCount(pair.memory_mib * MIB),
@@ -307,6 +307,7 @@ pub(super) fn original_file(pair: &Pair, vm: VmRef) -> VmFile {
         write_epoch: 1,
         epoch: FIRST_EPOCH,
         deaf: false,
+        idle: pair.idle,
         disks: pair
             .disks
             .iter()
@@ -319,7 +320,7 @@ pub(super) fn original_file(pair: &Pair, vm: VmRef) -> VmFile {
     }
 }
 
-fn replica_file(pair: &Pair, vm: VmRef, times: &Times) -> VmFile {
+pub(super) fn replica_file(pair: &Pair, vm: VmRef, times: &Times) -> VmFile {
     let owner = job_id(pair.keeper).to_string();
     let mut file = VmFile {
         power: match pair.replica.state {
@@ -414,7 +415,7 @@ fn placement(pair: &Pair, role: SiteRole) -> (Placement, DatastoreId) {
 }
 
 fn adapter(pair: &Pair, which: &str, network: &str) -> Adapter {
-    let [a, b, c, d, ..] = seed(which, pair.name).to_be_bytes();
+    let [a, b, c, d, ..] = seed(which, &pair.name).to_be_bytes();
     Adapter {
         mac: format!("52:54:00:{a:02x}:{b:02x}:{c:02x}"),
         network: Some(network.to_owned()),
@@ -422,12 +423,12 @@ fn adapter(pair: &Pair, which: &str, network: &str) -> Adapter {
     }
 }
 
-fn record(pair: &Pair, original: VmRef, replica: VmRef, times: &Times) -> ReplicaFile {
+pub(super) fn record(pair: &Pair, original: VmRef, replica: VmRef, times: &Times) -> ReplicaFile {
     let tracked = pair.tracking.then_some(FIRST_EPOCH);
     let running = pair.replica.state == ReplicaState::Failover;
     ReplicaFile {
-        id: ReplicaId::new(stable_id("replica", pair.name)),
-        protected: ProtectedVmId::new(stable_id("protected VM", pair.name)),
+        id: ReplicaId::new(stable_id("replica", &pair.name)),
+        protected: ProtectedVmId::new(stable_id("protected VM", &pair.name)),
         vm: replica,
         original,
         state: pair.replica.state,

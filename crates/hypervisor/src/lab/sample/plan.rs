@@ -12,17 +12,20 @@ pub(super) struct Plan {
 pub(super) enum Keeper {
     Gold,
     Silver,
+    /// One of a branch, which keeps generated VMs.
+    Branch(u32),
 }
 
 impl Keeper {
-    /// All of them.
-    pub(super) const ALL: [Self; 2] = [Self::Gold, Self::Silver];
+    /// Those of the sample.
+    pub(super) const SAMPLE: [Self; 2] = [Self::Gold, Self::Silver];
 
     /// What operators call it.
-    pub(super) const fn name(self) -> &'static str {
+    pub(super) fn name(self) -> String {
         match self {
-            Self::Gold => "Gold hourly",
-            Self::Silver => "Silver nightly",
+            Self::Gold => "Gold hourly".to_owned(),
+            Self::Silver => "Silver nightly".to_owned(),
+            Self::Branch(number) => format!("Branch {number:02} nightly"),
         }
     }
 }
@@ -30,7 +33,7 @@ impl Keeper {
 /// An original VM and its replica.
 #[derive(Clone)]
 pub(super) struct Pair {
-    pub(super) name: &'static str,
+    pub(super) name: String,
     pub(super) keeper: Keeper,
     pub(super) cpus: u32,
     pub(super) memory_mib: u64,
@@ -43,6 +46,8 @@ pub(super) struct Pair {
     pub(super) disks: Vec<DiskPlan>,
     /// The original was started again and writes.
     pub(super) production_on: bool,
+    /// The guests on both sides write nothing by themselves.
+    pub(super) idle: bool,
     pub(super) replica: ReplicaPlan,
     /// VMs that the original was restored as, at its own site.
     pub(super) recovered: &'static [RecoveredPlan],
@@ -98,7 +103,12 @@ pub(super) struct DiskPlan {
     pub(super) written_kib: u64,
 }
 
-const fn raw(name: &'static str, size_mib: u64, files_kib: u64, written_kib: u64) -> DiskPlan {
+pub(super) const fn raw(
+    name: &'static str,
+    size_mib: u64,
+    files_kib: u64,
+    written_kib: u64,
+) -> DiskPlan {
     DiskPlan {
         name,
         format: DiskFormat::Raw,
@@ -119,7 +129,7 @@ const fn qcow2(name: &'static str, size_mib: u64, files_kib: u64, written_kib: u
 }
 
 /// A replica that runs in place of its original, at the DR site.
-const FAILED_OVER: ReplicaPlan = ReplicaPlan {
+pub(super) const FAILED_OVER: ReplicaPlan = ReplicaPlan {
     state: ReplicaState::Failover,
     same_site: false,
     deaf: false,
@@ -127,9 +137,9 @@ const FAILED_OVER: ReplicaPlan = ReplicaPlan {
     reconfigured: None,
 };
 
-fn pair(name: &'static str, disks: Vec<DiskPlan>) -> Pair {
+pub(super) fn pair(name: &str, disks: Vec<DiskPlan>) -> Pair {
     Pair {
-        name,
+        name: name.to_owned(),
         keeper: Keeper::Gold,
         cpus: 2,
         memory_mib: 4_096,
@@ -140,6 +150,7 @@ fn pair(name: &'static str, disks: Vec<DiskPlan>) -> Pair {
         tracking: true,
         disks,
         production_on: false,
+        idle: false,
         replica: FAILED_OVER,
         recovered: &[],
     }

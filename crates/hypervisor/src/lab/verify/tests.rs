@@ -31,7 +31,7 @@ fn add_point(data_dir: &Path, name: &str) {
 #[test]
 fn copies_are_equal_and_one_flipped_byte_is_found() {
     let dir = tempfile::tempdir().expect("directory");
-    sample::create(dir.path(), Scale::Tiny).expect("create");
+    sample::create(dir.path(), Scale::Tiny, 0).expect("create");
     let nothing = verify(dir.path()).expect("verify");
     assert_eq!(nothing.verdict(), Verdict::NothingToCompare);
 
@@ -64,7 +64,7 @@ fn copies_are_equal_and_one_flipped_byte_is_found() {
 #[test]
 fn the_diverged_layer_differs_and_a_running_vm_is_not_compared() {
     let dir = tempfile::tempdir().expect("directory");
-    sample::create(dir.path(), Scale::Tiny).expect("create");
+    sample::create(dir.path(), Scale::Tiny, 0).expect("create");
     for name in ["tiny-a", "tiny-b", "tiny-c"] {
         add_point(dir.path(), name);
         let vm = vm_ref("dr", &format!("{name}-replica"));
