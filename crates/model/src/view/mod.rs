@@ -3,6 +3,7 @@
 mod after;
 mod batch;
 mod certificate;
+mod map;
 mod placement;
 mod proxies;
 mod session;
@@ -16,6 +17,7 @@ pub use certificate::{
     ActualView, CertificateShown, CertificateView, CertifiedDiskView, EVIDENCE_FORMAT,
     EstimateView, EvidenceView, PassView, PlanView, PlannedDisk,
 };
+pub use map::{DiskMapView, MapCells, MapPicture, MapRow, MapStanding, MapWanted};
 pub use placement::{
     DatastoreSpace, HostInput, PlaceChoice, PlaceFinding, PlaceOption, PlacedAdapter, PlacedFile,
     PlacedVm, PlacementView, RowsInput,
