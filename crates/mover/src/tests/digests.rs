@@ -16,7 +16,7 @@ use crate::{
     digests::{Blake3, Kept, Opened, leaf},
 };
 
-fn digests(folder: &Path, name: &str, stamp: &str) -> Digests {
+pub(super) fn digests(folder: &Path, name: &str, stamp: &str) -> Digests {
     Digests {
         path: folder.join(name),
         identity: format!("disk {name}"),
