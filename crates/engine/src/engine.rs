@@ -19,6 +19,7 @@ use crate::{
     effects::Stage,
     inventory, lab,
     live::LiveWork,
+    maps::Maps,
     proxies::{self, Proxies},
     queue,
     session_task::{Bell, SessionTask},
@@ -44,6 +45,7 @@ pub enum EngineError {
 pub struct Engine {
     wake: Arc<Notify>,
     live: LiveWork,
+    maps: Maps,
     proxies: Proxies,
     shutdown: CancellationToken,
     main: JoinHandle<()>,
@@ -59,6 +61,7 @@ impl Engine {
         inventory::refresh(&config).await?;
         proxies::put_first(&config).await?;
         let (wake, live) = (Arc::new(Notify::new()), LiveWork::default());
+        let maps = Maps::new(config.data_dir.clone(), live.clone());
         let proxies = Proxies::default();
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
         let main = Main {
@@ -77,6 +80,7 @@ impl Engine {
         Ok(Self {
             wake,
             live,
+            maps,
             proxies,
             shutdown,
             main,
@@ -95,6 +99,12 @@ impl Engine {
     #[must_use]
     pub fn live(&self) -> LiveWork {
         self.live.clone()
+    }
+
+    /// The maps of disks.
+    #[must_use]
+    pub fn maps(&self) -> Maps {
+        self.maps.clone()
     }
 
     /// What the proxies do right now.

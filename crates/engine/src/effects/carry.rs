@@ -33,8 +33,9 @@ pub(super) async fn one_disk(
     scope: Scope,
     controls: Controls,
 ) -> Result<Moved, EffectError> {
-    let meter = Meter::default();
+    let meter = Meter::mapped();
     let live = LiveDisk {
+        pass,
         meter: meter.clone(),
         ..LiveDisk::default()
     };

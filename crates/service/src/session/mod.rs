@@ -6,6 +6,7 @@ mod carriers;
 mod certificate;
 mod disks;
 mod evidence;
+mod map;
 mod steps;
 mod view;
 mod words;

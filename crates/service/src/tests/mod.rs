@@ -9,6 +9,7 @@ mod finish;
 pub(crate) mod fixture;
 mod jobs;
 mod lab;
+mod map;
 mod mode;
 mod place;
 mod policy;
