@@ -5,15 +5,16 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use engine::{Engine, EngineError, LiveWork, Proxies};
+use engine::{Engine, EngineError, LiveWork, Maps, Proxies};
 use hypervisor::{
     Platform, PlatformError,
     lab::{Lab, LabSettings, Scale},
 };
-use model::{ByteCount, DiskCounters, DraftId, GateAnswer, Limiter, SessionId};
+use model::{ByteCount, DiskCounters, DiskKey, DraftId, GateAnswer, Limiter, SessionId};
 use proof::{KeyFileError, KeyStore};
 use service::{
-    DryRunProgress, Live, LiveDisk, LiveProxies, LiveProxy, LiveSession, LiveTask, Service, Wiring,
+    DryRunProgress, Live, LiveDisk, LiveMap, LiveProxies, LiveProxy, LiveSession, LiveTask,
+    Service, Wiring,
 };
 use store::{Store, StoreError};
 use thiserror::Error;
@@ -92,6 +93,7 @@ impl Backend {
             wake: engine.waker(),
             live: Arc::new(LiveView {
                 work: engine.live(),
+                maps: engine.maps(),
                 proxies: engine.proxies(),
             }),
             clock: Arc::new(engine::now),
@@ -152,6 +154,7 @@ const fn gate_every(scale: Scale) -> Duration {
 #[derive(Debug)]
 struct LiveView {
     work: LiveWork,
+    maps: Maps,
     proxies: Proxies,
 }
 
@@ -173,6 +176,15 @@ impl Live for LiveView {
             })
             .collect();
         Some(LiveSession { disks, limiter })
+    }
+
+    fn disk_map(&self, id: &SessionId, disk: &DiskKey, pass: u32) -> Option<LiveMap> {
+        let found = self.maps.of(id, disk, pass)?;
+        Some(LiveMap {
+            map: found.map,
+            as_of: found.as_of,
+            moves: found.moves,
+        })
     }
 
     fn undo_space(&self, id: &SessionId) -> Option<ByteCount> {

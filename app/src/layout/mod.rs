@@ -21,6 +21,7 @@ use wasm_bindgen::JsCast as _;
 use crate::pages::{
     NotFound,
     batch::BatchPage,
+    disk_map::DiskMapPage,
     evidence::EvidencePage,
     failback::{FailbackWizard, NewFailback},
     help::HelpPage,
@@ -50,6 +51,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/failback/:draft/:step") view=|| view! { <FailbackWizard/> }.erase() ssr=SsrMode::Async/>
                     <Route path=path!("/sessions/:id") view=|| view! { <SessionPage/> }.erase() ssr=SsrMode::Async/>
                     <Route path=path!("/batches/:id") view=|| view! { <BatchPage/> }.erase() ssr=SsrMode::Async/>
+                    <Route path=path!("/sessions/:id/disks/:key/map") view=|| view! { <DiskMapPage/> }.erase() ssr=SsrMode::Async/>
                     <Route path=path!("/sessions/:id/evidence") view=|| view! { <EvidencePage/> }.erase() ssr=SsrMode::Async/>
                     <Route path=path!("/jobs") view=|| view! { <JobsPage/> }.erase() ssr=SsrMode::Async/>
                     <Route path=path!("/proxies") view=|| view! { <ProxiesPage/> }.erase() ssr=SsrMode::Async/>

@@ -1,6 +1,7 @@
 //! One folder per feature, in the words of the product.
 
 pub mod batch;
+pub mod disk_map;
 pub mod evidence;
 pub mod failback;
 pub mod help;

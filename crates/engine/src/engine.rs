@@ -20,6 +20,7 @@ use crate::{
     inventory::Inventories,
     lab,
     live::LiveWork,
+    maps::Maps,
     proxies::{self, Proxies},
     queue,
     session_task::{Bell, SessionTask},
@@ -45,6 +46,7 @@ pub enum EngineError {
 pub struct Engine {
     wake: Arc<Notify>,
     live: LiveWork,
+    maps: Maps,
     proxies: Proxies,
     shutdown: CancellationToken,
     main: JoinHandle<()>,
@@ -61,6 +63,7 @@ impl Engine {
         inventories.refresh(&config).await?;
         proxies::put_first(&config).await?;
         let (wake, live) = (Arc::new(Notify::new()), LiveWork::default());
+        let maps = Maps::new(config.data_dir.clone(), live.clone());
         let proxies = Proxies::default();
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
         let main = Main {
@@ -81,6 +84,7 @@ impl Engine {
         Ok(Self {
             wake,
             live,
+            maps,
             proxies,
             shutdown,
             main,
@@ -99,6 +103,12 @@ impl Engine {
     #[must_use]
     pub fn live(&self) -> LiveWork {
         self.live.clone()
+    }
+
+    /// The maps of disks.
+    #[must_use]
+    pub fn maps(&self) -> Maps {
+        self.maps.clone()
     }
 
     /// What the proxies do right now.

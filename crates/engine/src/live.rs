@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use blockmap::DiskMap;
 use model::{ByteCount, DiskCounters, DiskKey, DraftId, GateAnswer, SessionId};
 use mover::Meter;
 
@@ -31,7 +32,9 @@ struct SessionWork {
 /// One disk's task as it runs.
 #[derive(Clone, Debug, Default)]
 pub struct LiveDisk {
-    /// Its counters, live.
+    /// The pass.
+    pub pass: u32,
+    /// Its counters, live, and the map of the disk.
     pub meter: Meter,
     /// What it looks at, in words.
     pub scope: String,
@@ -57,6 +60,17 @@ impl LiveWork {
             .iter()
             .map(|(key, disk)| (key.clone(), disk.clone(), disk.meter.counters()))
             .collect()
+    }
+
+    /// The map of a disk that is at work in this pass now, once it has begun to move.
+    #[must_use]
+    pub fn map(&self, session: &SessionId, key: &DiskKey, pass: u32) -> Option<DiskMap> {
+        let meter = {
+            let inner = self.lock();
+            let disk = inner.sessions.get(session)?.disks.get(key)?;
+            (disk.pass == pass).then(|| disk.meter.clone())?
+        };
+        meter.map()
     }
 
     /// Counters of a dry run's disks so far; none when it does not run.

@@ -33,3 +33,11 @@ pub(crate) fn journal(data_dir: &Path, session: &SessionId, disk: &DiskKey, pass
 pub(crate) fn journals(data_dir: &Path, session: &SessionId) -> PathBuf {
     data_dir.join("journals").join(session.as_str())
 }
+
+/// The map of one disk in one pass. It stays when the session is over.
+pub(crate) fn map(data_dir: &Path, session: &SessionId, disk: &DiskKey, pass: u32) -> PathBuf {
+    data_dir
+        .join("maps")
+        .join(session.as_str())
+        .join(format!("{disk}-{pass}.map"))
+}

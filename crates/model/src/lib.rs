@@ -10,6 +10,7 @@ mod error;
 mod estate;
 mod gate;
 mod ids;
+mod map;
 mod placement;
 mod progress;
 mod proxy;
@@ -32,6 +33,7 @@ pub use ids::{
     NetworkId, PointName, PolicyId, PoolId, ProtectedVmId, ProxyId, ReplicaId, SessionId, SiteId,
     VmRef,
 };
+pub use map::{MapShare, MapState};
 pub use placement::{
     Cluster, Compute, DISK_TYPE_SINCE_HARDWARE, Datastore, DiskPair, DiskType, Folder, Host,
     Network, NewAdapter, NewDisk, NewVm, Placement, Policy, PolicyChoice, Pool, PoolKind,

@@ -82,3 +82,24 @@ pub(crate) fn is_zero(bytes: &[u8]) -> bool {
 pub(crate) fn length(bytes: u64) -> usize {
     usize::try_from(bytes).expect("a request fits the memory")
 }
+
+/// Appends a range, joined with the last one when it goes on from there.
+pub(crate) fn extend(ranges: &mut Vec<ByteRange>, range: ByteRange) {
+    match ranges.last_mut() {
+        Some(last) if last.end() == range.start => last.len += range.len,
+        _ => ranges.push(range),
+    }
+}
+
+/// The parts of a piece that the plan leaves alone.
+pub(crate) fn equal_ranges(piece: ByteRange, plan: &DiffPlan, equal: &mut Vec<ByteRange>) {
+    let mut written: Vec<ByteRange> = plan.copy.iter().chain(&plan.zero).copied().collect();
+    written.sort_unstable();
+    let mut from = piece.start;
+    for range in written.into_iter().chain([ByteRange::new(piece.end(), 0)]) {
+        if range.start > from {
+            extend(equal, ByteRange::new(from, range.start - from));
+        }
+        from = range.end();
+    }
+}

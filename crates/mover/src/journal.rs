@@ -212,6 +212,7 @@ impl Journal {
     }
 
     /// Reads once more how what is proved became equal: of each part, as far as `within` reaches.
+    /// Shows each part to `see`.
     ///
     /// # Errors
     /// [`MoverError::Journal`].
@@ -219,12 +220,18 @@ impl Journal {
         &mut self,
         size: ByteCount,
         within: &RangeSet,
+        see: impl FnMut(Mark, &RangeSet),
     ) -> Result<Tally, MoverError> {
-        let counted = self.count(size, within);
+        let counted = self.count(size, within, see);
         counted.map_err(|source| failure(&self.path, JournalStep::Load, source))
     }
 
-    fn count(&mut self, size: ByteCount, within: &RangeSet) -> io::Result<Tally> {
+    fn count(
+        &mut self,
+        size: ByteCount,
+        within: &RangeSet,
+        mut see: impl FnMut(Mark, &RangeSet),
+    ) -> io::Result<Tally> {
         let end = self.file.stream_position()?;
         self.file.seek(SeekFrom::Start(MAGIC.len() as u64))?;
         let mut reader = BufReader::new(&self.file);
@@ -235,16 +242,16 @@ impl Journal {
             .as_deref()
             .and_then(|payload| parse(payload, size))
         {
-            let total = || {
-                ranges
-                    .iter()
-                    .map(|range| within.within(*range).total())
-                    .sum()
-            };
+            let mut total = ByteCount::ZERO;
+            for range in ranges {
+                let part = within.within(range);
+                total += part.total();
+                see(mark, &part);
+            }
             match mark {
                 Mark::Equal | Mark::Untold => {}
-                Mark::Copied => copied += total(),
-                Mark::Zeroed => zeroed += total(),
+                Mark::Copied => copied += total,
+                Mark::Zeroed => zeroed += total,
             }
         }
         self.file.seek(SeekFrom::Start(end))?;

@@ -4,12 +4,12 @@
 use std::sync::{Mutex, PoisonError, mpsc::SyncSender};
 
 use blockmap::{DiffPlan, DiffReport, Node, TreeShape};
-use model::{ByteCount, ByteRange};
+use model::{ByteCount, ByteRange, MapState};
 
 use crate::{
     MoverError, Note, Proof,
     buffer::Buffer,
-    compare::{Content, compare, is_zero, length, slice},
+    compare::{Content, compare, equal_ranges, extend, is_zero, length, slice},
     digests::{Known, leaf},
     error::Side,
     io::{Io, pieces},
@@ -85,13 +85,17 @@ struct Lane<'a> {
 impl Lane<'_> {
     fn stretch(&mut self, stretch: &Stretch) -> Result<Outcome, MoverError> {
         let mut outcome = Outcome::default();
-        self.io.watch.meter.update(|counters| {
-            counters.skipped += stretch.skipped;
-            counters.proved += stretch.proved;
-            counters.equal += stretch.proved;
-            counters.scanned += stretch.skipped;
-            counters.scanned += stretch.proved;
+        let (skipped, proved) = (stretch.skipped.total(), stretch.proved.total());
+        let meter = self.io.watch.meter;
+        meter.update(|counters| {
+            counters.skipped += skipped;
+            counters.proved += proved;
+            counters.equal += proved;
+            counters.scanned += skipped;
+            counters.scanned += proved;
         });
+        meter.draw_all(stretch.skipped.iter(), MapState::Hole);
+        meter.draw_all(stretch.proved.iter(), MapState::Equal);
         self.known.clear();
         let request = REQUEST.max(self.io.task.block.bytes());
         for (ranges, read) in [
@@ -131,6 +135,10 @@ impl Lane<'_> {
             counters.scanned += bad.total();
             counters.unread += bad.total();
         });
+        self.io
+            .watch
+            .meter
+            .draw_all(bad.iter(), MapState::Unreadable);
         for run in readable(piece, &bad).iter() {
             self.source.resize(length(piece.len));
             to_front(&mut self.source, piece, run);
@@ -178,14 +186,22 @@ impl Lane<'_> {
         });
         let to_send: ByteCount = plan.copy.iter().map(|range| ByteCount(range.len)).sum();
         outcome.to_send += to_send;
+        let meter = self.io.watch.meter;
         if report.different == ByteCount::ZERO {
             extend(&mut outcome.equal, piece);
+            meter.draw_all([piece], MapState::Equal);
             return Ok(());
         }
+        let mut equal = Vec::new();
+        equal_ranges(piece, &plan, &mut equal);
+        meter.draw_all(equal.iter().copied(), MapState::Equal);
+        meter.draw_plan(&plan, MapState::Different);
         if self.io.task.apply {
             self.apply(piece, &plan, outcome)?;
         }
-        equal_ranges(piece, &plan, &mut outcome.equal);
+        for range in equal {
+            extend(&mut outcome.equal, range);
+        }
         Ok(())
     }
 
@@ -298,6 +314,7 @@ impl Lane<'_> {
         for range in &plan.copy {
             self.io.send(piece, *range, &self.source)?;
         }
+        self.io.watch.meter.draw_plan(plan, MapState::Sent);
         match self.io.task.proof {
             Proof::Cache => self.prove(piece, plan, outcome),
             Proof::Device => {
@@ -356,6 +373,7 @@ impl Lane<'_> {
                 self.io.proved(block);
             }
         }
+        self.io.watch.meter.draw_plan(plan, MapState::Verified);
         Ok(())
     }
 
@@ -375,25 +393,4 @@ enum Read {
     Both,
     SourceOnly,
     TargetOnly,
-}
-
-/// Appends a range, joined with the last one when it goes on from there.
-fn extend(ranges: &mut Vec<ByteRange>, range: ByteRange) {
-    match ranges.last_mut() {
-        Some(last) if last.end() == range.start => last.len += range.len,
-        _ => ranges.push(range),
-    }
-}
-
-/// The parts of a piece that the plan leaves alone.
-fn equal_ranges(piece: ByteRange, plan: &DiffPlan, equal: &mut Vec<ByteRange>) {
-    let mut written: Vec<ByteRange> = plan.copy.iter().chain(&plan.zero).copied().collect();
-    written.sort_unstable();
-    let mut from = piece.start;
-    for range in written.into_iter().chain([ByteRange::new(piece.end(), 0)]) {
-        if range.start > from {
-            extend(equal, ByteRange::new(from, range.start - from));
-        }
-        from = range.end();
-    }
 }

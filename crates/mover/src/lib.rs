@@ -7,7 +7,7 @@
 //! Memory of one task, whatever the disk's size: two buffers of 256 KiB, or of one block, per
 //! worker, one for the proof, and some 40 bytes per block that was written since the last flush.
 //! The scope and the map of 1 GiB come on top, at 16 bytes per range; of a journal and of what cannot
-//! be read at most 2 MiB of ranges are kept.
+//! be read at most 2 MiB of ranges are kept. A map, where one is drawn, takes 4 MiB at most.
 
 #![forbid(unsafe_code)]
 
@@ -25,6 +25,7 @@ mod journal;
 mod judge;
 mod lane;
 mod losses;
+mod map;
 mod meter;
 mod read;
 pub mod remote;
@@ -44,6 +45,7 @@ pub use digests::{
     disown, known_tree,
 };
 pub use error::{JournalStep, MoverError, Side};
+pub use map::{KeptMap, MapError, keep_map, kept_map};
 pub use meter::Meter;
 pub use report::{Discarded, NotKept, Note, Report};
 pub use run::{Proof, Scope, Task, Unreadable, run};

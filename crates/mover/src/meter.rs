@@ -8,14 +8,19 @@ use std::{
 
 use model::{ByteCount, BytesPerSecond, DiskCounters, DiskPhase};
 
+use crate::map::Drawn;
+
 /// The recent past, from which rate and remaining time are told.
 const WINDOW: Duration = Duration::from_secs(10);
 /// No two samples are closer, so that a window holds a bounded number of them.
 const SPACING: Duration = Duration::from_millis(100);
 
-/// The counters of one task. Clones show the same task.
+/// The counters of one task, and the map of its disk where one is drawn. Clones show the same task.
 #[derive(Clone, Default, Debug)]
-pub struct Meter(Arc<Mutex<State>>);
+pub struct Meter {
+    state: Arc<Mutex<State>>,
+    pub(crate) map: Drawn,
+}
 
 #[derive(Default, Debug)]
 struct State {
@@ -72,7 +77,7 @@ impl Meter {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

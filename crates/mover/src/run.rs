@@ -170,7 +170,7 @@ pub(crate) fn run_in(
                 drop(task.target.flush());
             }
             done => {
-                let mut report = done?;
+                let mut report = done.inspect_err(|error| meter.draw_failure(error))?;
                 let compared_again = (again > 0).then_some(Note::ComparedAgain);
                 let lost = watched.iter().filter_map(Watched::note);
                 report.notes.extend(lost.chain(compared_again));
@@ -228,7 +228,8 @@ fn attempt(
         let bytes = known.forgotten;
         notes.push(Note::JournalCut { bytes });
     }
-    let (proved, counters) = resume(&known, journal.as_mut(), &scope, size)?;
+    meter.begin_map(size, &scope);
+    let (proved, counters) = resume(&known, journal.as_mut(), &scope, size, meter)?;
     meter.begin(DiskCounters {
         outside: size.saturating_sub(scope.total()),
         sampled: meter.counters().sampled,
@@ -412,16 +413,19 @@ fn open_journal(task: &Task) -> Result<(Option<Journal>, Known), MoverError> {
 }
 
 /// The part of the scope that an earlier try proved, and the counters with which to go on: those
-/// of the whole pass, so that they never fall.
+/// of the whole pass, so that they never fall. The map shows what was proved.
 fn resume(
     known: &Known,
     journal: Option<&mut Journal>,
     scope: &RangeSet,
     size: ByteCount,
+    meter: &Meter,
 ) -> Result<(RangeSet, DiskCounters), MoverError> {
     let proved = known.proved.intersect(scope);
     let Tally { copied, zeroed } = match journal {
-        Some(journal) if !proved.is_empty() => journal.tally(size, &proved)?,
+        Some(journal) if !proved.is_empty() => {
+            journal.tally(size, &proved, |mark, part| meter.draw_proved(mark, part))?
+        }
         Some(_) | None => Tally::default(),
     };
     let (all, written) = (proved.total(), copied.saturating_add(zeroed));

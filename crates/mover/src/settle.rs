@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use blockmap::RangeSet;
-use model::{ByteCount, ByteRange};
+use model::{ByteCount, ByteRange, MapState};
 
 use crate::{
     MoverError, Note, Proof,
@@ -125,6 +125,9 @@ impl<'a> Settler<'a> {
                 self.judge(block, right, is_zero)?;
             }
         }
+        let proved = done.copied.iter().map(|sent| sent.block);
+        let proved = proved.chain(done.zeroed.iter().copied());
+        self.io.watch.meter.draw_all(proved, MapState::Verified);
         Ok(())
     }
 

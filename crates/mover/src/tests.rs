@@ -7,6 +7,7 @@ mod dimensions;
 mod faults;
 mod journal;
 mod left;
+mod map;
 mod oracle;
 mod remote;
 mod resume;
@@ -60,7 +61,10 @@ fn with_journal(mut task: Task, folder: &Path) -> Task {
 }
 
 fn go(task: &Task) -> Result<Report, MoverError> {
-    run_in(task, &Controls::default(), &Meter::default(), SIZES)
+    let meter = Meter::mapped();
+    let report = run_in(task, &Controls::default(), &meter, SIZES)?;
+    map::assert_map(&meter, &report.counters);
+    Ok(report)
 }
 
 /// A source with holes and a copy of it with changes.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use blockmap::{BlockSize, Differing, FAN_OUT, Node, RangeSet};
 use disk::{Disk, ExtentKind};
-use model::{ByteCount, ByteRange};
+use model::ByteRange;
 
 use crate::{
     MoverError, StoreError, Task,
@@ -23,10 +23,10 @@ pub(crate) struct Stretch {
     pub(crate) source_only: RangeSet,
     /// To read at the target: the source's map knows them to be zero.
     pub(crate) target_only: RangeSet,
-    /// Known to be zero on both sides, and in none of the sets.
-    pub(crate) skipped: ByteCount,
-    /// Known to be equal by the digests of both sides, and in none of the sets.
-    pub(crate) proved: ByteCount,
+    /// Known to be zero on both sides, and in none of the other sets.
+    pub(crate) skipped: RangeSet,
+    /// Known to be equal by the digests of both sides, and in none of the other sets.
+    pub(crate) proved: RangeSet,
 }
 
 /// Hands out the work of a task in order. Maps are asked for in windows far larger than a stretch,
@@ -47,8 +47,8 @@ struct Window {
     blocks: VecDeque<ByteRange>,
     source_zero: RangeSet,
     target_zero: RangeSet,
-    skipped: ByteCount,
-    proved: ByteCount,
+    skipped: RangeSet,
+    proved: RangeSet,
 }
 
 impl<'a> Work<'a> {
@@ -97,10 +97,10 @@ impl<'a> Work<'a> {
             return Ok(false);
         }
         let (window, proved) = match self.sides.both_believed() {
-            None => (window, ByteCount::ZERO),
+            None => (window, RangeSet::new()),
             Some((source, target)) => {
                 let differing = differing(source, target, &window).map_err(of(Side::Source))?;
-                let proved = window.total().saturating_sub(differing.total());
+                let proved = window.subtract(&differing);
                 (differing, proved)
             }
         };
@@ -116,7 +116,7 @@ impl<'a> Work<'a> {
         };
         self.window = Window {
             blocks: window.subtract(&skipped).iter().collect(),
-            skipped: skipped.total(),
+            skipped,
             proved,
             source_zero,
             target_zero,

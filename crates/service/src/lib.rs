@@ -31,7 +31,8 @@ mod wiring;
 pub use actor::local_operator;
 pub use draft::{Also, Ticks};
 pub use live::{
-    DryRunProgress, Live, LiveDisk, LiveProxies, LiveProxy, LiveSession, LiveTask, NothingLive,
+    DryRunProgress, Live, LiveDisk, LiveMap, LiveProxies, LiveProxy, LiveSession, LiveTask,
+    NothingLive,
 };
 pub use wiring::{Service, Wiring};
 

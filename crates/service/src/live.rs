@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use blockmap::DiskMap;
 use model::{
     ByteCount, BytesPerSecond, DiskCounters, DiskKey, DraftId, GateAnswer, Limiter, ProxyId,
-    SessionId, TransportMode,
+    SessionId, Timestamp, TransportMode,
 };
 
 /// One disk's task as it runs.
@@ -29,6 +30,17 @@ pub struct LiveSession {
     pub disks: Vec<LiveDisk>,
     /// What decides the remaining time.
     pub limiter: Option<Limiter>,
+}
+
+/// The map of a disk in a pass, as the engine has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveMap {
+    /// The map.
+    pub map: DiskMap,
+    /// When it was so.
+    pub as_of: Timestamp,
+    /// A mover draws it now; otherwise it is as it was kept.
+    pub moves: bool,
 }
 
 /// How far a dry run is.
@@ -80,6 +92,12 @@ pub trait Live: Send + Sync {
 
     /// A draft's dry run; none when it does not run.
     fn dry_run(&self, id: &DraftId) -> Option<DryRunProgress>;
+
+    /// The map of one of a session's disks in a pass, live or as it was kept; none where none is
+    /// drawn yet, or was kept. May read a file.
+    fn disk_map(&self, _id: &SessionId, _disk: &DiskKey, _pass: u32) -> Option<LiveMap> {
+        None
+    }
 
     /// What the proxies do right now.
     fn proxies(&self) -> LiveProxies {

@@ -6,8 +6,7 @@ use model::{
     ByteCount, DraftId, ReplicaId, VmRef,
     view::{
         DraftView, DryRunView, FinishReply, ListQuery, PlanEstimate, ReplicaView, SummaryVm,
-        TargetCandidate,
-        TargetRow, WizardStep,
+        TargetCandidate, TargetRow, WizardStep,
     },
 };
 

@@ -10,6 +10,7 @@ use crate::components::{
     dynamic::{part, text},
     progress::ProgressBar,
 };
+use crate::pages::disk_map::view_model::map_address;
 
 /// All disks.
 #[component]
@@ -69,12 +70,19 @@ fn Disk(newest: Newest, index: usize) -> impl IntoView {
         })
     });
     let name = disk.with_untracked(|disk| disk.as_ref().map(|disk| disk.name.clone()));
-    let label = format!("Looked at of disk {}", name.unwrap_or_default());
+    let name = name.unwrap_or_default();
+    let label = format!("Looked at of disk {name}");
+    let map_label = format!("Map of disk {name}");
+    let map = newest.with_untracked(|view| {
+        let key = view.disks.get(index).map_or("", |disk| disk.key.as_str());
+        map_address(view.summary.id.as_str(), key)
+    });
     view! {
         <tr>
             <th scope="row">
                 {figure(|disk| disk.name.clone())}
                 <span class="sub">{figure(|disk| disk.size.to_string())}</span>
+                <a href=map aria-label=map_label>"Map"</a>
             </th>
             <td class="pass">
                 {figure(|disk| view_model::phase_words(disk.counters.phase).to_owned())}

@@ -32,8 +32,9 @@ pub(super) async fn one_disk(
     pass: Pass,
     controls: Controls,
 ) -> Result<Moved, EffectError> {
-    let meter = Meter::default();
+    let meter = Meter::mapped();
     let live = LiveDisk {
+        pass: pass.number,
         meter: meter.clone(),
         ..LiveDisk::default()
     };

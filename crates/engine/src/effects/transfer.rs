@@ -23,11 +23,14 @@ use super::{
 use crate::{
     digests,
     failure::EffectError,
+    maps,
     names::{journal, protective_point},
 };
 
 /// How often counters of a running task are saved.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
+/// The map is kept every so many times that counters are saved.
+const MAP_EVERY: u32 = 10;
 
 /// A pass, as the session asks for it.
 #[derive(Clone, Copy, Debug)]
@@ -100,7 +103,8 @@ pub(super) async fn run(
     Ok(performed)
 }
 
-/// Runs the mover on its own thread and saves its counters now and then and at its end.
+/// Runs the mover on its own thread; saves its counters and keeps its map now and then and at its
+/// end.
 pub(super) async fn move_disk(
     stage: &Stage,
     name: &str,
@@ -113,6 +117,7 @@ pub(super) async fn move_disk(
         let (controls, meter) = (controls.clone(), meter.clone());
         tokio::task::spawn_blocking(move || mover::run(&task, &controls, &meter))
     };
+    let mut saves = 0_u32;
     let result = loop {
         tokio::select! {
             result = &mut running => break result,
@@ -125,9 +130,14 @@ pub(super) async fn move_disk(
                     drop(running.await);
                     return Err(error.into());
                 }
+                saves = saves.wrapping_add(1);
+                if saves.is_multiple_of(MAP_EVERY) {
+                    maps::keep(stage, &row.disk, row.pass, meter).await;
+                }
             }
         }
     };
+    maps::keep(stage, &row.disk, row.pass, meter).await;
     row.counters = meter.counters();
     stage.store.disk_counters_put(&stage.session, &row).await?;
     result?.map_err(|source| {

@@ -4,6 +4,7 @@ mod after;
 mod batch;
 mod certificate;
 mod list;
+mod map;
 mod placement;
 mod proxies;
 mod report;
@@ -19,6 +20,7 @@ pub use certificate::{
     EvidenceView, PassView, PlanView, PlannedDisk,
 };
 pub use list::{ListQuery, PAGE_ROWS, PageInfo, Sort, SortColumn, StartQuery};
+pub use map::{DiskMapView, MapCells, MapPicture, MapRow, MapStanding, MapWanted};
 pub use placement::{
     DatastoreSpace, HostInput, PlaceChoice, PlaceFinding, PlaceOption, PlacedAdapter, PlacedFile,
     PlacedVm, PlacementView, RowsInput,

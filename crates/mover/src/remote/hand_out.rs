@@ -4,7 +4,7 @@
 use std::{io::Read, sync::mpsc::SyncSender};
 
 use blockmap::{Node, RowAt};
-use model::ByteCount;
+use model::{ByteCount, MapState};
 
 use super::{
     frame::Frame,
@@ -116,19 +116,23 @@ impl Near<'_> {
         while at < end {
             self.watch.checkpoint()?;
             let found = self.with_data(at, end)?;
+            let mut holes = Vec::new();
             for (group, data) in (at..).zip(&found) {
                 if *data {
                     let theirs = None;
                     jobs.send(Job { group, theirs })
                         .map_err(|_| MoverError::Cancelled)?;
                 } else {
-                    let len = ByteCount(self.groups.range(group).len);
+                    let range = self.groups.range(group);
+                    let len = ByteCount(range.len);
+                    holes.push(range);
                     self.watch.meter.update(|counters| {
                         counters.scanned += len;
                         counters.skipped += len;
                     });
                 }
             }
+            self.watch.meter.draw_all(holes, MapState::Hole);
             at += found.len() as u64;
         }
         Ok(())

@@ -4,7 +4,7 @@
 use std::sync::{PoisonError, mpsc::SyncSender};
 
 use blockmap::RangeSet;
-use model::{ByteCount, ByteRange};
+use model::{ByteCount, ByteRange, MapState};
 
 use super::{frame::Frame, near::Near, root::BlockDigest, scan::Piece};
 use crate::{
@@ -78,6 +78,13 @@ impl Near<'_> {
                 unread.insert(range, self.groups.size);
             }
         }
+        let sent = if self.task.apply {
+            MapState::Sent
+        } else {
+            MapState::Different
+        };
+        self.watch.meter.draw_all(runs.iter(), sent);
+        self.watch.meter.draw_all(left.iter(), MapState::Unreadable);
         let (start, len) = (block.start, u32::try_from(block.len).unwrap_or(u32::MAX));
         self.send(frames, Frame::Left { start, len })?;
         if !self.task.apply {

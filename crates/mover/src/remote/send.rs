@@ -5,7 +5,7 @@ use std::sync::{atomic::Ordering, mpsc::SyncSender};
 
 use blake3::Hash;
 use blockmap::RangeSet;
-use model::{ByteCount, ByteRange};
+use model::{ByteCount, ByteRange, MapState};
 
 use super::{
     frame::{Frame, Theirs},
@@ -14,7 +14,7 @@ use super::{
     root::{BlockDigest, digest},
 };
 use crate::{
-    MoverError,
+    Meter, MoverError,
     buffer::Buffer,
     compare::{length, slice},
 };
@@ -31,6 +31,7 @@ impl Near<'_> {
         frames: &SyncSender<Frame>,
     ) -> Result<bool, MoverError> {
         let mut wrote = false;
+        let mut found = Found::new(self.watch.meter.draws());
         for (index, block) in self.groups.block.blocks(piece).enumerate() {
             if let Seen::Read(bytes, bad) = &seen
                 && !bad.intersect(&RangeSet::from_ranges([block])).is_empty()
@@ -79,6 +80,15 @@ impl Near<'_> {
                     &mut counters.read_target
                 } += len;
             });
+            found.push(
+                block,
+                match (known, same) {
+                    ((true, true), _) => MapState::Hole,
+                    (_, true) => MapState::Equal,
+                    (_, false) if self.task.apply => MapState::Sent,
+                    (_, false) => MapState::Different,
+                },
+            );
             if same {
                 continue;
             }
@@ -97,6 +107,7 @@ impl Near<'_> {
                 }
             }
         }
+        found.draw(self.watch.meter);
         Ok(wrote)
     }
 
@@ -216,4 +227,37 @@ pub(super) fn data(
         codec,
         bytes,
     })
+}
+
+/// What a piece came to, for the map: drawn at once, when all of it was handed to the wire.
+struct Found {
+    wanted: bool,
+    runs: Vec<(ByteRange, MapState)>,
+}
+
+impl Found {
+    const fn new(wanted: bool) -> Self {
+        let runs = Vec::new();
+        Self { wanted, runs }
+    }
+
+    fn push(&mut self, block: ByteRange, state: MapState) {
+        if !self.wanted {
+            return;
+        }
+        match self.runs.last_mut() {
+            Some((last, same)) if last.end() == block.start && *same == state => {
+                last.len += block.len;
+            }
+            _ => self.runs.push((block, state)),
+        }
+    }
+
+    fn draw(self, meter: &Meter) {
+        meter.draw(|map| {
+            for (range, state) in self.runs {
+                map.paint(range, state);
+            }
+        });
+    }
 }

@@ -5,9 +5,9 @@ use std::{
     sync::{Arc, PoisonError, atomic::Ordering},
 };
 
-use blockmap::BlockSize;
+use blockmap::{BlockSize, RangeSet};
 use disk::Disk;
-use model::{ByteCount, DiskCounters, DiskPhase};
+use model::{ByteCount, ByteRange, DiskCounters, DiskPhase, MapState};
 
 use super::{frame::FarDigests, near::Near, root::Groups};
 use crate::{
@@ -74,6 +74,7 @@ pub fn sync_with_digests(
         to_scan: size,
         ..DiskCounters::default()
     });
+    meter.begin_map(size, &RangeSet::from_ranges([ByteRange::new(0, size.0)]));
     let watch = Watch::new(controls, meter);
     let groups = Groups {
         size: size.0,
@@ -85,6 +86,13 @@ pub fn sync_with_digests(
     let near = Near::new(task, groups, kept, &watch);
     let done = as_cancelled(near.run(input, output), controls);
     let (outcome, wire, far) = done.inspect_err(|error| distrust(kept, error))?;
+    // What was not asked for is equal by the digests of both ends, and what was sent is proved.
+    meter.draw(|map| {
+        map.turn(MapState::Unread, MapState::Equal);
+        if task.apply && task.proof != Proof::Nothing {
+            map.turn(MapState::Sent, MapState::Verified);
+        }
+    });
     let to_send = ByteCount(near.to_send.load(Ordering::Relaxed));
     let unread = near.unread.into_inner();
     let (unread, widened) = unread.unwrap_or_else(PoisonError::into_inner).finish();

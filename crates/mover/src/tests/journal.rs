@@ -44,7 +44,7 @@ fn ranges_come_back_by_their_marks() {
     let set = |numbers: &[u64]| -> RangeSet { numbers.iter().map(|n| range(*n)).collect() };
     assert_eq!(known.proved, set(&[0, 1, 2, 4]));
     let mut tally = |within: &[u64]| {
-        let tally = journal.tally(HEADER.size, &set(within)).unwrap();
+        let tally = journal.tally(HEADER.size, &set(within), |_, _| {}).unwrap();
         (tally.copied.0 / 4096, tally.zeroed.0 / 4096)
     };
     assert_eq!(tally(&[0, 1, 2, 4]), (1, 1));
@@ -77,7 +77,9 @@ fn a_journal_of_two_million_records_is_one_range_in_memory() {
     let all = ByteRange::new(0, 2_000_000 * 4096);
     assert_eq!(known.proved.iter().collect::<Vec<_>>(), [all]);
     assert_eq!(known.forgotten, ByteCount::ZERO);
-    let tally = journal.tally(header.size, &known.proved).unwrap();
+    let tally = journal
+        .tally(header.size, &known.proved, |_, _| {})
+        .unwrap();
     let quarter = ByteCount(all.len / 4);
     assert_eq!((tally.copied, tally.zeroed), (quarter, quarter));
 }

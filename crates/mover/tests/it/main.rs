@@ -1,6 +1,7 @@
 //! Real images moved by the mover, judged by `qemu-img compare`.
 
 mod lost;
+mod map;
 mod nbdkit;
 mod unreadable;
 

@@ -3,8 +3,8 @@
 use model::{
     ApiError, ByteCount, Destination, DraftId,
     view::{
-        CheckSubject, DraftView, FinishReply, ListQuery, PolicyRow, ProxyPickView, SummaryVm, TargetRow,
-        WizardStep,
+        CheckSubject, DraftView, FinishReply, ListQuery, PolicyRow, ProxyPickView, SummaryVm,
+        TargetRow, WizardStep,
     },
 };
 use store::DraftBody;

@@ -7,6 +7,7 @@ mod carriers;
 mod certificate;
 mod disks;
 mod evidence;
+mod map;
 mod steps;
 mod view;
 mod words;

@@ -1,9 +1,12 @@
 //! Two sites as an operator would find them after a failover, a clock that tests set, and an
 //! engine's side that answers what it is told to answer.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicI64, AtomicUsize, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, AtomicUsize, Ordering},
+    },
 };
 
 use model::{
@@ -17,7 +20,9 @@ use model::{
 use store::{ReplicaRow, SiteInventory, Store};
 use tempfile::TempDir;
 
-use crate::{DryRunProgress, Live, LiveProxies, LiveSession, Service, Wiring, local_operator};
+use crate::{
+    DryRunProgress, Live, LiveMap, LiveProxies, LiveSession, Service, Wiring, local_operator,
+};
 
 pub(crate) const GIB: u64 = 1 << 30;
 /// 2026-11-23T04:00:00Z.
@@ -30,6 +35,7 @@ pub(super) struct Moving {
     pub(super) dry_run: Mutex<Option<DryRunProgress>>,
     pub(super) gates: Mutex<Vec<GateAnswer>>,
     pub(super) proxies: Mutex<LiveProxies>,
+    pub(super) maps: Mutex<BTreeMap<(DiskKey, u32), LiveMap>>,
 }
 
 impl Live for Moving {
@@ -43,6 +49,11 @@ impl Live for Moving {
 
     fn gates(&self, _id: &SessionId) -> Vec<GateAnswer> {
         self.gates.lock().unwrap().clone()
+    }
+
+    fn disk_map(&self, _id: &SessionId, disk: &DiskKey, pass: u32) -> Option<LiveMap> {
+        let maps = self.maps.lock().unwrap();
+        maps.get(&(disk.clone(), pass)).cloned()
     }
 
     fn dry_run(&self, _id: &DraftId) -> Option<DryRunProgress> {

@@ -10,6 +10,7 @@ pub(crate) mod fixture;
 mod golden;
 mod jobs;
 mod lab;
+mod map;
 mod mode;
 mod place;
 mod policy;
