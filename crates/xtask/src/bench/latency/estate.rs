@@ -136,9 +136,10 @@ fn wait(connection: &mut Connection, batch: &str, sessions: usize) -> Result<Str
 fn read(connection: &mut Connection, id: &str, step: &str, query: &str) -> Result<Value> {
     let answer = connection.get(&format!("/api/console/draft?id={id}&step={step}{query}"))?;
     let text = String::from_utf8_lossy(&answer.body);
+    let first: String = text.chars().take(200).collect();
     ensure!(
         answer.status == 200,
-        "step {step}: {} {text}",
+        "step {step}: {} {first}",
         answer.status
     );
     serde_json::from_str(&text).with_context(|| format!("step {step}"))

@@ -49,9 +49,15 @@ impl Connection {
 
     fn ask(&mut self, method: &str, path: &str, body: &str) -> Result<Answer> {
         let address = self.address;
+        // A server function that is read leads a browser back to its page; scripts get its answer.
+        let accept = if method == "GET" && path.starts_with("/api/") {
+            "application/json"
+        } else {
+            "text/html"
+        };
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\n\
-             Sec-Fetch-Site: same-origin\r\nAccept: text/html\r\n\
+             Sec-Fetch-Site: same-origin\r\nAccept: {accept}\r\n\
              Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
