@@ -47,12 +47,12 @@ test("the map follows the transfer by itself, and stays afterwards", async ({ op
   await hydrated(page);
   await state(page, "Ready to switch");
   const answer = await page.request.post(`${server.url}/api/console/session/act`, {
-    form: { id: session.split("/").pop() ?? "", operation: "cancel" },
+    form: { id: session.split("/").pop() ?? "", operation: "undo" },
     headers: { Origin: server.url, "Sec-Fetch-Site": "same-origin" },
     maxRedirects: 0,
   });
   expect(answer.status()).toBeLessThan(400);
-  await state(page, "Cancelled");
+  await state(page, "Undone");
   await page.getByRole("link", { name: /^Map of disk / }).first().click();
   await expect(page.getByText("Final", { exact: true })).toBeVisible();
   await expect(verified).not.toContainText(/Verified 0 B/);

@@ -25,26 +25,8 @@ pub(super) fn Picture(newest: Newest) -> impl IntoView {
     let node = NodeRef::<html::Canvas>::new();
     canvas::keep_drawn(node, newest);
 
-    let navigate = use_navigate();
-    let go = move |how| {
-        let (address, nowhere) = newest.with_untracked(|view| address_of(view, how));
-        if !nowhere {
-            let options = NavigateOptions {
-                scroll: false,
-                replace: true,
-                ..NavigateOptions::default()
-            };
-            navigate(&address, options);
-        }
-    };
-    let byte_at = move |event: &MouseEvent| {
-        let cell = canvas::cell_at(&node.get_untracked()?, event)?;
-        newest.with_untracked(|view| {
-            let picture = view.picture.as_ref()?;
-            let byte = picture.range.start + cell * picture.cell.0;
-            (byte < picture.range.end()).then_some(byte + picture.cell.0 / 2)
-        })
-    };
+    let go = goer(newest);
+    let byte_at = move |event: &MouseEvent| byte_at(newest, node, event);
     let key = {
         let go = go.clone();
         move |event: KeyboardEvent| {
@@ -96,17 +78,48 @@ pub(super) fn Picture(newest: Newest) -> impl IntoView {
                 on:pointerleave=move |_| under.set(None)
             ></canvas>
         </div>
-        <p class="map-under">{text(move || {
-            newest.with(|view| {
-                let picture = view.picture.as_ref()?;
-                view_model::cell_words(picture, under.get()?)
-            }).unwrap_or_default()
-        })}</p>
+        {help(newest, under)}
+    }
+}
+
+/// Leads to another part of the map, in place of this one in the browser's history.
+fn goer(newest: Newest) -> impl Fn(Move) + Clone + 'static {
+    let navigate = use_navigate();
+    move |how| {
+        let (address, nowhere) = newest.with_untracked(|view| address_of(view, how));
+        if !nowhere {
+            let options = NavigateOptions {
+                scroll: false,
+                replace: true,
+                ..NavigateOptions::default()
+            };
+            navigate(&address, options);
+        }
+    }
+}
+
+/// The byte in the middle of the cell that the pointer is on.
+fn byte_at(newest: Newest, node: NodeRef<html::Canvas>, event: &MouseEvent) -> Option<u64> {
+    let cell = canvas::cell_at(&node.get_untracked()?, event)?;
+    newest.with_untracked(|view| {
+        let picture = view.picture.as_ref()?;
+        let byte = picture.range.start + cell * picture.cell.0;
+        (byte < picture.range.end()).then_some(byte + picture.cell.0 / 2)
+    })
+}
+
+/// What is under the pointer, and which keys do what.
+fn help(newest: Newest, under: RwSignal<Option<u64>>) -> AnyView {
+    let words =
+        move || newest.with(|view| view_model::cell_words(view.picture.as_ref()?, under.get()?));
+    view! {
+        <p class="map-under">{text(move || words().unwrap_or_default())}</p>
         <p class="map-keys" id="map-keys">
             "On the picture: plus and minus zoom, arrows move, Home shows the whole disk; a click "
             "zooms in there, and so does the wheel while the picture has the focus."
         </p>
     }
+    .erase()
 }
 
 fn move_of(event: &KeyboardEvent) -> Option<Move> {
