@@ -34,6 +34,11 @@ pub(crate) async fn run(
         vms.push(measure(config, live, draft, vm, controls).await);
     }
     live.end_dry_run(draft);
+    let row = config.store.dry_run_fetch(draft).await.map_err(words)?;
+    if row.is_none_or(|row| row.asked_at != asked_at) {
+        // Its choices changed meanwhile: nobody asked for this any more.
+        return Ok("not kept: the choices changed".to_owned());
+    }
     let scanned: ByteCount = vms.iter().map(|vm| vm.scanned).sum();
     let done_at = Some(clock::now());
     let view = DryRunView {

@@ -90,6 +90,17 @@ pub(crate) enum Contradiction {
         /// The disk's name.
         disk: String,
     },
+    /// More cannot be read than anybody agreed to leave out.
+    #[error(
+        "disk {disk}: {unread} of the replica cannot be read, far more than single sectors. Nothing \
+         of this pass is kept. Mend the storage at the DR site, then retry, or cancel"
+    )]
+    TooMuchUnreadable {
+        /// The disk's name.
+        disk: String,
+        /// How much.
+        unread: model::ByteCount,
+    },
     /// A guest did not go off even when it was powered off.
     #[error(
         "the replica is still on after it was powered off. Check it at its platform, then retry"

@@ -21,6 +21,9 @@ pub struct Maps {
     live: LiveWork,
 }
 
+/// Maps of so many passes of a disk are kept beside that of the first.
+const PASSES: u32 = 16;
+
 /// The map of a disk in a pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MapNow {
@@ -64,10 +67,19 @@ impl Maps {
 /// Keeps the map of a disk in a pass as its meter has it now.
 pub(crate) async fn keep(stage: &Stage, disk: &DiskKey, pass: u32, meter: &Meter) {
     let path = names::map(&stage.data_dir, &stage.session, disk, pass);
+    // The first pass and the newest are what people look at.
+    let old = pass.checked_sub(PASSES).filter(|old| *old > 1);
+    let old = old.map(|old| names::map(&stage.data_dir, &stage.session, disk, old));
     let meter = meter.clone();
-    let kept = tokio::task::spawn_blocking(move || match meter.map() {
-        Some(map) => keep_map(&path, &map, clock::now()),
-        None => Ok(()),
+    let kept = tokio::task::spawn_blocking(move || {
+        if let Some(old) = old {
+            // One that cannot go now only takes space.
+            drop(std::fs::remove_file(old));
+        }
+        match meter.map() {
+            Some(map) => keep_map(&path, &map, clock::now()),
+            None => Ok(()),
+        }
     });
     if let Ok(Err(error)) = kept.await {
         tracing::warn!(session.id = %stage.session, %disk, pass, %error, "a map is not kept");

@@ -253,7 +253,9 @@ fn first_scope(session: &Session, again: bool) -> Scope {
 fn catch_up(session: &Session) -> Vec<Effect> {
     let pass = session.pass;
     let expected = session.write_epoch;
-    let scope = session.settled_epoch.map_or(Scope::Whole, Scope::Since);
+    // What was left out may be readable by now, and no record of writes names it.
+    let since = session.settled_epoch.filter(|_| !session.left_out);
+    let scope = since.map_or(Scope::Whole, Scope::Since);
     let mut effects = vec![
         Effect::CheckProductionUntouched { expected },
         Effect::CreateWorkingLayer { pass },

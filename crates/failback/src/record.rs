@@ -55,6 +55,7 @@ impl Session {
             write_epoch: self.write_epoch,
             production_was_on: self.production_was_on,
             leave_unreadable: self.leave_unreadable,
+            left_out: self.left_out,
         }
     }
 
@@ -91,6 +92,7 @@ impl Session {
             write_epoch: record.write_epoch,
             production_was_on: record.production_was_on,
             leave_unreadable: record.leave_unreadable,
+            left_out: record.left_out,
         })
     }
 }

@@ -192,8 +192,11 @@ pub struct Session {
     pub write_epoch: Option<u64>,
     /// Whether the production VM ran when the session began.
     pub production_was_on: Option<bool>,
-    /// Sectors of the replica that cannot be read are left as production has them.
+    /// The activity at work leaves out sectors of the replica that cannot be read: agreed to for it
+    /// alone.
     pub leave_unreadable: bool,
+    /// Sectors were left out, and no pass over everything has read them since.
+    pub left_out: bool,
 }
 
 impl Session {
@@ -237,6 +240,7 @@ impl Session {
             write_epoch: None,
             production_was_on: None,
             leave_unreadable: false,
+            left_out: false,
         }
     }
 

@@ -77,9 +77,11 @@ pub fn step(session: &Session, event: Event, now: Timestamp) -> Result<Step, Rej
         Event::Retry => step.again(),
         Event::LeaveUnreadable => {
             step.next.leave_unreadable = true;
+            step.next.left_out = true;
             step.note(
                 LogLevel::Warning,
-                "What cannot be read is left out from now on. There will be no certificate.",
+                "What cannot be read is left out of what is at work now. There will be no \
+                 certificate, and no timer commits.",
             );
             step.again();
         }
@@ -152,6 +154,8 @@ impl Step {
     pub(crate) fn enter(&mut self, activity: Activity) {
         self.next.attention = None;
         self.next.attempts = 0;
+        // Who agreed to leave something out has not seen what may be lost later.
+        self.next.leave_unreadable = false;
         self.next.state = match activity {
             Activity::Synchronize { again } => {
                 self.next.pass += 1;
@@ -246,6 +250,7 @@ impl Step {
     fn leave(&mut self, activity: Activity, now: Timestamp) {
         match activity {
             Activity::Synchronize { .. } => {
+                self.all_was_read();
                 self.settle(now);
                 self.note(LogLevel::Info, "Phase 1 is done: ready to switch.");
                 self.rest_ready(now);
@@ -258,6 +263,7 @@ impl Step {
                         ..
                     }
                 );
+                self.all_was_read();
                 self.settle(now);
                 if then_switch {
                     self.enter(Activity::Switch);
@@ -295,6 +301,13 @@ impl Step {
             Activity::Cancel(CancelKind::Resynchronization) => {
                 self.enter(Activity::Synchronize { again: true });
             }
+        }
+    }
+
+    /// A pass over everything that left nothing out has read what earlier ones could not.
+    const fn all_was_read(&mut self) {
+        if !self.next.leave_unreadable {
+            self.next.left_out = false;
         }
     }
 

@@ -40,6 +40,12 @@ impl Step {
         let Some(failing) = failing else {
             self.next.gates_failed_since = None;
             if self.commit_due().is_some_and(|due| due <= now) {
+                if self.next.left_out {
+                    self.stop_timer(
+                        "Sectors that could not be read were left out. Decide yourself.",
+                    );
+                    return;
+                }
                 self.note(
                     LogLevel::Info,
                     "All health gates are green: the timer commits.",

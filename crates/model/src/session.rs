@@ -465,9 +465,12 @@ pub struct SessionRecord {
     pub write_epoch: Option<u64>,
     /// Whether the production VM ran when the session began.
     pub production_was_on: Option<bool>,
-    /// Sectors of the replica that cannot be read are left as production has them.
+    /// The activity at work leaves out sectors of the replica that cannot be read.
     #[serde(default)]
     pub leave_unreadable: bool,
+    /// Sectors were left out, and no pass over everything has read them since.
+    #[serde(default)]
+    pub left_out: bool,
 }
 
 const fn begun() -> bool {

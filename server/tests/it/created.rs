@@ -145,6 +145,7 @@ fn failback_machine() -> model::SessionRecord {
         write_epoch: None,
         production_was_on: None,
         leave_unreadable: false,
+        left_out: false,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use blockmap::RangeSet;
 use hypervisor::Platform;
-use model::{Carrier, CarrierEnded, DiskCounters, DiskKey, LogLevel, VmRef};
+use model::{ByteCount, Carrier, CarrierEnded, DiskCounters, DiskKey, LogLevel, VmRef};
 use mover::{Controls, Meter, Report};
 use sched::{DiskEnd, Request};
 use store::{CarrierKey, DiskPassRow, SessionDisk};
@@ -14,7 +14,12 @@ use super::{
     Stage,
     transfer::{Pass, Prepared, move_disk, prepare},
 };
-use crate::{clock, digests, failure::EffectError, live::LiveDisk, proxies::Berth};
+use crate::{
+    clock, digests,
+    failure::{Contradiction, EffectError},
+    live::LiveDisk,
+    proxies::Berth,
+};
 
 /// What became of a disk.
 pub(super) struct Moved {
@@ -168,6 +173,12 @@ impl Journey {
             .iter()
             .filter(|note| digests::is_warning(note))
             .map(|note| format!("Disk {}: {note}", self.disk.name));
+        let unread = report.unread.total();
+        if unread > most_left(self.disk.size) {
+            let disk = self.disk.name.clone();
+            let why = Contradiction::TooMuchUnreadable { disk, unread };
+            return Err(EffectError::Contradiction(why));
+        }
         let left = left_words(&self.disk.name, &report.unread);
         Ok(Moved {
             counters: report.counters,
@@ -256,6 +267,11 @@ impl Journey {
         store.log_append(session, level, text, clock::now()).await?;
         Ok(())
     }
+}
+
+/// What may be left out of a disk: bad sectors, and not a storage that is gone.
+fn most_left(size: ByteCount) -> ByteCount {
+    ByteCount((size.0 / 1000).max(1 << 20))
 }
 
 /// Which ranges were left out, the first of them by name; none where everything was read.

@@ -220,9 +220,17 @@ pub(super) fn prepare(
 
 /// Removes digests of a disk that is written without them.
 fn forget(digests: &Digests) -> Result<(), EffectError> {
+    let failed = |source| EffectError::Digests { source };
     match std::fs::remove_file(&digests.path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        removed => removed.map_err(|source| EffectError::Digests { source }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        removed => removed.map_err(failed)?,
+    }
+    // A power cut must not bring them back.
+    match digests.path.parent() {
+        Some(folder) => std::fs::File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(failed),
+        None => Ok(()),
     }
 }
 

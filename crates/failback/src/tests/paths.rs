@@ -432,3 +432,83 @@ fn what_cannot_be_read_is_left_only_when_somebody_says_so() {
     assert_eq!(unreadable(&left), Some(Unreadable::Leave));
     assert_eq!(Session::from_record(&left.to_record()), Ok(left));
 }
+
+/// Found in review: consent to leave something out held for every later pass and disk.
+#[test]
+fn consent_to_leave_something_out_ends_with_the_activity_and_a_pass_over_all_makes_it_good() {
+    let mut session = begin(Session::new(Terms::original_vm(FailbackMode::Manual))).next;
+    let fail_at_transfer = |mut session: Session| {
+        while !matches!(session.effect(), Some(Effect::Transfer { .. })) {
+            let done = session.effect().map_or(Done::Plain, result_of);
+            session = step(&session, Event::Done(done), NOW)
+                .expect("awaited")
+                .next;
+        }
+        let failed = Event::Failed {
+            cause: "Sectors cannot be read.".to_owned(),
+            temporary: false,
+            unreadable: true,
+        };
+        step(&session, failed, NOW).expect("awaited").next
+    };
+    let finish = |mut session: Session| {
+        while let Some(effect) = session.effect() {
+            session = step(&session, Event::Done(result_of(effect)), NOW)
+                .expect("awaited")
+                .next;
+        }
+        session
+    };
+    session = finish(ask(&fail_at_transfer(session), Event::LeaveUnreadable));
+    assert!(session.left_out, "phase 1 left something");
+
+    // The switchover looks at what was written since, and asks again for what it cannot read.
+    let switching = fail_at_transfer(ask(&session, Event::SwitchNow));
+    assert!(!switching.leave_unreadable && switching.left_out);
+    assert!(switching.why_not(Operation::LeaveUnreadable).is_none());
+
+    // A catch-up pass reads everything; if it can, nothing is left out any more.
+    let pass = ask(&session, Event::CatchUp);
+    let whole = |session: &Session| {
+        crate::program::of(session, crate::Activity::CatchUp)
+            .iter()
+            .any(|effect| {
+                matches!(
+                    effect,
+                    Effect::Transfer {
+                        scope: crate::Scope::Whole,
+                        ..
+                    }
+                )
+            })
+    };
+    assert!(whole(&pass));
+    let caught_up = finish(pass);
+    assert!(!caught_up.left_out && !whole(&caught_up));
+}
+
+/// Found in review: a timer committed what nobody had looked at.
+#[test]
+fn no_timer_commits_while_something_is_left_out() {
+    let mut session = ask(&ready(FailbackMode::Manual), Event::SwitchNow);
+    session.left_out = true;
+    session.timer = model::CommitTimer::CommitAfter { seconds: 1 };
+    while let Some(effect) = session.effect() {
+        session = step(&session, Event::Done(result_of(effect)), NOW)
+            .expect("awaited")
+            .next;
+    }
+    let green = Event::Gates {
+        failing: None,
+        after_gap: false,
+    };
+    let asked = step(&session, green, NOW.plus_seconds(2))
+        .expect("fine")
+        .next;
+    assert_eq!(asked.visible(), VisibleState::Failback);
+    assert!(
+        asked
+            .timer_stopped
+            .is_some_and(|why| why.contains("left out"))
+    );
+}

@@ -62,8 +62,8 @@ pub(super) struct Apply<'a> {
     rewritten: HashSet<u64>,
     /// Right after a repair, the first of them.
     repaired: Vec<ByteRange>,
-    /// The block of which parts may come.
-    left: Option<ByteRange>,
+    /// Blocks of which parts may come, of groups that are not settled: several workers send them.
+    left: BTreeMap<u64, ByteRange>,
 }
 
 impl<'a> Apply<'a> {
@@ -83,7 +83,7 @@ impl<'a> Apply<'a> {
             unseeded: 0,
             rewritten: HashSet::new(),
             repaired: Vec::new(),
-            left: None,
+            left: BTreeMap::new(),
         }
     }
 
@@ -336,6 +336,9 @@ impl<'a> Apply<'a> {
         if !self.far.walk {
             self.root.put(group, &digests).map_err(twice)?;
         }
+        let range = self.far.groups.range(group);
+        self.left
+            .retain(|_, block| block.end() <= range.start || range.end() <= block.start);
         let is_different = self.different.remove(&group);
         if let Some(kept) = &self.far.kept
             && (is_different || !kept.is_believed())

@@ -47,8 +47,8 @@ proptest! {
 
     #[test]
     fn any_sectors_stop_it_by_name_or_are_left_alone(
-        size in 1..600_000_u64,
-        offsets in proptest::collection::vec((0..600_000_u64, 1..9000_u64), 1..5),
+        size in 1..3_500_000_u64,
+        offsets in proptest::collection::vec((0..3_500_000_u64, 1..9000_u64), 1..9),
         device in any::<bool>(),
         hole in any::<bool>(),
     ) {
@@ -180,4 +180,22 @@ fn where_the_far_end_keeps_digests_nothing_can_be_left_out() {
         matches!(&error, MoverError::FarEnd { failure } if failure.fault == FarFault::Digests),
         "{error:?}"
     );
+}
+
+/// Found in review: what two workers sent of two blocks crossed on the way.
+#[test]
+fn blocks_that_are_lost_in_many_groups_at_once_are_all_left() {
+    let (source, target) = pair(8 << 20);
+    let lost = (0..64).map(|number| ByteRange::new(number * 131_072 + 600, 1));
+    let (disk, bad) = hurt(&source, &lost.collect::<Vec<_>>());
+    let before = target.bytes();
+    let mut task = remote(disk, Proof::Cache);
+    task.unreadable = Unreadable::Skip;
+    for _ in 0..3 {
+        let target = Arc::new(MemDisk::from_bytes(before.clone()));
+        let (done, far) = join(&task, target.clone());
+        assert!(far.is_ok(), "{far:?}");
+        assert_eq!(done.unwrap().0.unread, bad);
+        assert!(target.bytes() == expected(&source.bytes(), &before, &bad));
+    }
 }

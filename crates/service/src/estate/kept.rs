@@ -35,6 +35,10 @@ struct State {
     protected: KnownProtectedVms,
     sessions: ActiveSessions,
     works: BTreeMap<SessionId, Arc<Work>>,
+    /// The index was made of what is known now; not while somebody reads, who may never come back.
+    indexed: bool,
+    /// The same of the sessions.
+    understood: bool,
     index: Arc<Index>,
     running: Arc<Running>,
 }
@@ -47,16 +51,19 @@ impl Kept {
     ) -> Result<(Vec<SiteRead>, Arc<Index>, Arc<Running>), ApiError> {
         let mut state = self.0.lock().await;
         let state = &mut *state;
+        let before = std::mem::replace(&mut state.indexed, false);
         let inventories = store.inventory_follow(&mut state.inventories);
         let inventories = inventories.await.map_err(failed)?;
         let protected = store.protected_vm_follow(&mut state.protected);
         let protected = protected.await.map_err(failed)?;
-        if inventories || protected {
+        if inventories || protected || !before {
             let sites = state.inventories.rows().map(|(site, ..)| Arc::clone(site));
             state.index = Arc::new(Index::of(sites.collect(), &state.protected));
         }
+        state.indexed = true;
+        let before = std::mem::replace(&mut state.understood, false);
         let sessions = store.session_follow_active(&mut state.sessions);
-        if sessions.await.map_err(failed)? {
+        if sessions.await.map_err(failed)? || !before {
             let understood = state.understand();
             if understood.is_err() {
                 // Whoever asks next hears it too.
@@ -64,6 +71,7 @@ impl Kept {
             }
             understood?;
         }
+        state.understood = true;
         let sites = state.inventories.rows();
         let sites = sites
             .map(|(site, read_at, error)| (Arc::clone(site), read_at, error.map(str::to_owned)));

@@ -229,7 +229,10 @@ fn inventory_is_new(
         .filter_map(|site| estate.staleness(site))
         .collect();
     if stale.is_empty() {
-        view.pass(CheckSubject::Inventory, "Both sites answer.");
+        view.pass(
+            CheckSubject::Inventory,
+            "The newest reading of each site succeeded.",
+        );
     }
     for what in stale {
         let what = format!("{what}. The checks below may be out of date.");

@@ -173,7 +173,8 @@ impl Names {
             Operation::LeaveUnreadable => format!(
                 "The transfer to {production} goes on without the sectors that cannot be read on \
                  {replica}: there {production} keeps what it has, which may be older or empty. The \
-                 log names each. Nothing of this session is certified then."
+                 log names each. This holds for what is at work now: a later pass asks again, and a \
+                 catch-up pass reads everything anew. Nothing is certified then, and no timer commits."
             ),
             Operation::SetLimit => format!(
                 "Transfers to {production} use at most this many MiB per second; 0 is unlimited."

@@ -55,6 +55,7 @@ pub(crate) fn machine() -> SessionRecord {
         write_epoch: Some(7),
         production_was_on: Some(true),
         leave_unreadable: true,
+        left_out: true,
     }
 }
 

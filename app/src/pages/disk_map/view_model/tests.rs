@@ -188,7 +188,7 @@ fn the_picture_is_said_in_words() {
     let said = picture_words(&view, view.picture.as_ref().unwrap());
     assert_eq!(
         said,
-        "The whole disk of 64 GiB, in 1024 cells of 64 MiB. Holds: less than 1 % unreadable, 25 % equal, \
+        "The whole disk of 64 GiB, in 1,024 cells of 64 MiB. Holds: less than 1 % unreadable, 25 % equal, \
          75 % hole. The table below has the ranges."
     );
     let picture = picture();

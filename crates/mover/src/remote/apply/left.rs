@@ -18,15 +18,15 @@ impl Apply<'_> {
             return Err(FarError::LeftWithDigests);
         }
         self.note(range, None)?;
-        self.left = Some(range);
+        self.left.insert(start, range);
         Ok(())
     }
 
-    /// Writes what can be read of the block that was left last, and reads it back.
+    /// Writes what can be read of a block that was left, and reads it back.
     pub(in crate::remote) fn part(&mut self, start: u64, bytes: &[u8]) -> Result<(), FarError> {
         let range = ByteRange::new(start, bytes.len() as u64);
-        let within = |block: ByteRange| start >= block.start && range.end() <= block.end();
-        if !self.left.is_some_and(within) || bytes.is_empty() {
+        let block = self.left.range(..=start).next_back();
+        if bytes.is_empty() || block.is_none_or(|(_, block)| range.end() > block.end()) {
             return Err(unheard("the near end sent a part of no block that is left"));
         }
         self.may_write()?;
