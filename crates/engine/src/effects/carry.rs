@@ -205,9 +205,9 @@ impl Journey {
             started_at: clock::now(),
             ended_at: None,
             ended: None,
-            resumed: model::ByteCount::ZERO,
-            sent: model::ByteCount::ZERO,
-            scanned: model::ByteCount::ZERO,
+            resumed: ByteCount::ZERO,
+            sent: ByteCount::ZERO,
+            scanned: ByteCount::ZERO,
         }
     }
 
