@@ -88,9 +88,13 @@ impl Case {
         Console::start(&self.data(), &self.site, self.scale, kill_at)
     }
 
-    /// Its replica on the start page.
+    /// Its replica on the start page, once both sites were read: before that the wizard refuses what
+    /// it cannot check.
     pub(crate) fn replica(&self, console: &Console) -> Option<ReplicaView> {
         let view = console.start_view()?;
+        if view.sites.len() < 2 {
+            return None;
+        }
         view.replicas
             .into_iter()
             .find(|replica| replica.name == format!("{}-replica", self.vm))
@@ -164,7 +168,10 @@ impl Case {
             let mut fields = vec![("id", draft.as_str())];
             fields.extend(form);
             let answer = console.post(&format!("/api/console/draft/{step}"), &fields);
-            assert_eq!(answer.expect("an answer").status, 302, "step {step}");
+            let answer = answer.expect("an answer");
+            assert_eq!(answer.status, 302, "step {step}");
+            let leads = location(&answer);
+            assert!(!leads.contains("__err"), "step {step}: {leads}");
         }
         draft
     }
