@@ -56,6 +56,10 @@ test("from the list of replicas to commit without a mouse", async ({ open, page,
   }
   await expect(manual).toBeChecked();
   await next(page, "summary");
+  // Powered on, the production VM writes, and nothing could be compared.
+  const powerOn = page.getByRole("checkbox", { name: /Power on the production VM/ });
+  await use(page, powerOn, "Space");
+  await expect(powerOn).not.toBeChecked();
   const reason = page.getByRole("textbox", { name: /Reason/ });
   await reach(page, reason);
   await page.keyboard.type("By keyboard.");

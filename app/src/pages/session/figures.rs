@@ -26,7 +26,7 @@ pub(crate) fn table(figures: Vec<(&'static str, String, String)>) -> AnyView {
         view! {
             <tr>
                 <th scope="row">{name}</th>
-                <td class="number" data-label="Estimate">{estimate}</td>
+                <td data-label="Estimate">{estimate}</td>
                 <td class="number" data-label="Actual">{actual}</td>
             </tr>
         }
@@ -36,7 +36,7 @@ pub(crate) fn table(figures: Vec<(&'static str, String, String)>) -> AnyView {
             <thead>
                 <tr>
                     <th scope="col">"Figure"</th>
-                    <th scope="col" class="number">"Estimate"</th>
+                    <th scope="col">"Estimate"</th>
                     <th scope="col" class="number">"Actual"</th>
                 </tr>
             </thead>

@@ -130,7 +130,8 @@ impl<T> Band<T> {
 impl<T: fmt::Display + Default + PartialEq> fmt::Display for Band<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { low, likely, high } = self;
-        if low == high {
+        // Ends that read alike are no band.
+        if low == high || low.to_string() == high.to_string() {
             write!(f, "{likely}")
         } else if *low == T::default() && likely == high {
             write!(f, "up to {high}")
@@ -209,5 +210,22 @@ impl From<SummaryVm> for SessionPlan {
             estimate: vm.estimate,
             drift: vm.drift,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Bands as people read them.
+
+    use super::*;
+
+    #[test]
+    fn a_band_reads_as_narrow_as_it_is() {
+        let band = |low, likely, high| Band { low, likely, high }.map(ByteCount).to_string();
+        assert_eq!(band(2048, 2048, 2048), "2 KiB");
+        assert_eq!(band(2_097_152, 2_097_160, 2_097_170), "2 MiB");
+        assert_eq!(band(0, 2048, 2048), "up to 2 KiB");
+        assert_eq!(band(0, 1024, 2048), "about 1 KiB, at most 2 KiB");
+        assert_eq!(band(1024, 2048, 4096), "about 2 KiB (1 KiB to 4 KiB)");
     }
 }
