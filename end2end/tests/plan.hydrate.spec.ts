@@ -6,10 +6,9 @@ import { failBack, state, toSummary } from "../helpers/wizard";
 test("the report lists what passes and what is to be known, and is there as text", async ({ open, server }) => {
   const page = await open("/");
   await toSummary(page, "tiny-c", { mode: "Manual" });
-  const checks = page.getByRole("listitem").filter({ hasText: "Production VM" });
-  await expect(checks.first()).toContainText("Pass:");
-  const power = page.getByRole("listitem").filter({ hasText: "Power" });
-  await expect(power.first()).toContainText("Warning:");
+  const check = (words: RegExp) => page.getByRole("listitem").filter({ hasText: words });
+  await expect(check(/Pass: Production VM: tiny-c is there/)).toBeVisible();
+  await expect(check(/Warning: Power: tiny-c is powered on/)).toBeVisible();
   for (const name of ["Expected to differ", "On the wire", "Phase 1, while the replica serves", "Downtime of the switchover"]) {
     await expect(page.getByText(name, { exact: true })).toBeVisible();
   }
@@ -37,8 +36,11 @@ test("a dry run makes the estimate exact, and the session shows it beside what c
   await state(page, "Ready to switch");
   const row = page.getByRole("table", { name: "Estimate and actual" }).getByRole("row", { name: /Different in phase 1/ });
   const [estimate, actual] = await row.getByRole("cell").allInnerTexts();
-  expect(actual).toMatch(/[1-9][0-9.]* [KM]iB/);
-  expect(estimate).toContain(actual);
+  // The replica goes on writing, so a little may have come since.
+  const mib = (text: string) => Number(text.match(/([0-9.]+) MiB/)?.[1]);
+  expect(mib(estimate)).toBeGreaterThan(0);
+  expect(mib(actual)).toBeGreaterThanOrEqual(mib(estimate));
+  expect(mib(actual)).toBeLessThan(mib(estimate) * 1.25);
 });
 
 test("a session without a dry run shows a band around what came", async ({ open }) => {
