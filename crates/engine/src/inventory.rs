@@ -159,8 +159,7 @@ fn settle(before: &SiteInventory, new: &mut SiteInventory) {
 }
 
 fn settle_free(before: ByteCount, now: &mut ByteCount) {
-    // Less than is known is never called as much: what fits is decided by it.
-    if *now >= before && now.0 - before.0 <= before.0 / FREE_SPACE_STEPS {
+    if before.0.abs_diff(now.0) <= before.0 / FREE_SPACE_STEPS {
         *now = before;
     }
 }
