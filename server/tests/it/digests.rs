@@ -32,7 +32,7 @@ fn stores(case: &Case) -> Vec<PathBuf> {
 /// Waits for the dry run of a draft; what it says of each VM.
 fn dry_run(console: &Console, draft: &str) -> DryRunView {
     until("the dry run", LIMIT, || {
-        let answer = console.get(&format!("/api/console/draft?id={draft}"))?;
+        let answer = console.get(&format!("/api/console/draft?id={draft}&step=summary"))?;
         let view: DraftView = serde_json::from_str(&answer.body).ok()?;
         view.dry_run.filter(|run| run.done_at.is_some())
     })
