@@ -14,6 +14,8 @@ interface Violation {
 
 /** Fails with every violation that axe finds on the page as it is now. */
 export async function axe(page: Page): Promise<void> {
+  // A page that is still on its way has no content to judge.
+  await expect(page.getByRole("heading", { level: 1 }).first()).toBeVisible();
   // Through the debugger, so the page's own content security policy stays as it is.
   await page.evaluate(source);
   const violations = await page.evaluate(async () => {
