@@ -93,7 +93,7 @@ pub(crate) enum Contradiction {
     /// More cannot be read than anybody agreed to leave out.
     #[error(
         "disk {disk}: {unread} of the replica cannot be read, far more than single sectors. Nothing \
-         of this pass is kept. Mend the storage at the DR site, then retry, or cancel"
+         of this pass reaches production. Mend the storage at the DR site, then retry, or cancel"
     )]
     TooMuchUnreadable {
         /// The disk's name.

@@ -110,6 +110,8 @@ pub enum Effect {
     KeepRestorePoint {
         /// The pass.
         pass: u32,
+        /// Both sides hold the same as of it: nothing was left out.
+        common: bool,
     },
     /// Let replication of the VM go on.
     ReleaseReplication,
@@ -317,7 +319,10 @@ fn commit(session: &Session) -> Vec<Effect> {
     if !session.creates_vm() {
         effects.push(Effect::MergePreFailbackLayer);
     }
-    effects.push(Effect::KeepRestorePoint { pass: session.pass });
+    effects.push(Effect::KeepRestorePoint {
+        pass: session.pass,
+        common: !session.left_out,
+    });
     if session.moves_pointer() {
         effects.push(Effect::RepointJobs);
     }

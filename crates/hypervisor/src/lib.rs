@@ -11,5 +11,6 @@ mod platform;
 
 pub use error::{PlatformError, Retry};
 pub use platform::{
-    Capabilities, DiskAt, Frozen, Inventory, LayerName, Platform, Point, Ranges, ReplicaRecord,
+    Capabilities, DiskAt, Frozen, Inventory, KeptPoint, LayerName, Platform, Point, Ranges,
+    ReplicaRecord,
 };

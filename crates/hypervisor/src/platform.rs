@@ -91,6 +91,15 @@ impl fmt::Display for LayerName {
     }
 }
 
+/// A point that becomes a restore point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptPoint<'a> {
+    /// Its name.
+    pub name: &'a PointName,
+    /// Both sides hold the same as of it.
+    pub common: bool,
+}
+
 /// A frozen moment of a VM's disks, and the tracking epoch that began then.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frozen {
@@ -287,7 +296,8 @@ pub trait Platform: Send + Sync + fmt::Debug {
     -> Result<(), PlatformError>;
 
     /// Records a replica's state: after commit it is Ready with `kept` as a restore point, after
-    /// undo it is in Failover.
+    /// undo it is in Failover. Only where both sides are known to hold the same as of the point
+    /// are the epochs of both recorded with it.
     ///
     /// # Errors
     /// When the replica is unknown.
@@ -295,7 +305,7 @@ pub trait Platform: Send + Sync + fmt::Debug {
         &self,
         replica: &ReplicaId,
         state: ReplicaState,
-        kept: Option<&PointName>,
+        kept: Option<KeptPoint<'_>>,
     ) -> Result<(), PlatformError>;
 
     /// Makes an empty VM, off, which `owner` may remove. One that `owner` made under that id

@@ -30,30 +30,43 @@ struct Damage {
 }
 
 impl Damage {
+    /// To the last cluster of an image that has something.
     fn to(image: &Path) -> Self {
+        let mut all = Self::to_all(image, 1);
+        all.pop().expect("one")
+    }
+
+    /// To so many clusters of an image, the last first.
+    fn to_all(image: &Path, count: usize) -> Vec<Self> {
         let mut bytes = fs::read(image).expect("an image");
-        let number = |at: usize| {
+        let number = |bytes: &[u8], at: usize| {
             let field: [u8; 8] = bytes[at..at + 8].try_into().expect("eight bytes");
             u64::from_be_bytes(field)
         };
         let offset = |entry: u64| usize::try_from(entry & 0x00ff_ffff_ffff_fe00).expect("fits");
-        let l2 = offset(number(offset(number(40))));
-        let cluster = (0..CLUSTER / 8)
+        let l2 = offset(number(&bytes, offset(number(&bytes, 40))));
+        let allocated: Vec<usize> = (0..CLUSTER / 8)
             .rev()
-            .find(|index| number(l2 + index * 8) != 0)
-            .expect("something is allocated");
-        let entry = l2 + cluster * 8;
-        let was = bytes[entry..entry + 8].try_into().expect("eight bytes");
+            .filter(|index| number(&bytes, l2 + index * 8) != 0)
+            .take(count)
+            .collect();
+        assert_eq!(allocated.len(), count, "so many are allocated");
         // Compressed, and to be found where the table itself is.
         let hurt = (1_u64 << 62) | u64::try_from(l2).expect("fits");
-        bytes[entry..entry + 8].copy_from_slice(&hurt.to_be_bytes());
+        let damage = allocated.into_iter().map(|cluster| {
+            let entry = l2 + cluster * 8;
+            let was = bytes[entry..entry + 8].try_into().expect("eight bytes");
+            bytes[entry..entry + 8].copy_from_slice(&hurt.to_be_bytes());
+            Self {
+                image: image.to_owned(),
+                entry,
+                was,
+                cluster,
+            }
+        });
+        let damage = damage.collect();
         fs::write(image, bytes).expect("written");
-        Self {
-            image: image.to_owned(),
-            entry,
-            was,
-            cluster,
-        }
+        damage
     }
 
     fn heal(&self) {
@@ -137,10 +150,22 @@ fn what_cannot_be_read_stops_it_and_is_left_out_when_somebody_says_so() {
         "{:?}",
         done.log
     );
-    match done.certificate.expect("something is said") {
+    match done.certificate.clone().expect("something is said") {
         CertificateView::Not { why } => assert!(why.contains("could not be read"), "{why}"),
         CertificateView::Signed(_) => panic!("certified what was never read"),
     }
+    Case::act(&console, &done, "commit");
+    case.session(&console, "the commit", |session| {
+        session.summary.ended_at.is_some()
+    });
+    // Quick rollback would take both sides for equal as of it.
+    let kept = until("the restore point", LIMIT, || {
+        let replica = case.replica(&console)?;
+        replica
+            .restore_point
+            .filter(|_| replica.state == VisibleState::Ready)
+    });
+    assert_eq!(kept.common(), None, "{kept:?}");
     assert!(console.interrupt().success());
 
     // But for the cluster, production holds what the replica does.
@@ -154,4 +179,37 @@ fn what_cannot_be_read_stops_it_and_is_left_out_when_somebody_says_so() {
     for (disk, (found, wanted)) in after.iter().zip(&wanted).enumerate() {
         assert!(found == wanted, "disk {disk}");
     }
+}
+
+/// A storage that is gone is not a few bad sectors, whoever agreed to those.
+#[test]
+fn more_than_single_sectors_stops_it_for_good_whatever_was_agreed_to() {
+    let case = Case::by(Way::Original, "tiny-b");
+    let console = case.start(None);
+    until("the replica", LIMIT, || case.replica(&console));
+    assert!(console.interrupt().success());
+    let before = case.production_content();
+    // More than a mebibyte.
+    Damage::to_all(&written(&case), 20);
+
+    let console = case.start(None);
+    case.finish(&console, "auto");
+    let stuck = case.stuck_or_not(&console, "the stop", |session| {
+        let attention = session.summary.attention.as_ref();
+        attention.is_some_and(|attention| attention.unreadable)
+    });
+    Case::act(&console, &stuck, "leave_unreadable");
+    let stopped = case.stuck_or_not(&console, "the second stop", |session| {
+        let attention = session.summary.attention.as_ref();
+        attention.is_some_and(|attention| !attention.unreadable)
+    });
+    let cause = stopped.summary.attention.expect("it stopped").cause;
+    assert!(cause.contains("far more than single sectors"), "{cause}");
+    let cancel = case.stuck_or_not(&console, "the page", |_| true);
+    Case::act(&console, &cancel, "cancel");
+    case.stuck_or_not(&console, "the end", |session| {
+        session.summary.ended_at.is_some()
+    });
+    assert!(console.interrupt().success());
+    assert!(case.production_content() == before, "production changed");
 }

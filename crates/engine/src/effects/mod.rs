@@ -203,7 +203,9 @@ impl Stage {
             Effect::DropProtectivePoint { pass } => replica::drop_point(self, pass),
             Effect::HoldReplication => replica::set_hold(self, true),
             Effect::ReleaseReplication => replica::set_hold(self, false),
-            Effect::KeepRestorePoint { pass } => replica::keep_restore_point(self, pass),
+            Effect::KeepRestorePoint { pass, common } => {
+                replica::keep_restore_point(self, pass, common)
+            }
             Effect::RevertReplica { pass } => replica::revert(self, pass),
             Effect::PowerOnReplica => replica::power_on(self),
             Effect::CreateProductionVm => created::create(self),

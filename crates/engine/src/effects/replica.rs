@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use failback::Done;
-use hypervisor::Platform;
+use hypervisor::{KeptPoint, Platform};
 use model::{PowerState, ReplicaState, VmRef};
 use mover::Controls;
 
@@ -89,11 +89,16 @@ pub(super) fn set_hold(stage: &Stage, on_hold: bool) -> Result<Performed, Effect
     Ok(Performed::plain())
 }
 
-pub(super) fn keep_restore_point(stage: &Stage, pass: u32) -> Result<Performed, EffectError> {
-    let point = protective_point(&stage.session, pass);
+pub(super) fn keep_restore_point(
+    stage: &Stage,
+    pass: u32,
+    common: bool,
+) -> Result<Performed, EffectError> {
+    let name = &protective_point(&stage.session, pass);
+    let kept = Some(KeptPoint { name, common });
     stage
         .dr
-        .set_replica_state(&stage.replica, ReplicaState::Ready, Some(&point))?;
+        .set_replica_state(&stage.replica, ReplicaState::Ready, kept)?;
     Ok(Performed::plain())
 }
 

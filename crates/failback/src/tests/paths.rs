@@ -485,6 +485,22 @@ fn consent_to_leave_something_out_ends_with_the_activity_and_a_pass_over_all_mak
     assert!(whole(&pass));
     let caught_up = finish(pass);
     assert!(!caught_up.left_out && !whole(&caught_up));
+
+    // Only then do both sides have a moment in common that quick rollback may start from.
+    let common = |session: &Session| {
+        let commit = crate::program::of(session, crate::Activity::Commit);
+        commit.into_iter().find_map(|effect| {
+            if let Effect::KeepRestorePoint { common, .. } = effect {
+                Some(common)
+            } else {
+                None
+            }
+        })
+    };
+    assert_eq!(
+        (common(&session), common(&caught_up)),
+        (Some(false), Some(true))
+    );
 }
 
 /// Found in review: a timer committed what nobody had looked at.

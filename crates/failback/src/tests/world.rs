@@ -121,7 +121,7 @@ impl World {
                 self.overwritten_old_content = true;
                 self.before_layer = false;
             }
-            Effect::KeepRestorePoint { pass } => {
+            Effect::KeepRestorePoint { pass, .. } => {
                 self.kept = Some(pass);
                 self.replica_ready = true;
             }

@@ -12,8 +12,8 @@ use super::{
     points, resources, restore_point, state,
 };
 use crate::{
-    Capabilities, DiskAt, Frozen, Inventory, LayerName, Platform, PlatformError, Point, Ranges,
-    ReplicaRecord,
+    Capabilities, DiskAt, Frozen, Inventory, KeptPoint, LayerName, Platform, PlatformError, Point,
+    Ranges, ReplicaRecord,
 };
 
 impl Platform for Lab {
@@ -184,7 +184,7 @@ impl Platform for Lab {
         &self,
         replica: &ReplicaId,
         state: ReplicaState,
-        kept: Option<&PointName>,
+        kept: Option<KeptPoint<'_>>,
     ) -> Result<(), PlatformError> {
         let record = self.replica(replica)?;
         let kept = kept
@@ -228,20 +228,20 @@ impl Platform for Lab {
 }
 
 impl Lab {
-    /// A point of the replica, with the epochs of both sides.
+    /// A point of the replica, with the epochs of both sides where they hold the same.
     fn kept_point(
         &self,
         record: &ReplicaFile,
-        point: &PointName,
+        point: KeptPoint<'_>,
     ) -> Result<model::RestorePoint, PlatformError> {
         // Asked for a second time, it is as it was recorded.
         if let Some(known) = &record.restore_point
-            && known.name == *point
+            && known.name == *point.name
         {
             return Ok(known.clone());
         }
-        let production = self.cell(&record.original).ok();
-        restore_point(&*self.cell(&record.vm)?, production.as_deref(), point)
+        let production = self.cell(&record.original).ok().filter(|_| point.common);
+        restore_point(&*self.cell(&record.vm)?, production.as_deref(), point.name)
     }
 }
 

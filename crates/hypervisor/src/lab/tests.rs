@@ -22,7 +22,7 @@ use super::{
     meta::{DiskFile, SiteFile, VmFile},
     *,
 };
-use crate::{DiskAt, LayerName, Platform, Ranges};
+use crate::{DiskAt, KeptPoint, LayerName, Platform, Ranges};
 
 const BLOCK: u64 = tracking::GRANULARITY;
 const SIZE: u64 = 24 * BLOCK + 4096;
@@ -753,7 +753,11 @@ fn the_tiny_estate_runs_shuts_down_and_fails_over_again() {
     lab.freeze(&replica.vm, &point("kept"), OWNER).unwrap();
     lab.power_on(&replica.original, None).unwrap();
     let kept = point("kept");
-    lab.set_replica_state(&replica.id, ReplicaState::Ready, Some(&kept))
+    let kept = |common| {
+        let name = &kept;
+        Some(KeptPoint { name, common })
+    };
+    lab.set_replica_state(&replica.id, ReplicaState::Ready, kept(true))
         .unwrap();
     let record = lab.replica(&replica.id).unwrap();
     let recorded = record.restore_point.unwrap();
@@ -762,6 +766,13 @@ fn the_tiny_estate_runs_shuts_down_and_fails_over_again() {
         (Some(EpochId(2)), Some(EpochId(1)))
     );
     assert_eq!(record.running_since, None);
+    // Where something was left out, nothing is known to be the same on both sides.
+    let other = inventory.replicas[1].clone();
+    lab.freeze(&other.vm, &point("kept"), OWNER).unwrap();
+    lab.set_replica_state(&other.id, ReplicaState::Ready, kept(false))
+        .unwrap();
+    let uncommon = lab.replica(&other.id).unwrap().restore_point.unwrap();
+    assert_eq!((uncommon.name.as_str(), uncommon.common()), ("kept", None));
     lab.fail_over(&replica.id).unwrap();
     assert_eq!(lab.vm(&replica.original).unwrap().power, PowerState::Off);
     assert_eq!(lab.vm(&replica.vm).unwrap().power, PowerState::On);
