@@ -16,6 +16,8 @@ use hypervisor::Platform;
 use model::{DiskKey, EpochId, PowerState, SessionId, VmRef};
 use mover::{Digests, Disbelieved, Note, Side, Stamp};
 
+use crate::names::component;
+
 /// Where digests of what the newest layer holds are, beside those of points.
 const NEWEST: &str = "newest";
 
@@ -110,18 +112,6 @@ fn folder(data_dir: &Path, vm: &VmRef) -> PathBuf {
         .join(component(&vm.platform_id))
 }
 
-/// A name as one component of a path, and no other name's.
-fn component(name: &str) -> String {
-    let mut safe = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        match byte {
-            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => safe.push(char::from(byte)),
-            other => safe.push_str(&format!("%{other:02x}")),
-        }
-    }
-    safe
-}
-
 /// A VM's write epoch, of a VM that is off and held by nobody else: one that runs writes on within
 /// an epoch, and a session that holds it does, too.
 #[derive(Debug)]
@@ -168,7 +158,8 @@ mod tests {
     };
     use model::{DiskKey, SiteId, VmRef};
 
-    use super::{component, of_newest};
+    use super::of_newest;
+    use crate::names::component;
 
     #[test]
     fn what_was_read_before_another_took_hold_is_not_kept() {

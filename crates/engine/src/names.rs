@@ -26,7 +26,19 @@ pub(crate) fn journal(data_dir: &Path, session: &SessionId, disk: &DiskKey, pass
     data_dir
         .join("journals")
         .join(session.as_str())
-        .join(format!("{disk}-{pass}.journal"))
+        .join(format!("{}-{pass}.journal", component(disk.as_str())))
+}
+
+/// A name as one component of a path, and no other name's.
+pub(crate) fn component(name: &str) -> String {
+    let mut safe = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => safe.push(char::from(byte)),
+            other => safe.push_str(&format!("%{other:02x}")),
+        }
+    }
+    safe
 }
 
 /// The directory of a session's journals.
@@ -39,5 +51,5 @@ pub(crate) fn map(data_dir: &Path, session: &SessionId, disk: &DiskKey, pass: u3
     data_dir
         .join("maps")
         .join(session.as_str())
-        .join(format!("{disk}-{pass}.map"))
+        .join(format!("{}-{pass}.map", component(disk.as_str())))
 }
