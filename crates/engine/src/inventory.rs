@@ -101,9 +101,7 @@ impl Known {
             let (before, measured) = (self.sites.get(&site).cloned(), Arc::clone(&self.written));
             tokio::task::spawn_blocking(move || {
                 let (mut new, measured) = read(platform.as_ref(), &site, &all, &measured)?;
-                if let Some(before) = &before {
-                    settle(before, &mut new);
-                }
+                settle(before.as_deref(), &mut new);
                 Ok::<_, PlatformError>((new, measured))
             })
             .await
@@ -147,21 +145,23 @@ impl Known {
     }
 }
 
-/// Takes free space as it was where it hardly changed: else a site would never be as it was.
-fn settle(before: &SiteInventory, new: &mut SiteInventory) {
-    settle_free(before.free, &mut new.free);
-    let stores = &before.resources.datastores;
+/// Takes free space in coarse steps, so that a site where little was written is as it was.
+fn settle(before: Option<&SiteInventory>, new: &mut SiteInventory) {
+    settle_free(before.map(|before| before.free), &mut new.free);
     for datastore in &mut new.resources.datastores {
-        if let Some(old) = stores.iter().find(|old| old.id == datastore.id) {
-            settle_free(old.free, &mut datastore.free);
-        }
+        let stores = before.into_iter().flat_map(|it| &it.resources.datastores);
+        let mut old = stores.filter(|old| old.id == datastore.id);
+        settle_free(old.next().map(|old| old.free), &mut datastore.free);
     }
 }
 
-fn settle_free(before: ByteCount, now: &mut ByteCount) {
-    if before.0.abs_diff(now.0) <= before.0 / FREE_SPACE_STEPS {
-        *now = before;
-    }
+/// Never more than there is: what fits is decided by it.
+fn settle_free(before: Option<ByteCount>, now: &mut ByteCount) {
+    let step = (now.0 / FREE_SPACE_STEPS).max(1);
+    *now = match before {
+        Some(before) if before <= *now && now.0 - before.0 < 2 * step => before,
+        Some(_) | None => ByteCount(now.0 - now.0 % step),
+    };
 }
 
 /// A site's inventory, and what had to be measured for it.
