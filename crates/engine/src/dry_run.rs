@@ -27,6 +27,11 @@ pub(crate) async fn run(
     if row.is_none() {
         return Err("The draft is gone.".to_owned());
     }
+    if planned.is_empty() {
+        // Asked for by a version that planned later; "0 would be sent" would be no answer to it.
+        config.store.dry_run_delete(draft).await.map_err(words)?;
+        return Err("The dry run was asked for before an upgrade. Ask for it again.".to_owned());
+    }
     let asked = config.store.dry_run_fetch(draft).await.map_err(words)?;
     let asked_at = asked.map_or_else(clock::now, |view| view.asked_at);
     let mut vms = Vec::new();
@@ -241,5 +246,50 @@ impl Subject {
             disk: pair.name.clone(),
             source,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! A plan that is not there is no plan of nothing.
+
+    use model::Actor;
+    use proof::KeyStore;
+    use store::{DraftBody, Store};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn one_asked_for_with_no_plan_is_to_be_asked_for_again() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Store::open_path(&data.path().join("landfall.db")).await;
+        let config = Config {
+            data_dir: data.path().to_owned(),
+            store: store.unwrap(),
+            platforms: Vec::new(),
+            lab: None,
+            slots: 1,
+            gate_every: crate::GATE_EVERY,
+            keys: KeyStore::of(data.path(), None),
+            hook: None,
+        };
+        let (store, draft) = (&config.store, DraftId::new("d-1"));
+        let (body, actor) = (DraftBody::default(), Actor::new("an operator"));
+        let now = clock::now();
+        store
+            .draft_insert(&draft, &body, &actor, now)
+            .await
+            .unwrap();
+        let asked = DryRunView {
+            asked_at: now,
+            done_at: None,
+            progress: (ByteCount::ZERO, ByteCount::ZERO),
+            vms: Vec::new(),
+        };
+        store.dry_run_put(&draft, &asked).await.unwrap();
+        let (live, controls) = (LiveWork::default(), Controls::default());
+        let answer = run(&config, &live, &draft, &[], &controls).await;
+        assert!(answer.unwrap_err().contains("Ask for it again"));
+        assert_eq!(store.dry_run_fetch(&draft).await.unwrap(), None);
     }
 }
