@@ -29,7 +29,7 @@ fn assert_maps(console: &Console, session: &SessionView) {
         assert_eq!(view.standing, MapStanding::Kept);
         let picture = view.picture.expect("kept");
         let of = |state| {
-            let found = picture.whole.iter().find(|share| share.state == state);
+            let found = picture.shares.iter().find(|share| share.state == state);
             found.map_or(ByteCount::ZERO, |share| share.bytes)
         };
         let counters = disk.counters;
@@ -37,7 +37,7 @@ fn assert_maps(console: &Console, session: &SessionView) {
         assert_eq!(of(MapState::Verified), counters.verified);
         assert_eq!(of(MapState::Hole), counters.skipped);
         assert_eq!(of(MapState::Outside), counters.outside);
-        let all: ByteCount = picture.whole.iter().map(|share| share.bytes).sum();
+        let all: ByteCount = picture.shares.iter().map(|share| share.bytes).sum();
         assert_eq!(all, disk.size);
     }
 }

@@ -73,8 +73,6 @@ pub struct MapPicture {
     pub cells: Vec<MapCells>,
     /// Of the part.
     pub shares: Vec<MapShare>,
-    /// Of the whole disk.
-    pub whole: Vec<MapShare>,
     /// The part as a table, in order.
     pub rows: Vec<MapRow>,
     /// Whether each row is a range as the map has it; otherwise ranges were put together because

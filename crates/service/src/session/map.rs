@@ -143,7 +143,6 @@ fn picture(map: &DiskMap, as_of: Timestamp, range: ByteRange, cells: u32) -> Map
         cell: cut.cell,
         cells: alike(&cut.cells),
         shares: map.shares(cut.range).shares(),
-        whole: map.totals().shares(),
         rows: table
             .rows
             .iter()

@@ -34,7 +34,6 @@ fn picture() -> MapPicture {
             share(MapState::Equal, 16 * GIB),
             share(MapState::Hole, 48 * GIB),
         ],
-        whole: Vec::new(),
         rows: Vec::new(),
         rows_exact: true,
         grain: ByteCount(1),
