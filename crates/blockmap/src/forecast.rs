@@ -56,6 +56,23 @@ pub enum Wait {
     Passes(u64),
 }
 
+/// What a replica wrote since it was failed over, each block counted once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Writes {
+    /// Blocks that it wrote at all.
+    pub blocks: ByteCount,
+    /// Since so many seconds.
+    pub seconds: u64,
+}
+
+impl Writes {
+    /// Blocks that it writes for the first time, on average.
+    #[must_use]
+    pub fn rate(self) -> BytesPerSecond {
+        BytesPerSecond(self.blocks.0 / self.seconds.max(1))
+    }
+}
+
 /// What a forecast rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facts {
@@ -68,7 +85,7 @@ pub struct Facts {
     /// What is known of it.
     pub difference: Difference,
     /// What the replica writes; none where that is not known, and then nothing is added for it.
-    pub writes: Option<BytesPerSecond>,
+    pub writes: Option<Writes>,
     /// How fast one task compares, both sides at a time.
     pub rate: BytesPerSecond,
     /// How many of the disks may move at once, at least one.
@@ -102,7 +119,10 @@ pub struct Forecast {
 ///   half of it at least, since a block that is written seldom gets the content that it had.
 /// - Phase 1: the reading at the rate, then the writing of what differs; from all disks at once to
 ///   one after the other at half the rate.
-/// - Downtime: the guest's shutdown, what was written since the last pass, and the steps.
+/// - Downtime: the guest's shutdown, what was written since the last pass, read and written once each,
+///   and the steps. Likely as much is written as on average; at the most every block again that was
+///   written so far, and what is new: a guest that writes the same blocks over and over looks idle in
+///   the average.
 #[must_use]
 pub fn forecast(facts: &Facts) -> Forecast {
     let read = reading(facts);
@@ -186,25 +206,29 @@ fn downtime(facts: &Facts, phase_1: Band<u64>) -> Band<u64> {
         Wait::Seconds(seconds) => seconds.max(passed),
         Wait::Passes(every) => every,
     };
-    // What is written while the last pass runs is what remains for the switchover.
-    let last = |passed: u64, rate: BytesPerSecond, part: u64| {
-        let written = written(facts.writes, wait(passed)).min(facts.size);
-        seconds(ByteCount(written.0 / part), rate, 1)
+    let last = |written: ByteCount, rate: BytesPerSecond| {
+        let written = written.min(facts.size);
+        // Compared, and written where it differs.
+        seconds(written.saturating_add(written), rate, 1)
     };
     let usual = USUAL_SHUTDOWN.min(facts.shutdown);
+    let new = |passed: u64| written(facts.writes, wait(passed));
+    let again = facts.writes.map_or(ByteCount::ZERO, |it| it.blocks);
     Band {
-        low: last(phase_1.low, facts.rate, REWRITTEN),
-        likely: usual.saturating_add(last(phase_1.likely, facts.rate, 1)),
-        high: facts
-            .shutdown
-            .saturating_add(last(phase_1.high, halved(facts.rate), 1)),
+        low: last(ByteCount(new(phase_1.low).0 / REWRITTEN), facts.rate),
+        likely: usual.saturating_add(last(new(phase_1.likely), facts.rate)),
+        high: facts.shutdown.saturating_add(last(
+            again.saturating_add(new(phase_1.high)),
+            halved(facts.rate),
+        )),
     }
     .map(|transfer| transfer.saturating_add(STEPS))
 }
 
-fn written(writes: Option<BytesPerSecond>, seconds: u64) -> ByteCount {
-    writes.map_or(ByteCount::ZERO, |rate| {
-        ByteCount(rate.0.saturating_mul(seconds))
+/// Blocks that are written for the first time in so many seconds, on average.
+fn written(writes: Option<Writes>, seconds: u64) -> ByteCount {
+    writes.map_or(ByteCount::ZERO, |writes| {
+        ByteCount(writes.rate().0.saturating_mul(seconds))
     })
 }
 

@@ -24,7 +24,7 @@ pub use block::{BlockSize, BlockState, Digest};
 pub use check::{Problem, check_plan};
 pub use diff::{Batch, DiffPlan, DiffReport, Limits, Malformed, Planner, Verdict, plan};
 pub use estimate::{Estimate, estimate};
-pub use forecast::{Difference, Facts, Forecast, Look, Wait, forecast};
+pub use forecast::{Difference, Facts, Forecast, Look, Wait, Writes, forecast};
 pub use map::{Cells, DiskMap, MapRows, Mix, RUNS};
 pub use ranges::RangeSet;
 pub use sample::{Wanted, population, sample, sample_size};

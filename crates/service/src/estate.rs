@@ -16,10 +16,14 @@ use crate::{Service, refusal::failed, session::Work};
 
 pub(crate) use kept::Kept;
 
+/// Seconds after which what was read of a site is called old; readings follow each other in seconds.
+const OLD: u64 = 120;
+
 /// Everything that is known, of one moment. What did not change since it was asked for last is shared
 /// with the answers before.
 #[derive(Debug)]
 pub(crate) struct Estate {
+    now: Timestamp,
     pub(crate) sites: Vec<SiteRead>,
     pub(crate) unread: Vec<UnreadSite>,
     index: Arc<Index>,
@@ -34,6 +38,7 @@ impl Service {
         let unread = self.store().inventory_list_unread().await.map_err(failed)?;
         let (sites, index, running) = self.kept.read(self.store()).await?;
         Ok(Estate {
+            now: self.now(),
             sites,
             unread,
             index,
@@ -201,12 +206,14 @@ impl Estate {
     /// Why what is known of a site may be out of date; none when the newest reading succeeded.
     pub(crate) fn staleness(&self, site: &SiteId) -> Option<String> {
         let (inventory, read_at, error) = self.site(site)?;
-        let error = error.as_deref()?;
-        Some(format!(
-            "{} was last read at {} and cannot be read now: {error}",
-            inventory.name,
-            read_at.utc_text()
-        ))
+        let read = format!("{} was last read at {}", inventory.name, read_at.utc_text());
+        match error {
+            Some(error) => Some(format!("{read} and cannot be read now: {error}")),
+            None if self.now.seconds_since(*read_at) > OLD => {
+                Some(format!("{read}, and no reading has ended since"))
+            }
+            None => None,
+        }
     }
 
     /// When the newest site was read.

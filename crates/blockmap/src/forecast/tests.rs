@@ -5,6 +5,11 @@ use proptest::prelude::*;
 use super::*;
 
 const MIB: u64 = 1 << 20;
+/// A mebibyte of new blocks in each second of a minute.
+const PER_SECOND: Writes = Writes {
+    blocks: ByteCount(60 * MIB),
+    seconds: 60,
+};
 
 fn facts() -> Facts {
     Facts {
@@ -76,7 +81,7 @@ fn a_dry_run_is_exact_but_for_what_was_written_since() {
         (still.different, still.wire),
         (mib(12, 12, 12), mib(8, 8, 8))
     );
-    let busy = forecast(&measured(Some(BytesPerSecond(MIB))));
+    let busy = forecast(&measured(Some(PER_SECOND)));
     assert_eq!(busy.different, mib(12, 22, 52));
     assert_eq!(busy.wire, mib(8, 18, 48));
 }
@@ -98,19 +103,21 @@ fn a_vm_made_anew_takes_all_and_reads_one_side() {
 fn a_longer_wait_without_passes_costs_downtime() {
     let waits = |wait| {
         forecast(&Facts {
-            writes: Some(BytesPerSecond(MIB)),
+            writes: Some(PER_SECOND),
             wait,
             ..facts()
         })
         .downtime
     };
-    // 3600 MiB would be more than the disk: the whole disk at 100 MiB/s.
-    assert_eq!(waits(Wait::Seconds(3600)).likely, 30 + 10 + 5);
+    // 3600 MiB would be more than the disk: the whole disk, compared and written at 100 MiB/s.
+    assert_eq!(waits(Wait::Seconds(3600)).likely, 30 + 20 + 5);
     assert!(waits(Wait::Seconds(60)).likely < waits(Wait::Seconds(600)).likely);
     // A wait that ends before phase 1 does costs nothing more.
     assert_eq!(waits(Wait::Seconds(0)), waits(Wait::Phase1));
     // Passes keep the rest small, however long phase 1 took.
-    assert_eq!(waits(Wait::Passes(300)).likely, 30 + 3 + 5);
+    assert_eq!(waits(Wait::Passes(300)).likely, 30 + 6 + 5);
+    // At the most, what was written so far is written once more: 360 MiB twice at 50 MiB/s.
+    assert_eq!(waits(Wait::Passes(300)).high, 900 + 15 + 5);
 }
 
 fn any_facts() -> impl Strategy<Value = Facts> {
@@ -137,14 +144,17 @@ fn any_facts() -> impl Strategy<Value = Facts> {
         any::<u64>().prop_map(Wait::Passes),
     ];
     let times = (any::<u64>(), any::<u64>(), wait, any::<u64>());
-    (sizes, look, difference, any::<Option<u64>>(), times).prop_map(
+    (sizes, look, difference, any::<Option<(u64, u64)>>(), times).prop_map(
         |((size, source, target), look, difference, writes, (rate, at_once, wait, shutdown))| {
             Facts {
                 size: ByteCount(size),
                 allocated: crate::estimate(ByteCount(size), ByteCount(source), ByteCount(target)),
                 look,
                 difference,
-                writes: writes.map(BytesPerSecond),
+                writes: writes.map(|(blocks, seconds)| Writes {
+                    blocks: ByteCount(blocks),
+                    seconds,
+                }),
                 rate: BytesPerSecond(rate),
                 at_once,
                 wait,

@@ -218,15 +218,16 @@ impl Service {
         rows: SeveralInput,
     ) -> Result<(), ApiError> {
         authorise(actor)?;
-        let draft = self.draft(id).await?;
         let mode = mode::parse(&input, self.now())?;
-        let several = several::check(&rows, &draft.body, &input, self.now())?;
         after::check(&after, &mode)?;
-        self.edit(id, |body| {
+        let now = self.now();
+        self.try_edit(id, |body| {
+            // Of the draft as it is now: another page of it may have been saved meanwhile.
+            body.several = several::check(&rows, body, &input, now)?;
             body.mode_input.clone_from(&input);
             body.mode = Some(mode.clone());
             body.after_input.clone_from(&after);
-            body.several.clone_from(&several);
+            Ok(())
         })
         .await
     }
@@ -254,10 +255,12 @@ impl Service {
                 "Shorten it.",
             ));
         }
-        let shown: BTreeSet<&str> = shown.iter().map(ReplicaId::as_str).collect();
         let elsewhere = |ticked: &&String| {
-            let replica = ticked.split_once('/').map_or("", |(replica, _)| replica);
-            !shown.is_empty() && !shown.contains(replica)
+            let is_of = |replica: &ReplicaId| {
+                let item = ticked.strip_prefix(replica.as_str());
+                item.is_some_and(|item| item.starts_with('/'))
+            };
+            !shown.is_empty() && !shown.iter().any(is_of)
         };
         self.edit(id, |body| {
             let kept = body.drift_seen.iter().filter(elsewhere);

@@ -19,7 +19,7 @@ use crate::{
     actor::authorise,
     after::{self, After},
     mode,
-    preflight::{self, Checked, Target, policy::Policy},
+    preflight::{Checked, Target, policy::Policy},
     refusal::{conflict, failed, invalid},
     start::counted,
 };
@@ -48,14 +48,12 @@ impl Service {
         let draft = self.draft(id).await?;
         let (destination, mode) = self.complete(&draft.body)?;
         let estate = self.estate().await?;
-        let mut checked = preflight::check(&estate, &draft.body);
+        let checked = self.plan(id, &estate, &draft.body).await?;
         nothing_blocks(&checked)?;
         self.picked_ones_do(&estate, &draft.body, &checked)
             .await
             .map_err(|refusal| conflict(refusal.message, refusal.hint))?;
         all_drift_seen(&checked, &draft.body)?;
-        let grounds = self.grounds(id).await?;
-        preflight::estimate::apply(&mut checked, &estate, &draft.body, &grounds);
         let plan = Plan {
             batch: BatchId::new(fresh_id()),
             destination,

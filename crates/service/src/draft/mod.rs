@@ -89,11 +89,24 @@ impl Service {
         id: &DraftId,
         change: impl Fn(&mut DraftBody),
     ) -> Result<(), ApiError> {
+        self.try_edit(id, |body| {
+            change(body);
+            Ok(())
+        })
+        .await
+    }
+
+    /// The same with a change that may be refused by what the draft is by then.
+    pub(crate) async fn try_edit(
+        &self,
+        id: &DraftId,
+        change: impl Fn(&mut DraftBody) -> Result<(), ApiError>,
+    ) -> Result<(), ApiError> {
         let mut tries = 0;
         loop {
             let row = self.open_draft(id).await?;
             let mut body = row.body.clone();
-            change(&mut body);
+            change(&mut body)?;
             if body == row.body {
                 return Ok(());
             }

@@ -5,10 +5,7 @@ use model::{ApiError, DraftId};
 use super::{finish::in_order, several};
 use crate::{
     Service, mode,
-    preflight::{
-        self,
-        text::{Head, report},
-    },
+    preflight::text::{Head, report},
 };
 
 impl Service {
@@ -19,9 +16,7 @@ impl Service {
     pub async fn draft_report(&self, id: &DraftId) -> Result<String, ApiError> {
         let body = self.draft(id).await?.body;
         let estate = self.estate().await?;
-        let mut checked = preflight::check(&estate, &body);
-        let grounds = self.grounds(id).await?;
-        preflight::estimate::apply(&mut checked, &estate, &body, &grounds);
+        let checked = self.plan(id, &estate, &body).await?;
         let vms: Vec<_> = in_order(checked, &body)
             .into_iter()
             .map(|it| self.summary_of(it, &body))

@@ -54,9 +54,7 @@ impl Service {
         let batch = self.store().batch_for_draft(id).await.map_err(failed)?;
         let finished: Option<FinishReply> = batch.map(FinishReply::from);
         let estate = self.estate().await?;
-        let mut checked = preflight::check(&estate, &body);
-        let grounds = self.grounds(id).await?;
-        preflight::estimate::apply(&mut checked, &estate, &body, &grounds);
+        let checked = self.plan(id, &estate, &body).await?;
         let shown = part.rows_of(WizardStep::TargetVm, body.chosen.len());
         let targets = targets::rows(&estate, &body, &shown);
         let proxies = self.proxy_pick(&estate, &body, &checked).await?;

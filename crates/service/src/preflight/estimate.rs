@@ -1,10 +1,10 @@
 //! What each chosen VM is expected to cost: the facts that are known of it, handed to the forecast,
 //! and the sentences that say what the figures rest on.
 
-use blockmap::{Difference, Estimate, Facts, Look, Wait, forecast};
+use blockmap::{Difference, Estimate, Facts, Look, Wait, Writes, forecast};
 use model::{
-    ByteCount, BytesPerSecond, DiskInfo, DraftId, FailbackMode, ProxySettings, ProxyState, Seconds,
-    SiteId, Timestamp, WrittenSince,
+    ApiError, ByteCount, BytesPerSecond, DiskInfo, DraftId, FailbackMode, ProxySettings,
+    ProxyState, Seconds, SiteId, Timestamp, WrittenSince,
     view::{DifferenceBasis, DryRunView, PlanEstimate},
 };
 use store::{DraftBody, SessionDisk};
@@ -17,8 +17,7 @@ const RATE: BytesPerSecond = BytesPerSecond(300 * 1024 * 1024);
 const HOUR: u64 = 3_600;
 
 /// What is known beside the estate and the choices.
-#[derive(Debug)]
-pub(crate) struct Grounds {
+struct Grounds {
     now: Timestamp,
     dry_run: Option<DryRunView>,
     proxies: Vec<ProxySettings>,
@@ -26,34 +25,32 @@ pub(crate) struct Grounds {
 }
 
 impl Service {
-    /// What is known for the estimates of a draft.
-    pub(crate) async fn grounds(&self, id: &DraftId) -> Result<Grounds, model::ApiError> {
-        Ok(Grounds {
+    /// The plan of a draft: every VM checked, with what it is expected to cost where its disks are
+    /// known.
+    pub(crate) async fn plan(
+        &self,
+        id: &DraftId,
+        estate: &Estate,
+        body: &DraftBody,
+    ) -> Result<Vec<Checked>, ApiError> {
+        let grounds = Grounds {
             now: self.now(),
             dry_run: self.store().dry_run_fetch(id).await.map_err(failed)?,
             proxies: self.store().proxy_list().await.map_err(failed)?,
             live: self.wired.live.proxies(),
-        })
-    }
-}
-
-/// Gives every VM whose disks are known its estimate.
-pub(crate) fn apply(checked: &mut [Checked], estate: &Estate, body: &DraftBody, grounds: &Grounds) {
-    for vm in checked {
-        let Some(target) = &vm.target else { continue };
-        let mode = body.mode.as_ref();
-        vm.view.estimate = grounds.estimate(estate, body, mode, target);
+        };
+        let mut checked = super::check(estate, body);
+        for vm in &mut checked {
+            let Some(target) = &vm.target else { continue };
+            vm.view.estimate = grounds.estimate(estate, body, target);
+        }
+        Ok(checked)
     }
 }
 
 impl Grounds {
-    fn estimate(
-        &self,
-        estate: &Estate,
-        body: &DraftBody,
-        mode: Option<&FailbackMode>,
-        target: &Target,
-    ) -> Option<PlanEstimate> {
+    fn estimate(&self, estate: &Estate, body: &DraftBody, target: &Target) -> Option<PlanEstimate> {
+        let mode = body.mode.as_ref();
         if target.pairs.is_empty() {
             return None;
         }
@@ -128,14 +125,14 @@ impl Grounds {
         found.then_some((vm.different, vm.to_send, at))
     }
 
-    /// What the replica wrote on average since it was failed over.
-    fn writes(&self, target: &Target) -> Option<BytesPerSecond> {
+    /// What the replica wrote since it was failed over.
+    fn writes(&self, target: &Target) -> Option<Writes> {
         let since = target.replica.running_since?;
         match target.replica.written_since {
-            Some(WrittenSince::Known { replica, .. }) => {
-                let seconds = self.now.seconds_since(since).max(1);
-                Some(BytesPerSecond(replica.0 / seconds))
-            }
+            Some(WrittenSince::Known { replica, .. }) => Some(Writes {
+                blocks: replica,
+                seconds: self.now.seconds_since(since),
+            }),
             Some(WrittenSince::Broken(_)) | None => None,
         }
     }
@@ -232,9 +229,12 @@ fn assumptions(facts: &Facts, pace: &Pace, mode: Option<&FailbackMode>) -> Vec<S
     };
     let mut sentences = vec![rate];
     sentences.push(match facts.writes {
-        Some(rate) => {
-            format!("The replica goes on writing {rate}, its average since it was failed over.")
-        }
+        Some(writes) => format!(
+            "The replica writes {} in new blocks, as on average since it was failed over; the upper \
+             end of the downtime has it write all {} of before again.",
+            writes.rate(),
+            writes.blocks
+        ),
         None => "How much the replica writes is not known; what it writes meanwhile comes on top."
             .to_owned(),
     });
@@ -242,10 +242,10 @@ fn assumptions(facts: &Facts, pace: &Pace, mode: Option<&FailbackMode>) -> Vec<S
         Wait::Phase1 if mode == Some(&FailbackMode::Manual) => {
             let hour = facts
                 .writes
-                .map(|rate| ByteCount(rate.0.saturating_mul(HOUR)));
+                .map(|writes| ByteCount(writes.rate().0.saturating_mul(HOUR)));
             let adds = hour.map_or_else(
                 || "adds to it".to_owned(),
-                |bytes| format!("adds up to {bytes} to send"),
+                |bytes| format!("adds about {bytes} to send"),
             );
             format!(
                 "The downtime is that of a switchover right after phase 1; each hour of waiting \

@@ -3,7 +3,7 @@
 //! Nothing is decided here that Finish does not decide again: both ask the same functions.
 
 mod drift;
-pub(crate) mod estimate;
+mod estimate;
 mod layout;
 pub(crate) mod pairing;
 pub(crate) mod policy;
@@ -320,16 +320,17 @@ fn check_drift(view: &mut SummaryVm) {
     }
 }
 
-/// VMs that share a site share its free space.
+/// VMs that share a site share its free space. What one without a pair of disks takes is not known.
 fn check_space(estate: &Estate, all: &mut [Checked]) {
+    let pairs = |target: &Target| !target.pairs.is_empty();
     let mut needed: BTreeMap<SiteId, (ByteCount, usize)> = BTreeMap::new();
-    for (target, view) in targets(all) {
+    for (target, view) in targets(all).filter(|(target, _)| pairs(target)) {
         let (sum, vms) = needed.entry(target.production.site.clone()).or_default();
         *sum = sum.saturating_add(view.undo_space);
         *vms += 1;
     }
     for checked in all {
-        let Some(target) = &checked.target else {
+        let Some(target) = checked.target.as_ref().filter(|target| pairs(target)) else {
             continue;
         };
         let site = &target.production.site;

@@ -4,19 +4,14 @@
 use std::{collections::BTreeSet, env, fs, path::PathBuf};
 
 use model::{
-    ByteCount, Destination, EpochId, PointName, ReplicaId, RestorePoint, Trouble, WrittenSince,
+    ByteCount, Destination, ReplicaId, Trouble,
     view::{AfterInput, DryRunView, DryRunVm, SeveralInput},
 };
 
 use super::{
     fixture::{Fixture, GIB, NOW, actor, scheduled},
     place::confirmed,
-};
-
-const TRACKED: WrittenSince = WrittenSince::Known {
-    replica: ByteCount(36 << 20),
-    production: ByteCount(4 << 20),
-    either: ByteCount(40 << 20),
+    quick::with_common_point,
 };
 
 /// Compares a draft's report with the kept one of the same name.
@@ -36,15 +31,7 @@ fn directory() -> PathBuf {
 }
 
 async fn tracked() -> Fixture {
-    let mut fixture = Fixture::new().await;
-    let replica = fixture.replica("r-web");
-    replica.restore_point = Some(RestorePoint {
-        name: PointName::new("nightly"),
-        taken_at: NOW.plus_seconds(-7_200),
-        replica_epoch: Some(EpochId(4)),
-        production_epoch: Some(EpochId(6)),
-    });
-    replica.written_since = Some(TRACKED);
+    let fixture = with_common_point().await;
     fixture.read_sites().await;
     fixture
 }

@@ -1,6 +1,9 @@
 //! The checks on Summary.
 
-use model::{ByteCount, LayoutKind, ReplicaId, SiteId, view::SummaryVm};
+use model::{
+    ByteCount, LayoutKind, ReplicaId, SiteId,
+    view::{CheckSubject, SummaryVm},
+};
 
 use super::fixture::{Fixture, GIB, NOW, disk};
 
@@ -53,6 +56,9 @@ async fn a_disk_of_another_size_blocks_and_names_both() {
         "{what}"
     );
     assert!(what.contains("Make both the same size"));
+    // Nothing pairs, so nothing is known of the space that undo takes.
+    let mut checks = vm.checks.iter();
+    assert!(checks.all(|check| check.subject != CheckSubject::Space));
 }
 
 #[tokio::test]

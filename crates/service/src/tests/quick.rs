@@ -7,14 +7,14 @@ use model::{
 
 use super::fixture::{Fixture, NOW, actor};
 
-const WRITTEN: WrittenSince = WrittenSince::Known {
+pub(super) const WRITTEN: WrittenSince = WrittenSince::Known {
     replica: ByteCount(3 << 20),
     production: ByteCount(1 << 20),
     either: ByteCount(4 << 20),
 };
 
 /// A fixture whose replica of web-01 has a common point.
-async fn with_common_point() -> Fixture {
+pub(super) async fn with_common_point() -> Fixture {
     let mut fixture = Fixture::new().await;
     let replica = fixture.replica("r-web");
     replica.restore_point = Some(RestorePoint {
