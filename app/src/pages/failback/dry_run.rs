@@ -60,13 +60,18 @@ pub(super) fn DryRun(
                 .and_then(|run| words::percent(run.progress.1, run.progress.0))
         })
     });
+    let reads = (total > ByteCount::ZERO).then(|| {
+        format!(
+            " It reads about {total}: what is known to be empty on a side counts as compared and is \
+             not read."
+        )
+    });
     view! {
         <section class="panel" aria-labelledby="dry-run">
             <h3 id="dry-run">"Dry run"</h3>
             <p>
                 "A full comparison of both sides that writes nothing and says how much would be \
-                 sent. It reads about " {total.to_string()} ": what is known to be empty on a \
-                 side counts as compared and is not read."
+                 sent." {reads}
             </p>
             <p role="status">
                 {text(move || run.with(|run| run.as_ref().map_or_else(String::new, view_model::dry_run_words)))}

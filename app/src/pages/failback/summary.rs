@@ -101,18 +101,8 @@ fn blocked(reasons: Vec<(String, String)>) -> Option<impl IntoView> {
 
 #[component]
 fn Vm(vm: SummaryVm, drift_seen: Vec<String>) -> impl IntoView {
-    let (undo_space, short) = view_model::undo_space(&vm);
-    let created = !vm.placement.is_empty();
-    let read = if created {
-        "To read"
-    } else {
-        "To read, both sides"
-    };
-    let source = if vm.quick {
-        ", named by change tracking, and a sample of the rest (quick rollback)"
-    } else {
-        ", estimated from allocation"
-    };
+    let read =
+        view_model::to_read(&vm).map(|(name, figure)| view! { <dt>{name}</dt> <dd>{figure}</dd> });
     let places = vm
         .placement
         .iter()
@@ -128,10 +118,10 @@ fn Vm(vm: SummaryVm, drift_seen: Vec<String>) -> impl IntoView {
             <dd>{policy} ", associated at the switchover"</dd>
         }
     });
-    let undo = (!created).then(|| {
+    let undo = view_model::undo_space(&vm).map(|(figure, short)| {
         view! {
             <dt>"Space for undo"</dt>
-            <dd class:short=short>{undo_space}</dd>
+            <dd class:short=short>{figure}</dd>
         }
     });
     let drift = (!vm.drift.is_empty()).then(|| drift(&vm, &drift_seen));
@@ -145,8 +135,7 @@ fn Vm(vm: SummaryVm, drift_seen: Vec<String>) -> impl IntoView {
                 {own_mode}
                 {places}
                 {policy}
-                <dt>{read}</dt>
-                <dd>{vm.to_read.to_string()} {source}</dd>
+                {read}
                 {estimate}
                 {undo}
             </dl>

@@ -3,7 +3,7 @@
 pub mod place;
 
 use model::{
-    ByteCount, DraftId, ReplicaId, VmRef,
+    ByteCount, DraftId, LayoutKind, ReplicaId, VmRef,
     view::{
         DraftView, DryRunView, FinishReply, ListQuery, PlanEstimate, ReplicaView, SummaryVm,
         TargetCandidate, TargetRow, WizardStep,
@@ -218,11 +218,35 @@ pub fn drift_key(replica: &ReplicaId, item: &str) -> String {
     format!("{replica}/{item}")
 }
 
-/// Undo's space against what is free: the figure and whether it is short.
-pub fn undo_space(vm: &SummaryVm) -> (String, bool) {
+fn pairs_disks(vm: &SummaryVm) -> bool {
+    vm.layout.iter().any(|disk| disk.kind == LayoutKind::Fits)
+}
+
+/// What is read of a VM, as a name and a figure; none while no disk of it can be compared or made.
+pub fn to_read(vm: &SummaryVm) -> Option<(&'static str, String)> {
+    // A VM that is made anew has nothing to compare with.
+    let created = !vm.placement.is_empty();
+    if !created && !pairs_disks(vm) {
+        return None;
+    }
+    let name = if created {
+        "To read"
+    } else {
+        "To read, both sides"
+    };
+    let source = if vm.quick {
+        "named by change tracking, and a sample of the rest (quick rollback)"
+    } else {
+        "estimated from allocation"
+    };
+    Some((name, format!("{}, {source}", vm.to_read)))
+}
+
+/// Undo's space against what is free: the figure and whether it is short; none where undo takes none.
+pub fn undo_space(vm: &SummaryVm) -> Option<(String, bool)> {
     let short = vm.undo_space > vm.free_space;
     let text = format!("up to {}, {} free", vm.undo_space, vm.free_space);
-    (text, short)
+    pairs_disks(vm).then_some((text, short))
 }
 
 /// What a VM is expected to cost, as names and figures.

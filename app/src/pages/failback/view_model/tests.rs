@@ -291,3 +291,40 @@ fn a_dry_run_never_claims_more_than_it_measured() {
         "Done for 1 of 2 VMs: 1 KiB would be sent. Nothing was written."
     );
 }
+
+#[test]
+fn what_is_not_known_of_disks_that_do_not_fit_is_not_shown_as_nothing() {
+    let finding = |kind| LayoutFinding {
+        disk: "data".to_owned(),
+        kind,
+        what: String::new(),
+    };
+    let mut vm = SummaryVm {
+        replica: ReplicaId::new("r-db"),
+        name: "db-01".to_owned(),
+        route: String::new(),
+        own_mode: None,
+        placement: Vec::new(),
+        layout: vec![finding(LayoutKind::Blocks)],
+        drift: Vec::new(),
+        to_read: ByteCount::ZERO,
+        policy: None,
+        quick: false,
+        undo_space: ByteCount::ZERO,
+        free_space: ByteCount(1 << 30),
+        checks: Vec::new(),
+        estimate: None,
+    };
+    assert_eq!((to_read(&vm), undo_space(&vm)), (None, None));
+    vm.layout.push(finding(LayoutKind::Fits));
+    (vm.to_read, vm.undo_space) = (ByteCount(3 << 20), ByteCount(2 << 30));
+    let figure = "3 MiB, estimated from allocation".to_owned();
+    assert_eq!(to_read(&vm), Some(("To read, both sides", figure)));
+    let short = ("up to 2 GiB, 1 GiB free".to_owned(), true);
+    assert_eq!(undo_space(&vm), Some(short));
+    // One that is made anew is read at one side, and its undo removes it.
+    vm.layout.clear();
+    vm.placement = vec![("Host".to_owned(), "h1".to_owned())];
+    assert_eq!(to_read(&vm).map(|(name, _)| name), Some("To read"));
+    assert_eq!(undo_space(&vm), None);
+}
