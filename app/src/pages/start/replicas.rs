@@ -109,7 +109,7 @@ fn row(replica: &ReplicaView, now: Signal<Timestamp>, create: Sending) -> AnyVie
         .production_power
         .map_or("not found", words::power_words);
     let both_run = view_model::both_run(replica)
-        .then(|| view! { <span class="why-not"><Icon name="waiting"/>"both run"</span> });
+        .then(|| view! { <span class="sub"><Icon name="waiting"/>"both run"</span> });
     view! {
         <tr>
             <th scope="row">
