@@ -1,7 +1,7 @@
 //! Kept digests: the file against an oracle, damage and torn saves of it, and what tasks make of it.
 
 mod carried;
-mod links;
+pub(super) mod links;
 mod runs;
 mod store;
 

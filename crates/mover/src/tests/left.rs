@@ -1,6 +1,6 @@
 //! Ends apart, and sectors of the source that cannot be read: the same as in one process.
 
-use std::{io::ErrorKind, sync::Arc, thread};
+use std::{io::ErrorKind, sync::Arc};
 
 use blockmap::RangeSet;
 use disk::Disk;
@@ -10,13 +10,13 @@ use testkit::{BitFlip, MemDisk, When};
 
 use super::{
     assert_adds_up,
-    digests::digests,
-    remote::{WriteHalf, join_with, remote},
+    digests::{digests, links::linked},
+    remote::{join_with, remote},
     unreadable::{expected, failing, pair, sector_of},
 };
 use crate::{
-    Controls, Meter, MoverError, Note, Proof, Report, Unreadable,
-    remote::{FarError, FarFault, Remote, serve_with_digests, sync},
+    Meter, MoverError, Note, Proof, Report, Unreadable,
+    remote::{FarError, FarFault, Remote},
 };
 
 type Joined = (
@@ -156,25 +156,8 @@ fn where_the_far_end_keeps_digests_nothing_can_be_left_out() {
     task.unreadable = Unreadable::Skip;
     let folder = tempfile::tempdir().unwrap();
     let kept = digests(folder.path(), "far", "1");
-    let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
-    let writer = WriteHalf(near.try_clone().unwrap());
-    let result = thread::scope(|scope| {
-        let served = scope.spawn(move || {
-            let (input, output) = (far.try_clone().unwrap(), far.try_clone().unwrap());
-            let open = |_, _| Ok((target as Arc<dyn Disk>, Some(kept)));
-            let result = serve_with_digests(open, input, output);
-            drop(far.shutdown(std::net::Shutdown::Both));
-            result
-        });
-        let (controls, meter) = (Controls::default(), Meter::default());
-        let result = sync(&task, &near, writer, &controls, &meter);
-        drop(near.shutdown(std::net::Shutdown::Both));
-        assert!(matches!(
-            served.join().unwrap(),
-            Err(FarError::LeftWithDigests)
-        ));
-        result
-    });
+    let (result, served) = linked(&task, None, target, Some(&kept), &Meter::default());
+    assert!(matches!(served, Err(FarError::LeftWithDigests)));
     let error = result.unwrap_err();
     assert!(
         matches!(&error, MoverError::FarEnd { failure } if failure.fault == FarFault::Digests),

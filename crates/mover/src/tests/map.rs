@@ -1,25 +1,23 @@
 //! The map of a disk against the disks themselves, block by block, and the file that keeps it.
 
-use std::{io::ErrorKind, os::unix::net::UnixStream, path::Path, sync::Arc, thread};
+use std::{io::ErrorKind, path::Path, sync::Arc};
 
 use blockmap::{DiskMap, RangeSet};
 use disk::{Disk, ExtentKind};
 use model::{ByteCount, ByteRange, DiskCounters, MapState, Timestamp};
 use proptest::prelude::*;
 use tempfile::TempDir;
-use testkit::{Call, FailAt, MemDisk, PowerLoss, Survivors, When, random_image, scatter_changes};
+use testkit::{Call, FailAt, MemDisk, PowerLoss, Survivors, When, scatter_changes};
 
 use super::{
     BLOCK, SIZES,
-    digests::digests,
+    digests::{digests, links::linked},
     pair,
-    remote::{WriteHalf, remote},
+    remote::{self, remote},
     task, with_journal,
 };
 use crate::{
-    Controls, Digests, Meter, MoverError, Proof, Scope, Unreadable, keep_map, kept_map,
-    remote::{serve_with_digests, sync_with_digests},
-    run::run_in,
+    Controls, Digests, Meter, MoverError, Proof, Scope, Unreadable, keep_map, kept_map, run::run_in,
 };
 
 /// After a whole task the map says what the counters say.
@@ -85,33 +83,14 @@ fn synced(
 ) -> (DiskMap, DiskCounters) {
     let mut task = remote(source, Proof::Device);
     task.apply = apply;
-    let (here, there) = UnixStream::pair().unwrap();
-    thread::scope(|scope| {
-        let served = scope.spawn(move || {
-            let open = |_, _| Ok((target, far.cloned()));
-            let result = serve_with_digests(open, &there, &there);
-            drop(there.shutdown(std::net::Shutdown::Both));
-            result
-        });
-        let (controls, meter) = (Controls::default(), Meter::mapped());
-        let output = WriteHalf(here.try_clone().unwrap());
-        let result = sync_with_digests(&task, near, &here, output, &controls, &meter);
-        drop(here.shutdown(std::net::Shutdown::Both));
-        served.join().unwrap().unwrap();
-        let (report, _) = result.unwrap();
-        if apply {
-            assert_map(&meter, &report.counters);
-        }
-        (meter.map().unwrap(), report.counters)
-    })
-}
-
-fn random_pair(size: u64, seed: u64, zero_percent: u64) -> (Arc<MemDisk>, Arc<MemDisk>) {
-    let source = MemDisk::new(ByteCount(size));
-    random_image(&source, seed, zero_percent).unwrap();
-    let target = MemDisk::from_bytes(source.bytes());
-    scatter_changes(&target, seed ^ 1, 12, 40_000).unwrap();
-    (Arc::new(source), Arc::new(target))
+    let meter = Meter::mapped();
+    let (result, served) = linked(&task, near, target, far, &meter);
+    served.unwrap();
+    let (report, _) = result.unwrap();
+    if apply {
+        assert_map(&meter, &report.counters);
+    }
+    (meter.map().unwrap(), report.counters)
 }
 
 proptest! {
@@ -125,7 +104,7 @@ proptest! {
         proof in prop::sample::select(vec![Proof::Cache, Proof::Device, Proof::Nothing]),
         apply in any::<bool>(),
     ) {
-        let (source, target) = random_pair(size, u64::from(seed), zero_percent);
+        let (source, target) = remote::pair(size, u64::from(seed), zero_percent);
         let written = match (apply, proof) {
             (false, _) => MapState::Different,
             (true, Proof::Nothing) => MapState::Sent,
@@ -147,7 +126,7 @@ proptest! {
         zero_percent in 0..100_u64,
         apply in any::<bool>(),
     ) {
-        let (source, target) = random_pair(size, u64::from(seed), zero_percent);
+        let (source, target) = remote::pair(size, u64::from(seed), zero_percent);
         let written = if apply { MapState::Verified } else { MapState::Different };
         let wanted = wanted(&source, &target, written);
         let (map, counters) = synced(source, None, target, None, apply);
@@ -167,7 +146,7 @@ proptest! {
         changes in 0..6_u64,
     ) {
         let folder = TempDir::new().unwrap();
-        let (source, target) = random_pair(size, u64::from(seed), 40);
+        let (source, target) = remote::pair(size, u64::from(seed), 40);
         let side = |name, stamp| digests(folder.path(), name, stamp);
         let (near, far) = (side("source", "1"), side("target", "1"));
         synced(source.clone(), Some(&near), target.clone(), Some(&far), true);

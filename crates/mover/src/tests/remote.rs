@@ -106,7 +106,7 @@ impl Drop for HalfClose {
     }
 }
 
-fn pair(size: u64, seed: u64, zero_percent: u64) -> (Arc<MemDisk>, Arc<MemDisk>) {
+pub(super) fn pair(size: u64, seed: u64, zero_percent: u64) -> (Arc<MemDisk>, Arc<MemDisk>) {
     let source = MemDisk::new(ByteCount(size));
     random_image(&source, seed, zero_percent).unwrap();
     let target = MemDisk::from_bytes(source.bytes());

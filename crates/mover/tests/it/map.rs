@@ -6,13 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use blockmap::{BlockSize, DiskMap, Mix, RUNS};
+use blockmap::{DiskMap, Mix, RUNS};
 use disk::{Access, Disk, Locator, open};
 use model::{ByteCount, ByteRange, DiskFormat, MapState, Timestamp};
-use mover::{
-    BothDigests, Controls, Meter, Proof, Scope, Task, Unreadable, keep_map, kept_map, run,
-};
+use mover::{Controls, Meter, Unreadable, keep_map, kept_map, run};
 use tempfile::TempDir;
+
+use crate::unreadable::task;
 
 const SIZE: u64 = 64 << 40;
 const BLOCK: u64 = 64 * 1024;
@@ -55,19 +55,7 @@ fn a_sparse_disk_of_64_tib_has_a_small_map_that_is_quick_at_every_zoom() {
             target.write_at(at, &data).expect("written");
         }
     }
-    let task = Task {
-        source,
-        target,
-        scope: Scope::Whole,
-        block: BlockSize::default(),
-        journal: None,
-        task_key: "disk".to_owned(),
-        apply: true,
-        proof: Proof::Device,
-        digests: BothDigests::default(),
-        sample: None,
-        unreadable: Unreadable::Stop,
-    };
+    let task = task(source, target, Unreadable::Stop);
     let begun = Instant::now();
     let meter = Meter::mapped();
     let counters = run(&task, &Controls::default(), &meter)

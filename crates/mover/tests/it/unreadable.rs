@@ -92,7 +92,7 @@ impl Drop for Peer {
     }
 }
 
-fn task(source: Arc<dyn Disk>, target: Arc<dyn Disk>, unreadable: Unreadable) -> Task {
+pub(crate) fn task(source: Arc<dyn Disk>, target: Arc<dyn Disk>, unreadable: Unreadable) -> Task {
     Task {
         source,
         target,

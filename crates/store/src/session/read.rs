@@ -6,7 +6,7 @@ use model::{
     Actor, BatchId, ByteCount, BytesPerSecond, DiskKey, ProtectedVmId, ReplicaId, SessionChoices,
     SessionId, SiteId, Timestamp, VmRef,
 };
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::{FromRow, Sqlite, SqliteConnection, query::QueryAs, sqlite::SqliteArguments};
 
 use super::{ActiveSessions, CHOICES_FORMAT, FORMAT, SessionDisk, SessionRow, WHAT};
 use crate::{
@@ -71,6 +71,8 @@ macro_rules! select {
 }
 
 pub(super) use select;
+
+type Query<O> = QueryAs<'static, Sqlite, O, SqliteArguments>;
 
 /// The values that a condition is about.
 #[derive(Clone, Copy)]
@@ -213,31 +215,24 @@ pub(super) async fn sessions_on_conn(
     (sessions, disks): (&'static str, &'static str),
     bound: Bound<'_>,
 ) -> Result<Vec<SessionRow>, StoreError> {
-    let query = sqlx::query_as::<_, Raw>(sessions);
-    let query = match bound {
-        Bound::Nothing => query,
-        Bound::Text(text) => query.bind(text.to_owned()),
-        Bound::Count(count) => query.bind(i64::from(count)),
-        Bound::Number(number) => query.bind(number),
-        Bound::Page(pattern, take, skip) => query
-            .bind(pattern.to_owned())
-            .bind(i64::from(take))
-            .bind(i64::from(skip)),
-    };
-    let rows = query.fetch_all(&mut *conn).await.map_err(reading(WHAT))?;
-    let query = sqlx::query_as::<_, RawDisk>(disks);
-    let query = match bound {
-        Bound::Nothing => query,
-        Bound::Text(text) => query.bind(text.to_owned()),
-        Bound::Count(count) => query.bind(i64::from(count)),
-        Bound::Number(number) => query.bind(number),
-        Bound::Page(pattern, take, skip) => query
-            .bind(pattern.to_owned())
-            .bind(i64::from(take))
-            .bind(i64::from(skip)),
-    };
-    let disks = query.fetch_all(&mut *conn).await.map_err(reading(WHAT))?;
+    let rows = bind(sqlx::query_as::<_, Raw>(sessions), bound);
+    let rows = rows.fetch_all(&mut *conn).await.map_err(reading(WHAT))?;
+    let disks = bind(sqlx::query_as::<_, RawDisk>(disks), bound);
+    let disks = disks.fetch_all(&mut *conn).await.map_err(reading(WHAT))?;
     assemble(rows, disks)
+}
+
+fn bind<O>(query: Query<O>, bound: Bound<'_>) -> Query<O> {
+    match bound {
+        Bound::Nothing => query,
+        Bound::Text(text) => query.bind(text.to_owned()),
+        Bound::Count(count) => query.bind(i64::from(count)),
+        Bound::Number(number) => query.bind(number),
+        Bound::Page(pattern, take, skip) => query
+            .bind(pattern.to_owned())
+            .bind(i64::from(take))
+            .bind(i64::from(skip)),
+    }
 }
 
 fn assemble(rows: Vec<Raw>, disks: Vec<RawDisk>) -> Result<Vec<SessionRow>, StoreError> {

@@ -24,6 +24,12 @@ fn read(data_dir: &Path, vm: &VmRef, disk: &meta::DiskFile) -> Arc<dyn Disk> {
 
 /// How many of the blocks differ, in tenths of a percent.
 fn different(one: &dyn Disk, other: &dyn Disk) -> usize {
+    let blocks = usize::try_from(one.size().0).expect("size") / BLOCK;
+    differing(one, other).len() * 1_000 / blocks
+}
+
+/// The blocks that differ.
+fn differing(one: &dyn Disk, other: &dyn Disk) -> Vec<usize> {
     let (mut left, mut right) = (vec![0; BLOCK], vec![0; BLOCK]);
     let blocks = usize::try_from(one.size().0).expect("size") / BLOCK;
     let differs = |block: &usize| {
@@ -32,7 +38,7 @@ fn different(one: &dyn Disk, other: &dyn Disk) -> usize {
         other.read_at(offset, &mut right).expect("read");
         left != right
     };
-    (0..blocks).filter(differs).count() * 1_000 / blocks
+    (0..blocks).filter(differs).collect()
 }
 
 fn check_estate(data_dir: &Path) {
@@ -135,15 +141,7 @@ fn changed(data_dir: &Path, replica: &ReplicaFile) -> Vec<usize> {
     let kept = meta::load_vm(data_dir, &replica.vm).expect("replica");
     let one = read(data_dir, &production.vm, &production.disks[0]);
     let other = read(data_dir, &kept.vm, &kept.disks[0]);
-    let (mut left, mut right) = (vec![0; BLOCK], vec![0; BLOCK]);
-    let blocks = usize::try_from(one.size().0).expect("size") / BLOCK;
-    let differs = |block: &usize| {
-        let offset = (block * BLOCK) as u64;
-        one.read_at(offset, &mut left).expect("read");
-        other.read_at(offset, &mut right).expect("read");
-        left != right
-    };
-    (0..blocks).filter(differs).collect()
+    differing(one.as_ref(), other.as_ref())
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::{
     tests::{BLOCK, assert_done, remote::WriteHalf},
 };
 
-type Synced = Result<(Report, ByteCount), MoverError>;
+pub(in crate::tests) type Synced = Result<(Report, ByteCount), MoverError>;
 
 /// Joins both ends by a socket.
 fn link(
@@ -33,6 +33,17 @@ fn link(
         proof: Proof::Cache,
         unreadable: Unreadable::Stop,
     };
+    linked(&task, near, target, far, &Meter::default())
+}
+
+/// Joins both ends of a task by a socket.
+pub(in crate::tests) fn linked(
+    task: &Remote,
+    near: Option<&Digests>,
+    target: Arc<dyn Disk>,
+    far: Option<&Digests>,
+    meter: &Meter,
+) -> (Synced, Result<(), FarError>) {
     let (here, there) = UnixStream::pair().unwrap();
     thread::scope(|scope| {
         let served = scope.spawn(move || {
@@ -41,9 +52,9 @@ fn link(
             drop(there.shutdown(std::net::Shutdown::Both));
             result
         });
-        let (controls, meter) = (Controls::default(), Meter::default());
         let output = WriteHalf(here.try_clone().unwrap());
-        let result = sync_with_digests(&task, near, &here, output, &controls, &meter);
+        let controls = Controls::default();
+        let result = sync_with_digests(task, near, &here, output, &controls, meter);
         drop(here.shutdown(std::net::Shutdown::Both));
         (result, served.join().unwrap())
     })
