@@ -6,6 +6,7 @@ mod bench;
 mod console;
 mod files;
 mod fuzz;
+mod private_apt;
 mod run;
 mod setup;
 mod site;

@@ -12,7 +12,9 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{
-    console, stamp, task,
+    console,
+    private_apt::{self, PrivateApt, Source},
+    task,
     workspace::{self, Metadata, WASM_TARGET},
 };
 
@@ -24,8 +26,6 @@ const SUITES: [&str; 5] = [
     "sid",
     "experimental",
 ];
-
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// Builds it and puts its libraries into `target`, all of them or none.
 pub(super) fn install(target: &Path) -> Result<()> {
@@ -62,11 +62,11 @@ fn compiler_release() -> Result<String> {
 
 /// Finds the package of this release, first in apt's own suites, and downloads it.
 fn download(work: &Path, release: &str) -> Result<PathBuf> {
-    let own = Apt { config: None };
+    let own = Apt { private: None };
     if let Some(version) = own.source_version(release)? {
         return own.fetch(work, &version);
     }
-    let other = Apt::with_suites(work, &mirror()?)?;
+    let other = Apt::with_suites(work, &private_apt::mirror()?)?;
     match other.source_version(release)? {
         Some(version) => other.fetch(work, &version),
         None => bail!(
@@ -76,65 +76,30 @@ fn download(work: &Path, release: &str) -> Result<PathBuf> {
     }
 }
 
-/// The Debian mirror that this machine uses.
-fn mirror() -> Result<String> {
-    let listed = workspace::output(Command::new("apt-get").args([
-        "indextargets",
-        "--format",
-        "$(REPO_URI) $(COMPONENT) $(ORIGIN)",
-        "Created-By: Packages",
-    ]))?;
-    listed
-        .lines()
-        .filter_map(|line| line.split_whitespace().next())
-        .find(|uri| !uri.contains("security"))
-        .map(str::to_owned)
-        .context("apt names no mirror: run `apt-get update` as root and start again")
-}
-
 /// apt with the system's configuration or with a private one.
 #[derive(Debug)]
 struct Apt {
-    config: Option<PathBuf>,
+    private: Option<PrivateApt>,
 }
 
 impl Apt {
     /// A private apt that knows the suites in which the source may be.
     fn with_suites(work: &Path, mirror: &str) -> Result<Self> {
-        let state = work.join("apt");
-        for folder in ["lists/partial", "cache/archives/partial"] {
-            let folder = state.join(folder);
-            fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
-        }
-        let sources: String = SUITES
-            .iter()
-            .map(|suite| format!("deb [signed-by={KEYRING}] {mirror} {suite} main\n"))
-            .collect();
-        stamp::write(&state.join("sources.list"), sources.as_bytes())?;
-        let config = format!(
-            "Dir::Etc::SourceList \"{0}/sources.list\";\nDir::Etc::SourceParts \"/dev/null\";\n\
-             Dir::State::Lists \"{0}/lists\";\nDir::Cache \"{0}/cache\";\n\
-             APT::Sandbox::User \"root\";\nAcquire::Check-Valid-Until \"false\";\n\
-             Acquire::Languages \"none\";\n\
-             Acquire::IndexTargets::deb::DEP-11::DefaultEnabled \"false\";\n",
-            state.display()
-        );
-        let path = state.join("apt.conf");
-        stamp::write(&path, config.as_bytes())?;
-        let apt = Self { config: Some(path) };
-        // A suite that the mirror lacks makes this fail although the others were read.
-        let mut update = apt.command("apt-get");
-        update.arg("update");
-        task::watch("lists of further Debian suites", &mut update)?;
-        Ok(apt)
+        let sources = SUITES.map(|suite| Source {
+            uri: mirror.to_owned(),
+            suite: suite.to_owned(),
+            component: "main".to_owned(),
+        });
+        let apt = PrivateApt::new(&work.join("apt"), &sources, "")?;
+        apt.update("lists of further Debian suites")?;
+        Ok(Self { private: Some(apt) })
     }
 
     fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        if let Some(config) = &self.config {
-            command.env("APT_CONFIG", config);
+        match &self.private {
+            Some(apt) => apt.command(program),
+            None => Command::new(program),
         }
-        command
     }
 
     /// The version of `rust-src` that belongs to a compiler release.
