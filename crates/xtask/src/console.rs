@@ -3,11 +3,29 @@
 use std::{
     fmt::Display,
     io::{self, Write as _},
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
-/// Prints one line.
+/// Whether standard output is for [`data`] alone.
+static WORDS_TO_ERROR: AtomicBool = AtomicBool::new(false);
+
+/// From now on, keeps words out of standard output, which another program reads.
+pub(crate) fn words_to_error() {
+    WORDS_TO_ERROR.store(true, Ordering::Relaxed);
+}
+
+/// Prints one line of words.
 pub(crate) fn say(text: impl Display) {
+    if WORDS_TO_ERROR.load(Ordering::Relaxed) {
+        drop(writeln!(io::stderr().lock(), "{text}"));
+    } else {
+        data(text);
+    }
+}
+
+/// Prints one line of what was asked for.
+pub(crate) fn data(text: impl Display) {
     let mut out = io::stdout().lock();
     // With standard output closed there is nobody left to tell.
     drop(writeln!(out, "{text}").and_then(|()| out.flush()));

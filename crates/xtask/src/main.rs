@@ -6,6 +6,7 @@ mod bench;
 mod console;
 mod files;
 mod fuzz;
+mod libvirt;
 mod private_apt;
 mod run;
 mod setup;
@@ -43,6 +44,12 @@ enum Command {
     Bench(bench::Options),
     /// Fuzz what reads bytes from elsewhere, for a bounded time
     Fuzz(fuzz::Options),
+    /// Show Landfall something real to work on
+    #[command(subcommand)]
+    Demo(libvirt::DemoOptions),
+    /// Run two libvirt hosts for another program, until standard input ends
+    #[command(hide = true)]
+    LibvirtHosts(libvirt::Options),
     /// Put a modelled link before a command's input and output, as the benchmark does
     #[command(hide = true)]
     Link(bench::link::Options),
@@ -77,6 +84,8 @@ fn main() -> ExitCode {
         Command::Sizes => sizes::run(),
         Command::Bench(options) => bench::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
+        Command::Demo(options) => libvirt::demo(&options),
+        Command::LibvirtHosts(options) => libvirt::run(&options),
         Command::Link(options) => return within_benchmark(bench::link::run(&options)),
         Command::Floor(options) => return within_benchmark(bench::floor::run(&options)),
         Command::Half(options) => return within_benchmark(bench::half::run(&options)),
