@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::{Count, Group, native_groups};
 use crate::{
-    setup, task,
+    console, libvirt, setup, task,
     workspace::{self, Metadata},
 };
 
@@ -15,9 +15,17 @@ pub(super) fn run(metadata: &Metadata) -> Count {
     if let Err(error) = setup::for_unit_tests() {
         return Count::of(Err(error));
     }
+    let hosts = libvirt::for_tests();
+    if let Err(reason) = &hosts {
+        console::say(format_args!("SKIPPED, the tests on real hosts: {reason}"));
+    }
     let mut count = Count::default();
     for group in native_groups(metadata) {
-        count += counted(&format!("tests, {}", group.title), &mut tests(&group));
+        let mut tests = tests(&group);
+        if let Ok(hosts) = &hosts {
+            tests.env(libvirt::VARIABLE, &hosts.line);
+        }
+        count += counted(&format!("tests, {}", group.title), &mut tests);
         if !group.libraries.is_empty() {
             let title = format!("examples in documentation, {}", group.title);
             count += counted(&title, &mut examples(&group));
