@@ -22,6 +22,12 @@ use crate::{stamp, workspace};
 /// How long a libvirtd may take until it answers. It asks QEMU for all that it can do first.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Where libvirtd listens, within a host's folder.
+const LISTENS: &str = "run/libvirt-sock";
+
+/// The longest path that a socket can have on Linux.
+const SOCKET: usize = 107;
+
 /// QEMU without any of the protection that a real host has, and that needs more of the kernel.
 const QEMU_CONF: &str = r#"user = "root"
 group = "root"
@@ -88,6 +94,11 @@ pub(super) struct Host {
 impl Host {
     fn open(kit: &Kit, folder: &Path, name: &str) -> Result<Self> {
         let folder = folder.join(name);
+        ensure!(
+            folder.join(LISTENS).as_os_str().len() <= SOCKET,
+            "the path of {} is too long for a socket in it",
+            folder.display()
+        );
         configure(&folder)?;
         let log = folder.join("host.log");
         let errors = fs::File::create(&log).with_context(|| format!("make {}", log.display()))?;
@@ -129,7 +140,7 @@ impl Host {
 
     /// How clients reach it.
     pub(super) fn uri(&self) -> String {
-        let socket = self.folder.join("run/libvirt-sock");
+        let socket = self.folder.join(LISTENS);
         format!("qemu:///system?socket={}", socket.display())
     }
 
