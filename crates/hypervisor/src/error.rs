@@ -1,6 +1,6 @@
 //! What can fail at a platform: one variant per operation.
 
-use model::{ByteCount, DiskKey, PointName, SiteId, VmRef};
+use model::{ByteCount, DiskKey, PointName, ReplicaId, SiteId, VmRef};
 use thiserror::Error;
 
 /// A failed platform operation.
@@ -10,6 +10,25 @@ pub enum PlatformError {
     /// There is no such site.
     #[error("no site {0}")]
     NoSite(SiteId),
+    /// The site's platform does not answer.
+    #[error("site {site} cannot be reached: {cause}")]
+    Unreachable {
+        /// The site.
+        site: SiteId,
+        /// Why, in the words of the client.
+        cause: String,
+    },
+    /// The platform refused what it was asked for.
+    #[error("site {site}: {cause}")]
+    Refused {
+        /// The site.
+        site: SiteId,
+        /// What was asked, and the platform's words.
+        cause: String,
+    },
+    /// There is no such replica.
+    #[error("no replica {0}")]
+    NoReplica(ReplicaId),
     /// There is no such VM.
     #[error("no VM {0}")]
     NoVm(VmRef),
@@ -132,7 +151,10 @@ impl PlatformError {
                 std::io::ErrorKind::Interrupted | std::io::ErrorKind::TimedOut
             ),
             Self::Disk { source, .. } => source.is_temporary(),
+            Self::Unreachable { .. } => true,
             Self::NoSite(_)
+            | Self::NoReplica(_)
+            | Self::Refused { .. }
             | Self::NoVm(_)
             | Self::NoDisk { .. }
             | Self::NoPoint { .. }

@@ -7,6 +7,7 @@
 
 mod error;
 pub mod lab;
+pub mod libvirt;
 mod platform;
 
 pub use error::{PlatformError, Retry};

@@ -11,9 +11,9 @@ use rustix::fs::{FlockOperation, flock};
 use super::meta::{io_error, lab_dir};
 use crate::PlatformError;
 
-/// Held while the lab is open.
+/// Held while the lab is open; whoever has it owns the data directory.
 #[derive(Debug)]
-pub(crate) struct LabLock {
+pub struct LabLock {
     _file: File,
 }
 
@@ -47,6 +47,14 @@ fn in_use(data_dir: &Path, errno: rustix::io::Errno) -> PlatformError {
         ),
         source: io::Error::from(errno),
     }
+}
+
+/// Makes this process the owner of a data directory, for as long as the lock is kept.
+///
+/// # Errors
+/// When another Landfall process owns it.
+pub fn own_data_dir(data_dir: &Path) -> Result<LabLock, PlatformError> {
+    LabLock::acquire(data_dir)
 }
 
 #[cfg(test)]

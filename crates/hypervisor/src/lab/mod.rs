@@ -33,13 +33,13 @@ use model::{PointName, ReplicaId, ReplicaState, RestorePoint, SiteId, VmRef};
 
 use self::{
     load::{Vms, create, load, own},
-    lock::LabLock,
     meta::{EstateFile, ReplicaFile},
     runtime::VmCell,
 };
 use crate::PlatformError;
 
 pub use self::{
+    lock::{LabLock, own_data_dir},
     sample::Scale,
     verify::{DiskRow, RecordsRow, Verdict, VerifyReport, VerifyResult, verify},
 };

@@ -1,0 +1,305 @@
+//! Making a VM from a replica's configuration, and removing one that was made.
+
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::Arc,
+};
+
+use model::{
+    Adapter, DatastoreId, DiskFormat, DiskType, Firmware, NetworkId, NewDisk, NewVm, VmRef,
+};
+use roxmltree::Document;
+
+use super::{
+    Libvirt, Site,
+    domain::{child, text},
+    domain_uuid, images,
+    record::{Created, ELEMENT, NAME_SPACE, VmRecord},
+};
+use crate::PlatformError;
+
+impl Libvirt {
+    /// See [`crate::Platform::create_vm`].
+    pub(super) fn make_vm(&self, spec: &NewVm, owner: &str) -> Result<(), PlatformError> {
+        let site = self.site(&spec.vm.site)?;
+        let operation = site.operation(domain_uuid(&spec.vm.platform_id));
+        let _operation = super::lock(&operation);
+        match self.look(&spec.vm) {
+            Ok(cell) => {
+                let maker = cell.record().created.as_ref().map(|it| it.owner.as_str());
+                return if maker == Some(owner) {
+                    Ok(())
+                } else {
+                    Err(cell.unexpected("a VM of that id was made by somebody else"))
+                };
+            }
+            Err(PlatformError::NoVm(_)) => {}
+            Err(error) => return Err(error),
+        }
+        let names = site
+            .virsh
+            .run(&["list", "--all", "--name"])
+            .map_err(|error| site.failed(None, error))?;
+        if names.lines().any(|name| name.trim() == spec.name) {
+            return Err(PlatformError::NameTaken {
+                site: spec.vm.site.clone(),
+                name: spec.name.clone(),
+            });
+        }
+        self.make_with_disks(&site, spec, owner)
+    }
+
+    fn make_with_disks(
+        &self,
+        site: &Arc<Site>,
+        spec: &NewVm,
+        owner: &str,
+    ) -> Result<(), PlatformError> {
+        let paths: Vec<PathBuf> = spec
+            .disks
+            .iter()
+            .enumerate()
+            .map(|(index, disk)| Ok(directory(site, &disk.datastore)?.join(file_name(spec, index))))
+            .collect::<Result<_, PlatformError>>()?;
+        let made = self
+            .make_images(spec, &paths)
+            .and_then(|()| define(site, spec, owner, &paths));
+        *super::lock(&site.read) = None;
+        if made.is_err() {
+            images::remove(paths.iter().map(PathBuf::as_path));
+        }
+        made
+    }
+
+    fn make_images(&self, spec: &NewVm, paths: &[PathBuf]) -> Result<(), PlatformError> {
+        for (disk, path) in spec.disks.iter().zip(paths) {
+            self.make_image(&spec.vm, disk, path)?;
+        }
+        Ok(())
+    }
+
+    fn make_image(&self, vm: &VmRef, disk: &NewDisk, path: &Path) -> Result<(), PlatformError> {
+        let (format, preallocation) = match (disk.format, disk.disk_type) {
+            (format, DiskType::AsSource | DiskType::Thin) => (word(format), "off"),
+            (format, DiskType::ThickLazyZeroed) => (word(format), "falloc"),
+            (format, DiskType::ThickEagerZeroed) => (word(format), "full"),
+        };
+        let output = Command::new(&self.inner.settings.qemu_img)
+            .args(["create", "-q", "-f", format, "-o"])
+            .arg(format!("preallocation={preallocation}"))
+            .arg(path)
+            .arg(disk.size.0.to_string())
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|source| images::io_error("start qemu-img to make", path, source))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let words = String::from_utf8_lossy(&output.stderr);
+        Err(PlatformError::Unexpected {
+            vm: vm.clone(),
+            what: format!("disk {} is not made: {}", disk.name, words.trim()),
+        })
+    }
+
+    /// See [`crate::Platform::remove_vm`].
+    pub(super) fn unmake_vm(&self, vm: &VmRef, owner: &str) -> Result<(), PlatformError> {
+        let removed = self.change(vm, |cell| {
+            match &cell.record().created {
+                Some(created) if created.owner == owner => {}
+                Some(_) | None => {
+                    return Err(cell.unexpected("this session did not make it; it stays"));
+                }
+            }
+            cell.must_be_off()?;
+            let record = cell.record();
+            let mut files: Vec<PathBuf> = cell
+                .newest_of_all()?
+                .into_values()
+                .map(|it| it.path)
+                .collect();
+            files.extend(record.bases.values().map(|it| it.path.clone()));
+            files.extend(
+                record
+                    .layers
+                    .iter()
+                    .flat_map(|it| it.files.values().cloned()),
+            );
+            let id = cell.id();
+            cell.virsh(&[
+                "undefine",
+                &id,
+                "--managed-save",
+                "--snapshots-metadata",
+                "--nvram",
+            ])?;
+            images::remove(files.iter().map(PathBuf::as_path));
+            Ok(())
+        });
+        match removed {
+            Err(PlatformError::NoVm(_)) => Ok(()),
+            other => other,
+        }
+    }
+}
+
+/// The name of a new image: by the VM's id, which no other VM has.
+fn file_name(spec: &NewVm, index: usize) -> String {
+    let disk = &spec.disks[index];
+    let id = domain_uuid(&spec.vm.platform_id);
+    format!("{id}-{index}.{}", word(disk.format))
+}
+
+const fn word(format: DiskFormat) -> &'static str {
+    match format {
+        DiskFormat::Raw => "raw",
+        DiskFormat::Qcow2 => "qcow2",
+    }
+}
+
+/// The directory that a datastore is.
+fn directory(site: &Site, id: &DatastoreId) -> Result<PathBuf, PlatformError> {
+    if let Some(path) = id.as_str().strip_prefix("dir:") {
+        return Ok(path.into());
+    }
+    let gone = || PlatformError::NoResource {
+        site: site.config.id.clone(),
+        kind: "datastore",
+        id: id.to_string(),
+    };
+    let name = id.as_str().strip_prefix("pool:").ok_or_else(gone)?;
+    let xml = site
+        .virsh
+        .run(&["pool-dumpxml", name])
+        .map_err(|_| gone())?;
+    let document = Document::parse(&xml).map_err(|_| gone())?;
+    let target = child(document.root_element(), "target").ok_or_else(gone)?;
+    text(target, "path").map(PathBuf::from).ok_or_else(gone)
+}
+
+fn define(site: &Site, spec: &NewVm, owner: &str, paths: &[PathBuf]) -> Result<(), PlatformError> {
+    let io = |source| PlatformError::Io {
+        operation: "hand a definition to virsh".to_owned(),
+        source,
+    };
+    let xml = xml(spec, owner, paths, &virt_type(site)?)?;
+    let mut file = images::private_file().map_err(io)?;
+    std::io::Write::write_all(&mut file, xml.as_bytes()).map_err(io)?;
+    let path = file.path().display().to_string();
+    let defined = site.virsh.run(&["define", &path, "--validate"]);
+    defined.map(drop).map_err(|error| site.failed(None, error))
+}
+
+/// As the host's other VMs run: a device for KVM may be there and not work.
+fn virt_type(site: &Site) -> Result<String, PlatformError> {
+    let uuids = site
+        .virsh
+        .run(&["list", "--all", "--uuid"])
+        .map_err(|error| site.failed(None, error))?;
+    let first = uuids.lines().map(str::trim).find(|it| !it.is_empty());
+    let Some(first) = first else {
+        return Ok("kvm".to_owned());
+    };
+    let xml = site
+        .virsh
+        .run(&["dumpxml", "--inactive", first])
+        .map_err(|error| site.failed(None, error))?;
+    let kind = Document::parse(&xml)
+        .ok()
+        .and_then(|it| it.root_element().attribute("type").map(str::to_owned));
+    Ok(kind.unwrap_or_else(|| "kvm".to_owned()))
+}
+
+fn xml(
+    spec: &NewVm,
+    owner: &str,
+    paths: &[PathBuf],
+    virt_type: &str,
+) -> Result<String, PlatformError> {
+    let record = VmRecord {
+        created: Some(Created {
+            id: spec.vm.platform_id.clone(),
+            owner: owner.to_owned(),
+        }),
+        ..VmRecord::default()
+    };
+    let record = record.to_text().map_err(|source| PlatformError::Parse {
+        what: "the new VM's record".to_owned(),
+        source,
+    })?;
+    let firmware = match spec.firmware {
+        Firmware::Bios => "<os>",
+        Firmware::Uefi => "<os firmware='efi'>",
+    };
+    let mut xml = format!(
+        "<domain type='{virt_type}'><name>{name}</name><uuid>{uuid}</uuid><metadata>\
+         <{ELEMENT}:{ELEMENT} xmlns:{ELEMENT}='{NAME_SPACE}'>{record}</{ELEMENT}:{ELEMENT}></metadata>\
+         <memory unit='b'>{memory}</memory><vcpu>{cpus}</vcpu>{firmware}<type machine='q35'>hvm</type>\
+         <boot dev='hd'/></os><features><acpi/><apic/></features><devices>",
+        name = escape(&spec.name),
+        uuid = domain_uuid(&spec.vm.platform_id),
+        memory = spec.memory.0,
+        cpus = spec.cpus,
+    );
+    for (disk, path) in spec.disks.iter().zip(paths) {
+        push_disk(&mut xml, disk, path);
+    }
+    for adapter in &spec.adapters {
+        push_adapter(&mut xml, &adapter.source, adapter.network.as_ref());
+    }
+    xml.push_str(
+        "<serial type='pty'/><channel type='unix'>\
+         <target type='virtio' name='org.qemu.guest_agent.0'/></channel>\
+         <graphics type='vnc' listen='127.0.0.1'/><video><model type='vga'/></video>\
+         </devices></domain>",
+    );
+    Ok(xml)
+}
+
+/// The target is the replica's: a disk's key is its target.
+fn push_disk(xml: &mut String, disk: &NewDisk, path: &Path) {
+    let bus = disk.slot.as_ref().map_or("virtio", |slot| {
+        slot.controller
+            .trim_end_matches(|c: char| c.is_ascii_digit())
+    });
+    let sector = if disk.sector == 512 {
+        String::new()
+    } else {
+        let size = disk.sector;
+        format!("<blockio logical_block_size='{size}' physical_block_size='{size}'/>")
+    };
+    let written = write!(
+        xml,
+        "<disk type='file' device='disk'><driver name='qemu' type='{}' discard='unmap'/>\
+         <source file='{}'/>{sector}<target dev='{}' bus='{bus}'/></disk>",
+        word(disk.format),
+        escape(&path.display().to_string()),
+        escape(disk.key.as_str()),
+    );
+    debug_assert!(written.is_ok(), "a string takes everything");
+}
+
+fn push_adapter(xml: &mut String, adapter: &Adapter, network: Option<&NetworkId>) {
+    let mac = escape(&adapter.mac);
+    let tail = format!("<mac address='{mac}'/><model type='virtio'/>");
+    let attached = network.and_then(|id| id.as_str().split_once(':'));
+    match attached {
+        Some((kind, name)) => {
+            let name = escape(name);
+            xml.push_str(&format!(
+                "<interface type='{kind}'><source {kind}='{name}'/>{tail}</interface>"
+            ));
+        }
+        None => xml.push_str(&format!(
+            "<interface type='user'>{tail}<link state='down'/></interface>"
+        )),
+    }
+}
+
+fn escape(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;");
+    text.replace('\'', "&apos;").replace('"', "&quot;")
+}

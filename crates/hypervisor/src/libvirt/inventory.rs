@@ -1,0 +1,440 @@
+//! What a libvirt host holds: its VMs, replicas, pools and networks, read over two connections.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
+
+use model::{
+    ByteCount, Datastore, DatastoreId, DiskInfo, DiskKey, Host, HostId, Job, JobId, Network,
+    NetworkId, Placement, PowerState, SiteResources, VmInfo, VmRef,
+};
+use roxmltree::Document;
+
+use super::{
+    Libvirt, Site,
+    cell::{Cell, questions},
+    domain::{Domain, Source, child, text},
+    domain_uuid, images, lock,
+};
+use crate::{Inventory, PlatformError};
+
+/// Questions about one domain: those of a cell, and the sizes of its disks.
+const PER_DOMAIN: usize = 4;
+
+/// What a host says of itself.
+struct AboutHost {
+    name: String,
+    domains: Vec<String>,
+    pools: Vec<String>,
+    networks: Vec<String>,
+}
+
+/// A pool that is a directory.
+struct Pool {
+    name: String,
+    path: PathBuf,
+    capacity: ByteCount,
+    free: ByteCount,
+}
+
+/// A VM and what its disks take.
+pub(super) struct Seen {
+    pub(super) cell: Cell,
+    sizes: BTreeMap<String, ByteCount>,
+}
+
+impl Libvirt {
+    /// What a site holds, read a moment ago at the most.
+    pub(super) fn known_site(&self, site: &Arc<Site>) -> Result<Inventory, PlatformError> {
+        let fresh = self.inner.settings.reread_after;
+        // Held meanwhile: who asks at the same time gets the same answer.
+        let mut read = lock(&site.read);
+        if let Some((at, known)) = &*read
+            && at.elapsed() < fresh
+        {
+            return known.clone().map_err(|cause| PlatformError::Unreachable {
+                site: site.config.id.clone(),
+                cause,
+            });
+        }
+        let found = self.read_site(site);
+        *read = match &found {
+            Ok(inventory) => Some((Instant::now(), Ok(inventory.clone()))),
+            Err(PlatformError::Unreachable { cause, .. }) => {
+                Some((Instant::now(), Err(cause.clone())))
+            }
+            Err(_) => None,
+        };
+        found
+    }
+
+    pub(super) fn read_site(&self, site: &Arc<Site>) -> Result<Inventory, PlatformError> {
+        let about = about(site)?;
+        let pools = pools(site, &about.pools)?;
+        let seen = self.read_vms(site, &about.domains)?;
+        let host = HostId::new(about.name.clone());
+        let vms: Vec<VmInfo> = seen.iter().map(|it| it.info(&host, &pools)).collect();
+        let replicas = seen
+            .iter()
+            .filter_map(|it| it.cell.replica())
+            .collect::<Vec<_>>();
+        for replica in &replicas {
+            self.remember(&replica.id, &replica.vm);
+        }
+        let resources = resources(&about, &pools, &seen);
+        Ok(Inventory {
+            site: site.config.id.clone(),
+            name: site.config.name.clone(),
+            role: site.config.role,
+            free: free(&seen, &resources),
+            jobs: jobs(&replicas),
+            vms,
+            replicas,
+            resources,
+        })
+    }
+
+    /// The domains of a host; one that is gone meanwhile is left out, and one whose XML cannot be
+    /// understood is told of in the log.
+    fn read_vms(&self, site: &Arc<Site>, uuids: &[String]) -> Result<Vec<Seen>, PlatformError> {
+        let commands: Vec<String> = uuids
+            .iter()
+            .flat_map(|uuid| {
+                let sizes = format!("domblkinfo {uuid} --all");
+                questions(uuid).into_iter().chain([sizes])
+            })
+            .collect();
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
+        let answers = ask(site, &commands)?;
+        let of_domains = uuids.iter().zip(answers.chunks(PER_DOMAIN));
+        let seen = of_domains.filter_map(|(uuid, answers)| self.seen(site, uuid, answers));
+        Ok(seen.collect())
+    }
+
+    fn seen(&self, site: &Arc<Site>, uuid: &str, answers: &[Option<String>]) -> Option<Seen> {
+        let (about, sizes) = answers.split_at_checked(PER_DOMAIN - 1)?;
+        let vm = VmRef {
+            site: site.config.id.clone(),
+            platform_id: uuid.to_owned(),
+        };
+        let cell = Cell::of(
+            Arc::clone(site),
+            vm,
+            domain_uuid(uuid),
+            about.to_vec(),
+            &self.inner.settings.qemu_img,
+        );
+        let mut cell = cell
+            .inspect_err(|error| tracing::warn!(%error, domain = uuid, "a VM is left out"))
+            .ok()?;
+        // A VM that Landfall made goes by the id that it was made under.
+        if let Some(created) = &cell.domain.record.created {
+            cell.vm.platform_id.clone_from(&created.id);
+        }
+        Some(Seen {
+            cell,
+            sizes: capacities(sizes.first().and_then(Option::as_deref).unwrap_or_default()),
+        })
+    }
+
+    /// One VM with what its disks take.
+    pub(super) fn vm_info(&self, vm: &VmRef) -> Result<VmInfo, PlatformError> {
+        let cell = self.look(vm)?;
+        let site = Arc::clone(&cell.site);
+        let id = cell.id();
+        let asked = ["hostname".to_owned(), format!("domblkinfo {id} --all")];
+        let answers = ask(&site, &asked)?;
+        let host = answers.first().cloned().flatten().unwrap_or_default();
+        let sizes = answers.get(1).cloned().flatten().unwrap_or_default();
+        let seen = Seen {
+            cell,
+            sizes: capacities(&sizes),
+        };
+        Ok(seen.info(&HostId::new(host), &[]))
+    }
+}
+
+fn ask(site: &Site, commands: &[String]) -> Result<Vec<Option<String>>, PlatformError> {
+    let answers = site.virsh.batch(commands);
+    answers.map_err(|error| site.failed(None, error))
+}
+
+fn about(site: &Site) -> Result<AboutHost, PlatformError> {
+    let commands = [
+        "hostname",
+        "list --all --uuid",
+        "pool-list --name",
+        "net-list --all --name",
+    ]
+    .map(str::to_owned);
+    let mut answers = ask(site, &commands)?.into_iter();
+    let mut lines = || -> Vec<String> {
+        let answer = answers.next().flatten().unwrap_or_default();
+        let lines = answer.lines().map(str::trim).filter(|it| !it.is_empty());
+        lines.map(str::to_owned).collect()
+    };
+    Ok(AboutHost {
+        name: lines().into_iter().next().unwrap_or_default(),
+        domains: lines(),
+        pools: lines(),
+        networks: lines(),
+    })
+}
+
+/// The host's pools that are directories; images lie in no others.
+fn pools(site: &Site, names: &[String]) -> Result<Vec<Pool>, PlatformError> {
+    // A name with spaces would be two words.
+    let names: Vec<&String> = names.iter().filter(|it| is_word(it)).collect();
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let commands: Vec<String> = names
+        .iter()
+        .map(|it| format!("pool-dumpxml {it}"))
+        .collect();
+    let answers = ask(site, &commands)?;
+    Ok(answers
+        .into_iter()
+        .flatten()
+        .filter_map(|it| pool(&it))
+        .collect())
+}
+
+fn is_word(text: &str) -> bool {
+    let of_word = |c: char| c.is_ascii_alphanumeric() || "-_.+:@".contains(c);
+    !text.starts_with('-') && text.chars().all(of_word)
+}
+
+fn pool(xml: &str) -> Option<Pool> {
+    let document = Document::parse(xml).ok()?;
+    let root = document.root_element();
+    if !matches!(root.attribute("type"), Some("dir" | "fs" | "netfs")) {
+        return None;
+    }
+    let bytes = |name| ByteCount(text(root, name).and_then(|it| it.parse().ok()).unwrap_or(0));
+    Some(Pool {
+        name: text(root, "name")?,
+        path: text(child(root, "target")?, "path")?.into(),
+        capacity: bytes("capacity"),
+        free: bytes("available"),
+    })
+}
+
+/// The capacity of each target, from a table of `Target Capacity Allocation Physical`.
+fn capacities(table: &str) -> BTreeMap<String, ByteCount> {
+    let row = |line: &str| {
+        let mut words = line.split_whitespace();
+        let target = words.next()?.to_owned();
+        let capacity = words.next()?.parse().ok()?;
+        Some((target, ByteCount(capacity)))
+    };
+    table.lines().filter_map(row).collect()
+}
+
+impl Seen {
+    fn info(&self, host: &HostId, pools: &[Pool]) -> VmInfo {
+        let cell = &self.cell;
+        let domain = &cell.domain;
+        VmInfo {
+            vm: cell.vm.clone(),
+            name: domain.name.clone(),
+            identity: Some(domain.identity.clone()),
+            power: power(cell),
+            cpus: domain.cpus,
+            memory: domain.memory,
+            firmware: domain.firmware,
+            adapters: domain.adapters.clone(),
+            tags: Vec::new(),
+            storage_policy: None,
+            change_tracking: true,
+            disks: domain.movable().map(|it| self.disk(it, pools)).collect(),
+            held_by: domain.record.held_by.clone(),
+            placement: Placement {
+                host: Some(host.clone()),
+                ..Placement::default()
+            },
+        }
+    }
+
+    fn disk(&self, disk: &super::domain::DomainDisk, pools: &[Pool]) -> DiskInfo {
+        let record = self.cell.record();
+        let base = record.bases.get(&disk.target);
+        let layers = record
+            .layers
+            .iter()
+            .filter_map(|it| it.files.get(&disk.target));
+        let own = match &disk.source {
+            Source::File(path) => Some(path),
+            Source::Block(_) | Source::Volume { .. } | Source::Network(_) | Source::None => None,
+        };
+        let lowest = base.map(|it| &it.path).or(own);
+        let files: BTreeSet<&PathBuf> = layers.chain(lowest).chain(own).collect();
+        DiskInfo {
+            key: DiskKey::new(disk.target.clone()),
+            name: disk.target.clone(),
+            size: self.sizes.get(&disk.target).copied().unwrap_or_default(),
+            allocated: files.into_iter().map(|it| images::allocated(it)).sum(),
+            format: base.map_or(disk.format, |it| it.format),
+            sector: disk.sector,
+            slot: disk.slot.clone(),
+            datastore: lowest
+                .and_then(|it| it.parent())
+                .map(|it| store_of(it, pools)),
+        }
+    }
+}
+
+fn power(cell: &Cell) -> PowerState {
+    match (cell.runs(), cell.shutting_down) {
+        (false, _) => PowerState::Off,
+        (true, false) => PowerState::On,
+        (true, true) => PowerState::ShuttingDown,
+    }
+}
+
+/// The datastore that a directory is: a pool, or itself.
+fn store_of(directory: &Path, pools: &[Pool]) -> DatastoreId {
+    let pool = pools.iter().find(|pool| pool.path == directory);
+    match pool {
+        Some(pool) => DatastoreId::new(format!("pool:{}", pool.name)),
+        None => DatastoreId::new(format!("dir:{}", directory.display())),
+    }
+}
+
+fn resources(about: &AboutHost, pools: &[Pool], seen: &[Seen]) -> SiteResources {
+    let mut datastores: Vec<Datastore> = pools
+        .iter()
+        .map(|pool| Datastore {
+            id: DatastoreId::new(format!("pool:{}", pool.name)),
+            name: pool.name.clone(),
+            capacity: pool.capacity,
+            free: pool.free,
+            default_policy: None,
+        })
+        .collect();
+    datastores.extend(directories(pools, seen));
+    let networks = networks(about, seen);
+    let host = Host {
+        id: HostId::new(about.name.clone()),
+        name: about.name.clone(),
+        cluster: None,
+        datastores: datastores.iter().map(|it| it.id.clone()).collect(),
+        networks: networks.iter().map(|it| it.id.clone()).collect(),
+    };
+    SiteResources {
+        hosts: vec![host],
+        datastores,
+        networks,
+        ..SiteResources::default()
+    }
+}
+
+/// Directories of images that are in no pool, where this machine sees them.
+fn directories(pools: &[Pool], seen: &[Seen]) -> Vec<Datastore> {
+    let domains = seen.iter().map(|it| &it.cell.domain);
+    let directories: BTreeSet<&Path> = domains.flat_map(image_directories).collect();
+    let outside = directories
+        .into_iter()
+        .filter(|it| pools.iter().all(|pool| pool.path != *it));
+    outside
+        .filter_map(|directory| {
+            let about = rustix::fs::statvfs(directory).ok()?;
+            Some(Datastore {
+                id: store_of(directory, pools),
+                name: directory.display().to_string(),
+                capacity: ByteCount(about.f_blocks.saturating_mul(about.f_frsize)),
+                free: ByteCount(about.f_bavail.saturating_mul(about.f_frsize)),
+                default_policy: None,
+            })
+        })
+        .collect()
+}
+
+fn image_directories(domain: &Domain) -> impl Iterator<Item = &Path> {
+    domain.movable().filter_map(|disk| match &disk.source {
+        Source::File(path) => path.parent(),
+        Source::Block(_) | Source::Volume { .. } | Source::Network(_) | Source::None => None,
+    })
+}
+
+/// libvirt's own networks, and the bridges that VMs are attached to.
+fn networks(about: &AboutHost, seen: &[Seen]) -> Vec<Network> {
+    let own: BTreeSet<&str> = about.networks.iter().map(String::as_str).collect();
+    let adapters = seen.iter().flat_map(|it| &it.cell.domain.adapters);
+    let used: BTreeSet<&str> = adapters.filter_map(|it| it.network.as_deref()).collect();
+    let network = |kind: &str, name: &str| Network {
+        id: NetworkId::new(format!("{kind}:{name}")),
+        name: name.to_owned(),
+    };
+    let bridges = used.difference(&own).map(|name| network("bridge", name));
+    own.iter()
+        .map(|name| network("network", name))
+        .chain(bridges)
+        .collect()
+}
+
+/// Where layers are made there is as much as the fullest of the VMs' directories has.
+fn free(seen: &[Seen], resources: &SiteResources) -> ByteCount {
+    let domains = seen.iter().map(|it| &it.cell.domain);
+    let measured = domains
+        .flat_map(image_directories)
+        .filter_map(|directory| rustix::fs::statvfs(directory).ok())
+        .map(|about| ByteCount(about.f_bavail.saturating_mul(about.f_frsize)));
+    let stores = resources.datastores.iter().map(|it| it.free);
+    measured.min().or_else(|| stores.max()).unwrap_or_default()
+}
+
+/// Pairs that were registered have no job at the platform: one stands for them all.
+fn jobs(replicas: &[crate::ReplicaRecord]) -> Vec<Job> {
+    let mut jobs: BTreeMap<&JobId, Job> = BTreeMap::new();
+    for replica in replicas {
+        let job = jobs.entry(&replica.job).or_insert_with(|| Job {
+            id: replica.job.clone(),
+            name: "Registered pairs".to_owned(),
+            held: false,
+            vms: Vec::new(),
+        });
+        job.vms.push(replica.original.clone());
+    }
+    jobs.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pool_is_a_datastore_where_it_is_a_directory() {
+        let dir = "<pool type='dir'><name>images</name><capacity unit='bytes'>100</capacity>\
+                   <available unit='bytes'>40</available><target><path>/v</path></target></pool>";
+        let pool = pool(dir).unwrap();
+        assert_eq!((pool.capacity, pool.free), (ByteCount(100), ByteCount(40)));
+        assert_eq!(store_of(Path::new("/v"), &[pool]).as_str(), "pool:images");
+        assert_eq!(store_of(Path::new("/w"), &[]).as_str(), "dir:/w");
+        assert!(super::pool(&dir.replace("'dir'", "'rbd'")).is_none());
+    }
+
+    #[test]
+    fn sizes_come_from_the_table_without_its_head() {
+        let table = " Target   Capacity     Allocation   Physical\n\
+                     -------------------------------------------\n\
+                     \u{20}vda      1073741824   67112960     67108864\n";
+        assert_eq!(
+            capacities(table),
+            BTreeMap::from([("vda".to_owned(), ByteCount(1 << 30))])
+        );
+    }
+
+    #[test]
+    fn only_plain_words_become_part_of_a_command() {
+        assert!(is_word("images-1.a"));
+        for other in ["a b", "a;list", "$(x)", "--all", "a'b"] {
+            assert!(!is_word(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! QEMU hosts under libvirt as a platform.
+//!
+//! - `uri` checks an address, `virsh` calls the client, `domain` reads XML, `edit` changes it.
+//! - `record` is what Landfall keeps of a VM, in its domain's metadata; `cell` is one VM while a call
+//!   is at work on it: what libvirt says, the record, and saving both in one step.
+//! - `power` starts, stops and holds; `points` freezes, reverts and answers what was written;
+//!   `layers` makes and drops overlays, `merge` merges them; `epoch` tells foreign writes.
+//! - `inventory` reads a site; `replicas` keeps pairs; `create` makes and removes VMs.
+//!
+//! Points and layers are qcow2 overlays beside the images, as libvirt's external snapshots are. What
+//! an overlay holds is what was written since it began, so the record of writes survives whatever
+//! happens to a QEMU.
+
+mod cell;
+mod create;
+mod domain;
+mod edit;
+mod epoch;
+mod images;
+mod inventory;
+mod layers;
+mod merge;
+mod platform_impl;
+mod points;
+mod power;
+mod record;
+mod replicas;
+mod test_connection;
+mod uri;
+mod virsh;
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::{Duration, Instant},
+};
+
+use model::{ReplicaId, SiteId, SiteRole, VmRef};
+use uuid::Uuid;
+
+use self::virsh::{Virsh, VirshError};
+pub use self::{
+    replicas::NewPair,
+    test_connection::{ConnectionReport, test_connection},
+    uri::{ConnectionUri, ConnectionUriError},
+};
+use crate::{Inventory, PlatformError};
+
+/// How long a guest may take to shut down, unless it is said otherwise.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+/// Reading a site starts two processes.
+const REREAD_AFTER: Duration = Duration::from_secs(5);
+
+/// A site that is a libvirt host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LibvirtSite {
+    /// Its id.
+    pub id: SiteId,
+    /// What operators call it.
+    pub name: String,
+    /// What it is for.
+    pub role: SiteRole,
+    /// Where it is.
+    pub uri: ConnectionUri,
+}
+
+/// How the platform works, the same for all of its sites.
+#[derive(Clone, Debug)]
+pub struct LibvirtSettings {
+    /// The client.
+    pub virsh: PathBuf,
+    /// The program that merges overlays of a VM that is off.
+    pub qemu_img: PathBuf,
+    /// How long a guest may take to shut down before it is powered off.
+    pub shutdown_timeout: Duration,
+    /// How old what was read of a site may be when it is asked for again; what Landfall changes there
+    /// itself is read anew. One that did not answer is not asked for as long, either.
+    pub reread_after: Duration,
+}
+
+impl Default for LibvirtSettings {
+    fn default() -> Self {
+        Self {
+            virsh: "virsh".into(),
+            qemu_img: "qemu-img".into(),
+            shutdown_timeout: SHUTDOWN_TIMEOUT,
+            reread_after: REREAD_AFTER,
+        }
+    }
+}
+
+/// The platform: libvirt hosts, each a site. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Libvirt {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    settings: LibvirtSettings,
+    sites: RwLock<BTreeMap<SiteId, Arc<Site>>>,
+    /// Where each replica was seen last.
+    replicas: Mutex<BTreeMap<ReplicaId, VmRef>>,
+}
+
+/// A site and what is known of it while the platform is open.
+#[derive(Debug)]
+struct Site {
+    config: LibvirtSite,
+    virsh: Virsh,
+    /// One operation at a time changes a VM.
+    operations: Mutex<BTreeMap<Uuid, Arc<Mutex<()>>>>,
+    /// What was read last, or why it could not be, and when.
+    read: Mutex<Option<(Instant, Result<Inventory, String>)>>,
+}
+
+impl Libvirt {
+    /// A platform with no sites yet.
+    #[must_use]
+    pub fn new(settings: LibvirtSettings) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                settings,
+                sites: RwLock::default(),
+                replicas: Mutex::default(),
+            }),
+        }
+    }
+
+    /// How it works.
+    #[must_use]
+    pub fn settings(&self) -> &LibvirtSettings {
+        &self.inner.settings
+    }
+
+    /// Adds a site, or changes the one of that id. Nothing is connected to yet.
+    pub fn put_site(&self, config: LibvirtSite) {
+        let site = Site {
+            virsh: Virsh::new(self.inner.settings.virsh.clone(), config.uri.clone()),
+            config,
+            operations: Mutex::default(),
+            read: Mutex::default(),
+        };
+        let mut sites = self
+            .inner
+            .sites
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        sites.insert(site.config.id.clone(), Arc::new(site));
+    }
+
+    /// Forgets a site; nothing at it is changed.
+    pub fn remove_site(&self, id: &SiteId) {
+        let mut sites = self
+            .inner
+            .sites
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        sites.remove(id);
+    }
+
+    fn site_ids(&self) -> Vec<SiteId> {
+        let sites = self
+            .inner
+            .sites
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        sites.keys().cloned().collect()
+    }
+
+    fn site(&self, id: &SiteId) -> Result<Arc<Site>, PlatformError> {
+        let sites = self
+            .inner
+            .sites
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let found = sites.get(id).cloned();
+        found.ok_or_else(|| PlatformError::NoSite(id.clone()))
+    }
+}
+
+impl Site {
+    /// The lock of a VM's operations.
+    fn operation(&self, domain: Uuid) -> Arc<Mutex<()>> {
+        let mut operations = lock(&self.operations);
+        Arc::clone(operations.entry(domain).or_default())
+    }
+
+    /// A failed call as an error of the platform.
+    fn failed(&self, vm: Option<&VmRef>, error: VirshError) -> PlatformError {
+        let site = self.config.id.clone();
+        match (error, vm) {
+            (VirshError::NoDomain, Some(vm)) => PlatformError::NoVm(vm.clone()),
+            (VirshError::Unreachable(cause), _) => PlatformError::Unreachable { site, cause },
+            (error @ VirshError::TimedOut { .. }, _) => PlatformError::Unreachable {
+                site,
+                cause: error.to_string(),
+            },
+            (VirshError::Start { program, source }, _) => PlatformError::Io {
+                operation: format!(
+                    "start {program}, which Landfall reaches libvirt with. Install libvirt's \
+                     clients (Debian: libvirt-clients)"
+                ),
+                source,
+            },
+            (error @ (VirshError::NoDomain | VirshError::Refused { .. }), _) => {
+                PlatformError::Refused {
+                    site,
+                    cause: error.to_string(),
+                }
+            }
+        }
+    }
+}
+
+/// The domain that a platform id names: its UUID, or the one that a VM made under that id has.
+fn domain_uuid(platform_id: &str) -> Uuid {
+    Uuid::parse_str(platform_id)
+        .unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_OID, platform_id.as_bytes()))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The moment now, as points record it.
+fn now() -> model::Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let micros = since.map_or(0, |it| it.as_micros());
+    model::Timestamp(i64::try_from(micros).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,294 @@
+//! Calling `virsh`: one process per call, ended when it takes too long, its words turned into
+//! errors that say whether to try again.
+
+use std::{
+    ffi::OsStr,
+    io::{self, Read},
+    os::unix::process::CommandExt as _,
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Stdio},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use thiserror::Error;
+
+use super::uri::ConnectionUri;
+
+/// How long a call may take that asks or orders; none of them waits for data to be copied.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Between two looks at whether a call has ended.
+const LOOK: Duration = Duration::from_millis(4);
+
+/// A call that failed.
+#[derive(Debug, Error)]
+pub(super) enum VirshError {
+    /// The client could not be started.
+    #[error("start {program}. Install libvirt's clients (Debian: libvirt-clients)")]
+    Start {
+        /// The program.
+        program: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// It did not end in time.
+    #[error("{command} has not answered for {} s", patience.as_secs())]
+    TimedOut {
+        /// What was asked.
+        command: String,
+        /// For how long.
+        patience: Duration,
+    },
+    /// The host could not be reached.
+    #[error("{0}")]
+    Unreachable(String),
+    /// There is no such domain.
+    #[error("no such domain")]
+    NoDomain,
+    /// The host refused.
+    #[error("{command}: {message}")]
+    Refused {
+        /// What was asked.
+        command: String,
+        /// Its words.
+        message: String,
+    },
+}
+
+/// The client of one host.
+#[derive(Clone, Debug)]
+pub(super) struct Virsh {
+    program: PathBuf,
+    uri: ConnectionUri,
+    patience: Duration,
+}
+
+impl Virsh {
+    pub(super) fn new(program: PathBuf, uri: ConnectionUri) -> Self {
+        Self {
+            program,
+            uri,
+            patience: PATIENCE,
+        }
+    }
+
+    /// One command, and what it printed.
+    pub(super) fn run<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Result<String, VirshError> {
+        let mut command = self.command();
+        command.args(arguments);
+        let what = arguments
+            .first()
+            .map(|it| it.as_ref().to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let output = self.finish(command, &what)?;
+        if output.status.success() {
+            return Ok(output.stdout);
+        }
+        Err(classify(what, &output.stderr))
+    }
+
+    /// Several commands over one connection. Each answer is what the command printed, or none when
+    /// it failed; they are given as words without spaces or quotes.
+    pub(super) fn batch(&self, commands: &[String]) -> Result<Vec<Option<String>>, VirshError> {
+        let mut script = String::new();
+        for (index, command) in commands.iter().enumerate() {
+            script.push_str(&format!("echo {}; {command}; ", mark(index)));
+        }
+        script.push_str(&format!("echo {}", mark(commands.len())));
+        let mut command = self.command();
+        command.arg(script);
+        let output = self.finish(command, "batch")?;
+        // The marks come back even where commands between them fail; without the last the
+        // connection is gone.
+        if !output.stdout.contains(&mark(commands.len())) {
+            return Err(classify("batch".to_owned(), &output.stderr));
+        }
+        let answers = (0..commands.len()).map(|index| {
+            let from = output.stdout.split_once(&mark(index))?.1;
+            let answer = from.split_once(&mark(index + 1))?.0.trim();
+            (!answer.is_empty()).then(|| answer.to_owned())
+        });
+        Ok(answers.collect())
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .args(["--quiet", "--connect", &self.uri.for_client()])
+            .env("LC_ALL", "C")
+            .env_remove("LIBVIRT_DEFAULT_URI")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // An `ssh` that it starts must end with it.
+            .process_group(0);
+        command
+    }
+
+    fn finish(&self, mut command: Command, what: &str) -> Result<Output, VirshError> {
+        let start = |source| VirshError::Start {
+            program: self.program.display().to_string(),
+            source,
+        };
+        let mut child = command.spawn().map_err(start)?;
+        let stdout = reader(child.stdout.take());
+        let stderr = reader(child.stderr.take());
+        let Some(status) = wait(&mut child, self.patience).map_err(start)? else {
+            end_group(&mut child);
+            return Err(VirshError::TimedOut {
+                command: what.to_owned(),
+                patience: self.patience,
+            });
+        };
+        Ok(Output {
+            status,
+            stdout: stdout.join().unwrap_or_default(),
+            stderr: stderr.join().unwrap_or_default(),
+        })
+    }
+}
+
+struct Output {
+    status: ExitStatus,
+    stdout: String,
+    stderr: String,
+}
+
+fn mark(index: usize) -> String {
+    format!("@landfall-{index}@")
+}
+
+fn reader(from: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut from) = from
+            && let Err(error) = from.read_to_end(&mut bytes)
+        {
+            tracing::warn!(%error, "what virsh says cannot be read");
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+fn wait(child: &mut Child, patience: Duration) -> io::Result<Option<ExitStatus>> {
+    let began = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if began.elapsed() > patience {
+            return Ok(None);
+        }
+        thread::sleep(LOOK);
+    }
+}
+
+fn end_group(child: &mut Child) {
+    if let Ok(id) = i32::try_from(child.id())
+        && let Some(group) = rustix::process::Pid::from_raw(id)
+        && let Err(error) =
+            rustix::process::kill_process_group(group, rustix::process::Signal::KILL)
+    {
+        tracing::warn!(%error, "virsh cannot be ended");
+    }
+    if let Err(error) = child.wait() {
+        tracing::warn!(%error, "virsh cannot be waited for");
+    }
+}
+
+/// What the words of `virsh` mean. libvirt 9.0 to 12.8 say it the same way in English.
+fn classify(command: String, stderr: &str) -> VirshError {
+    let lines = stderr
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty());
+    let lines: Vec<&str> = lines
+        .map(|line| line.strip_prefix("error: ").unwrap_or(line))
+        .collect();
+    let message = lines.join(": ");
+    let says = |words: &str| message.contains(words);
+    if says("failed to connect to the hypervisor")
+        || says("Cannot recv data")
+        || says("End of file while reading data")
+        || says("client socket is closed")
+        || says("Disconnected from")
+    {
+        return VirshError::Unreachable(message);
+    }
+    if says("Domain not found") || says("failed to get domain") {
+        return VirshError::NoDomain;
+    }
+    VirshError::Refused { command, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    use super::*;
+
+    /// A client that is a script.
+    fn virsh(directory: &std::path::Path, script: &str) -> Virsh {
+        let program = directory.join("virsh");
+        fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        Virsh::new(program, ConnectionUri::parse("qemu:///system").unwrap())
+    }
+
+    #[test]
+    fn words_become_errors() {
+        let of = |words: &str| classify("start".to_owned(), words);
+        assert!(matches!(
+            of("error: failed to connect to the hypervisor\nerror: Failed to connect socket to '/x'"),
+            VirshError::Unreachable(why) if why.ends_with("Failed to connect socket to '/x'")
+        ));
+        assert!(matches!(
+            of("error: failed to get domain 'x'\n"),
+            VirshError::NoDomain
+        ));
+        assert!(matches!(
+            of("error: Failed to start domain 'a'\nerror: Cannot access storage file '/x'"),
+            VirshError::Refused { message, .. } if message == "Failed to start domain 'a': Cannot access storage file '/x'"
+        ));
+    }
+
+    #[test]
+    fn answers_of_a_batch_are_told_apart_and_a_lost_connection_is_no_answer() {
+        let directory = tempfile::tempdir().unwrap();
+        let good = "printf '%s\\n' '@landfall-0@' '<domain/>' '@landfall-1@' '@landfall-2@'";
+        let ask = ["dumpxml a".to_owned(), "domstate a".to_owned()];
+        let answers = virsh(directory.path(), good).batch(&ask).unwrap();
+        assert_eq!(answers, [Some("<domain/>".to_owned()), None]);
+        let lost = "echo @landfall-0@; echo 'error: Disconnected from qemu:///system' >&2; exit 1";
+        assert!(matches!(
+            virsh(directory.path(), lost).batch(&ask),
+            Err(VirshError::Unreachable(_))
+        ));
+    }
+
+    #[test]
+    fn one_that_hangs_is_ended_with_what_it_started() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut hangs = virsh(directory.path(), "sleep 60 & echo $! > \"$0.child\"; wait");
+        hangs.patience = Duration::from_millis(300);
+        let error = hangs.run(&["domstate"]).unwrap_err();
+        assert!(matches!(error, VirshError::TimedOut { .. }), "{error}");
+        let child = fs::read_to_string(directory.path().join("virsh.child")).unwrap();
+        let process = std::path::Path::new("/proc").join(child.trim());
+        let gone = (0..100).any(|_| {
+            thread::sleep(LOOK);
+            // One that nobody waits for stays as a name without a command line.
+            fs::read(process.join("cmdline")).map_or(true, |line| line.is_empty())
+        });
+        assert!(gone, "{} runs on", process.display());
+    }
+
+    #[test]
+    fn a_client_that_is_not_there_says_what_to_install() {
+        let uri = ConnectionUri::parse("qemu:///system").unwrap();
+        let error = Virsh::new("/nowhere/virsh".into(), uri)
+            .run(&["list"])
+            .unwrap_err();
+        assert!(error.to_string().contains("libvirt-clients"));
+    }
+}

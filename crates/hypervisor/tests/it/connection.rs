@@ -1,0 +1,115 @@
+//! Trying a connection, losing one, and what a site holds.
+
+use hypervisor::{
+    Platform as _, PlatformError, Retry,
+    libvirt::{ConnectionUri, NewPair, test_connection},
+};
+use model::{ByteCount, DiskPair, PowerState, ReplicaState, SiteId};
+
+use crate::hosts::{Hosts, MIB, Vm, key, nowhere};
+
+#[test]
+fn a_connection_that_works_says_what_is_there_and_one_that_does_not_says_why() {
+    let Some(hosts) = Hosts::told() else { return };
+    let virsh = hosts.settings().virsh;
+    let uri = ConnectionUri::parse(&hosts.prod).unwrap();
+    let report = test_connection(&virsh, &uri).unwrap();
+    assert_eq!(report.host, "prod");
+    for version in [&report.libvirt, &report.qemu] {
+        assert!(
+            version.split('.').all(|it| it.parse::<u32>().is_ok()),
+            "{version}"
+        );
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let uri = format!("qemu:///system?socket={}", nowhere(folder.path()));
+    let uri = ConnectionUri::parse(&uri).unwrap();
+    let why = test_connection(&virsh, &uri).unwrap_err();
+    assert!(why.contains("No such file"), "{why}");
+}
+
+#[test]
+fn a_host_that_does_not_answer_is_no_loss_and_may_answer_later() {
+    let Some(hosts) = Hosts::told() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let libvirt = hosts.platform();
+    let uri = format!("qemu:///system?socket={}", nowhere(folder.path()));
+    let gone = SiteId::new("gone");
+    libvirt.put_site(hypervisor::libvirt::LibvirtSite {
+        id: gone.clone(),
+        name: "Gone".to_owned(),
+        role: model::SiteRole::Production,
+        uri: ConnectionUri::parse(&uri).unwrap(),
+    });
+    let error = libvirt.inventory(&gone).unwrap_err();
+    assert!(
+        matches!(error, PlatformError::Unreachable { .. }),
+        "{error}"
+    );
+    assert_eq!(error.retry(), Retry::Temporary);
+    libvirt.inventory(&SiteId::new("prod")).unwrap();
+}
+
+#[test]
+fn a_pair_is_registered_in_the_replicas_own_domain_and_listed_while_it_runs() {
+    let Some(hosts) = Hosts::told() else { return };
+    let (original, replica) = (Vm::new(&hosts), Vm::at(&hosts, "dr", &hosts.dr));
+    let pairs = |list: &[(&str, &str)]| {
+        let pair = |(a, b): &(&str, &str)| DiskPair {
+            replica: key(a),
+            production: key(b),
+        };
+        NewPair {
+            replica: replica.vm.clone(),
+            original: original.vm.clone(),
+            disk_pairs: list.iter().map(pair).collect(),
+        }
+    };
+    let register = |list: &[(&str, &str)]| replica.libvirt.register_pair(&pairs(list));
+    assert!(matches!(
+        register(&[("vdz", "vda")]),
+        Err(PlatformError::NoDisk { .. })
+    ));
+    let twice = register(&[("vda", "vda"), ("vdb", "vda")]).unwrap_err();
+    assert!(twice.to_string().contains("paired twice"), "{twice}");
+    let id = register(&[("vda", "vda"), ("vdb", "vdb")]).unwrap();
+    assert_eq!(
+        register(&[("vda", "vda")]).unwrap(),
+        id,
+        "changed, not registered twice"
+    );
+
+    let listed = || {
+        let inventory = replica.libvirt.inventory(&replica.vm.site).unwrap();
+        let found = inventory.replicas.into_iter().find(|it| it.id == id);
+        let vm = inventory.vms.into_iter().find(|it| it.vm == replica.vm);
+        (found.unwrap(), vm.unwrap(), inventory.jobs)
+    };
+    let (record, vm, jobs) = listed();
+    assert_eq!(
+        (record.state, &record.original),
+        (ReplicaState::Ready, &original.vm)
+    );
+    assert!(
+        jobs.iter()
+            .any(|job| job.id == record.job && job.vms.contains(&original.vm))
+    );
+    assert_eq!(vm.power, PowerState::Off);
+    let sizes: Vec<_> = vm
+        .disks
+        .iter()
+        .map(|it| (it.name.as_str(), it.size))
+        .collect();
+    assert_eq!(
+        sizes,
+        [("vda", ByteCount(16 * MIB)), ("vdb", ByteCount(8 * MIB))]
+    );
+    replica.start_stopped();
+    assert_eq!(listed().0.state, ReplicaState::Failover);
+    // Another console finds it by its id alone.
+    hosts.platform().set_replication_hold(&id, true).unwrap();
+    assert!(listed().0.on_hold);
+    replica.libvirt.forget_pair(&replica.vm).unwrap();
+    let inventory = replica.libvirt.inventory(&replica.vm.site).unwrap();
+    assert!(inventory.replicas.iter().all(|it| it.id != id));
+}

@@ -1,0 +1,140 @@
+//! A session's layers on a production VM.
+
+use hypervisor::{DiskAt, LayerName, Platform as _, PlatformError};
+
+use crate::hosts::{Hosts, Vm, key};
+
+const ME: &str = "session-1";
+
+fn layer(name: &str) -> LayerName {
+    LayerName(name.to_owned())
+}
+
+/// Held, with old content, and new content merged into the layer above it.
+fn failed_back(hosts: &Hosts) -> Vm {
+    let vm = Vm::new(hosts);
+    vm.start_stopped();
+    vm.guest_writes("vda", 1, 1);
+    vm.guest_writes("vdb", 1, 1);
+    vm.libvirt.power_off(&vm.vm).expect("done");
+    vm.libvirt.hold(&vm.vm, ME).expect("done");
+    vm.libvirt
+        .layer_create(&vm.vm, &layer("before"), ME)
+        .expect("done");
+    vm.libvirt
+        .layer_create(&vm.vm, &layer("work"), ME)
+        .expect("done");
+    vm.libvirt
+        .layer_create(&vm.vm, &layer("work"), ME)
+        .expect("done");
+    vm.mover_writes("vda", ME, 1, 2);
+    vm.mover_writes("vdb", ME, 5, 2);
+    assert!(
+        vm.libvirt
+            .layer_size(&vm.vm, &layer("work"))
+            .expect("done")
+            .0
+            > 0
+    );
+    vm.libvirt
+        .layer_merge(&vm.vm, &layer("work"))
+        .expect("done");
+    vm.libvirt
+        .layer_merge(&vm.vm, &layer("work"))
+        .expect("done");
+    assert!(
+        !vm.libvirt
+            .layer_exists(&vm.vm, &layer("work"))
+            .expect("done")
+    );
+    assert_eq!(vm.overlays().len(), 2);
+    assert_eq!(vm.reads("vda", &DiskAt::Active, 1), 2);
+    assert_eq!(vm.reads("vdb", &DiskAt::Active, 1), 1);
+    vm
+}
+
+#[test]
+fn what_was_sent_is_dropped_and_the_content_of_before_is_there_again() {
+    let Some(hosts) = Hosts::told() else { return };
+    let vm = failed_back(&hosts);
+    vm.libvirt.layer_drop(&vm.vm, &layer("before")).unwrap();
+    vm.libvirt.layer_drop(&vm.vm, &layer("before")).unwrap();
+    assert_eq!(vm.overlays(), [""; 0]);
+    assert_eq!(vm.reads("vda", &DiskAt::Active, 1), 1);
+    assert_eq!(vm.reads("vdb", &DiskAt::Active, 5), 0);
+    vm.libvirt.release(&vm.vm, ME).unwrap();
+    assert_eq!(vm.sources(), [vm.base("vda"), vm.base("vdb")]);
+    vm.start_stopped();
+}
+
+#[test]
+fn what_was_sent_is_merged_while_the_vm_runs_and_writes() {
+    let Some(hosts) = Hosts::told() else { return };
+    let vm = failed_back(&hosts);
+    vm.libvirt.release(&vm.vm, ME).unwrap();
+    vm.start_stopped();
+    vm.guest_writes("vda", 7, 7);
+    vm.libvirt.layer_merge(&vm.vm, &layer("before")).unwrap();
+    vm.guest_writes("vda", 8, 8);
+    assert_eq!(vm.overlays(), [""; 0]);
+    assert_eq!(vm.sources(), [vm.base("vda"), vm.base("vdb")]);
+    vm.libvirt.power_off(&vm.vm).unwrap();
+    for (cluster, byte) in [(1, 2), (7, 7), (8, 8)] {
+        assert_eq!(vm.reads("vda", &DiskAt::Active, cluster), byte, "{cluster}");
+    }
+}
+
+#[test]
+fn a_merge_that_was_broken_off_between_two_disks_ends() {
+    let Some(hosts) = Hosts::told() else { return };
+    let vm = failed_back(&hosts);
+    vm.libvirt.release(&vm.vm, ME).unwrap();
+    vm.start_stopped();
+    // One disk was merged when the console ended.
+    vm.virsh(&[
+        "blockcommit",
+        &vm.name,
+        "vda",
+        "--active",
+        "--pivot",
+        "--wait",
+    ])
+    .unwrap();
+    vm.libvirt.layer_merge(&vm.vm, &layer("before")).unwrap();
+    assert_eq!(vm.overlays(), [""; 0]);
+    vm.libvirt.power_off(&vm.vm).unwrap();
+    assert_eq!(vm.reads("vda", &DiskAt::Active, 1), 2);
+    assert_eq!(vm.reads("vdb", &DiskAt::Active, 5), 2);
+}
+
+#[test]
+fn only_the_holder_writes_and_only_to_a_vm_that_is_off_and_fenced() {
+    let Some(hosts) = Hosts::told() else { return };
+    let vm = Vm::new(&hosts);
+    let open = |writer: &str| {
+        let (disk, at) = (key("vda"), DiskAt::Active);
+        vm.libvirt.open_disk(&vm.vm, &disk, &at, Some(writer))
+    };
+    assert!(matches!(open(ME), Err(PlatformError::Held { .. })));
+    let before = vm.inactive();
+    vm.libvirt.hold(&vm.vm, ME).unwrap();
+    assert!(matches!(open("other"), Err(PlatformError::Held { .. })));
+    open(ME).unwrap();
+    // Somebody puts the definition of before back, and with it the fence away, but not the record.
+    let path = vm.folder.path().join("old.xml");
+    let record = vm.inactive();
+    let metadata = record.split("<metadata>").nth(1).unwrap();
+    let metadata = metadata.split("</metadata>").next().unwrap();
+    let name_ends = before.find("</uuid>").unwrap() + "</uuid>".len();
+    let (head, tail) = before.split_at(name_ends);
+    std::fs::write(
+        &path,
+        format!("{head}<metadata>{metadata}</metadata>{tail}"),
+    )
+    .unwrap();
+    vm.virsh(&["define", &path.display().to_string()]).unwrap();
+    let words = open(ME).unwrap_err().to_string();
+    assert!(words.contains("could be started"), "{words}");
+    vm.libvirt.hold(&vm.vm, ME).unwrap();
+    open(ME).unwrap();
+}

@@ -1,0 +1,81 @@
+//! Making a VM where the operator chose, and removing it.
+
+use hypervisor::{Platform as _, PlatformError};
+use model::{
+    Adapter, ByteCount, Compute, DatastoreId, DiskFormat, DiskType, Firmware, HostId, NewAdapter,
+    NewDisk, NewVm, SessionId, SiteId,
+};
+
+use crate::hosts::{Hosts, MIB, Vm, key};
+
+fn wanted(folder: &std::path::Path, name: &str) -> NewVm {
+    let session = SessionId::new(name);
+    NewVm {
+        vm: NewVm::made_by(&session, SiteId::new("prod")),
+        name: name.to_owned(),
+        compute: Compute::Host(HostId::new("prod")),
+        pool: None,
+        folder: None,
+        config_datastore: DatastoreId::new(format!("dir:{}", folder.display())),
+        disks: vec![NewDisk {
+            key: key("vda"),
+            name: "vda".to_owned(),
+            size: ByteCount(8 * MIB),
+            sector: 512,
+            format: DiskFormat::Qcow2,
+            slot: None,
+            datastore: DatastoreId::new(format!("dir:{}", folder.display())),
+            disk_type: DiskType::Thin,
+        }],
+        adapters: vec![NewAdapter {
+            source: Adapter {
+                mac: "52:54:00:12:34:56".to_owned(),
+                network: Some("there".to_owned()),
+                address: None,
+            },
+            network: None,
+        }],
+        restore_tags: false,
+        tags: Vec::new(),
+        cpus: 2,
+        memory: ByteCount(64 * MIB),
+        firmware: Firmware::Bios,
+        hardware_version: None,
+        change_tracking: true,
+    }
+}
+
+#[test]
+fn a_vm_is_made_once_found_by_its_id_and_removed_by_its_maker_only() {
+    let Some(hosts) = Hosts::told() else { return };
+    let other = Vm::new(&hosts);
+    let (libvirt, folder) = (hosts.platform(), tempfile::tempdir().unwrap());
+    let spec = wanted(folder.path(), &format!("made-{}", other.name));
+    libvirt.create_vm(&spec, "me").unwrap();
+    libvirt.create_vm(&spec, "me").unwrap();
+    assert!(libvirt.create_vm(&spec, "you").is_err());
+    assert_eq!(libvirt.created_by(&spec.vm).unwrap().as_deref(), Some("me"));
+    let inventory = libvirt.inventory(&spec.vm.site).unwrap();
+    let made = inventory.vms.iter().find(|it| it.vm == spec.vm).unwrap();
+    assert_eq!((made.cpus, made.disks[0].size), (2, ByteCount(8 * MIB)));
+    assert_eq!(made.adapters[0].network, None);
+
+    let clash = NewVm {
+        vm: NewVm::made_by(&SessionId::new("x"), SiteId::new("prod")),
+        name: other.name.clone(),
+        ..spec.clone()
+    };
+    assert!(matches!(
+        libvirt.create_vm(&clash, "me"),
+        Err(PlatformError::NameTaken { .. })
+    ));
+    assert!(libvirt.remove_vm(&spec.vm, "you").is_err());
+    assert!(
+        libvirt.remove_vm(&other.vm, "me").is_err(),
+        "it was not made"
+    );
+    libvirt.remove_vm(&spec.vm, "me").unwrap();
+    libvirt.remove_vm(&spec.vm, "me").unwrap();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert_eq!(libvirt.created_by(&spec.vm).unwrap(), None);
+}
