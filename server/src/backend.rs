@@ -9,6 +9,7 @@ use engine::{Engine, EngineError, LiveWork, Maps, Proxies};
 use hypervisor::{
     Platform, PlatformError,
     lab::{Lab, LabSettings, Scale},
+    libvirt::{Libvirt, LibvirtSettings},
 };
 use model::{ByteCount, DiskCounters, DiskKey, DraftId, GateAnswer, Limiter, SessionId};
 use proof::{KeyFileError, KeyStore};
@@ -76,12 +77,15 @@ impl Backend {
         let signer = keys.prepare(engine::now())?;
         tracing::info!(%signer, "certificates are signed");
         let store = Store::open_path(&data_dir.join("landfall.db")).await?;
-        let platforms: Vec<Arc<dyn Platform>> = vec![Arc::new(lab.clone())];
+        let libvirt = Libvirt::new(LibvirtSettings::default());
+        let platforms: Vec<Arc<dyn Platform>> =
+            vec![Arc::new(lab.clone()), Arc::new(libvirt.clone())];
         let engine = Engine::start(engine::Config {
             data_dir: data_dir.to_owned(),
             store: store.clone(),
             platforms,
             lab: Some(lab.clone()),
+            libvirt: Some(libvirt),
             slots: SLOTS,
             gate_every: gate_every(scale),
             keys,

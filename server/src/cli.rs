@@ -18,6 +18,7 @@ use crate::{
     lab_cli::{self, LabCommand},
     serve::Server,
     signals,
+    site_cli::{self, SiteCommand},
 };
 
 /// Landfall brings failed-over virtual machines home.
@@ -34,6 +35,9 @@ pub struct Cli {
 pub enum Command {
     /// Serve the console
     Serve(RawConfig),
+    /// Connect libvirt hosts as sites
+    #[command(subcommand)]
+    Site(SiteCommand),
     /// The embedded lab
     #[command(subcommand)]
     Lab(LabCommand),
@@ -52,6 +56,7 @@ pub enum Command {
 pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let raw = match cli.command {
         Command::Serve(raw) => raw,
+        Command::Site(command) => return site_cli::run(command),
         Command::Lab(command) => return lab_cli::run(command),
         Command::Disk(command) => return Ok(disk_cli::run(command)),
         Command::Certificate(command) => return Ok(certificate_cli::run(command)),

@@ -21,3 +21,4 @@ pub mod router;
 pub mod security;
 pub mod serve;
 mod signals;
+pub mod site_cli;

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
-use hypervisor::{Platform, lab::Lab};
+use hypervisor::{Platform, lab::Lab, libvirt::Libvirt};
 use model::{SiteId, StepName};
 use proof::KeyStore;
 use store::Store;
@@ -33,6 +33,8 @@ pub struct Config {
     pub platforms: Vec<Arc<dyn Platform>>,
     /// The lab, where there is one: it can be reset and failed over again.
     pub lab: Option<Lab>,
+    /// The platform of sites that people connect; one of `platforms`.
+    pub libvirt: Option<Libvirt>,
     /// Task slots of each proxy that a site has at first.
     pub slots: u32,
     /// Between two tries of a session's health gates.

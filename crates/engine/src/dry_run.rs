@@ -268,6 +268,7 @@ mod tests {
             store: store.unwrap(),
             platforms: Vec::new(),
             lab: None,
+            libvirt: None,
             slots: 1,
             gate_every: crate::GATE_EVERY,
             keys: KeyStore::of(data.path(), None),

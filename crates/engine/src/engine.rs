@@ -15,7 +15,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     clock,
     config::Config,
-    dry_run,
+    connected, dry_run,
     effects::Stage,
     inventory::Inventories,
     lab,
@@ -59,6 +59,7 @@ impl Engine {
     /// # Errors
     /// When the store cannot be read.
     pub async fn start(config: Config) -> Result<Self, EngineError> {
+        connected::open(&config).await?;
         let inventories = Inventories::stored(&config.store).await?;
         inventories.refresh(&config).await?;
         proxies::put_first(&config).await?;
@@ -299,7 +300,10 @@ impl Main {
                     .intent_done(&intent.id, &Ok("started".to_owned()), clock::now())
                     .await?;
             }
-            IntentKind::LabReset | IntentKind::LabFailOver { .. } | IntentKind::DryRun { .. } => {
+            IntentKind::LabReset
+            | IntentKind::LabFailOver { .. }
+            | IntentKind::Estate(_)
+            | IntentKind::DryRun { .. } => {
                 self.begin_apart(intent).await?;
             }
         }
@@ -314,11 +318,13 @@ impl Main {
                 .as_ref()
                 .is_some_and(|id| self.sessions.contains_key(id)),
             IntentKind::Start { .. } => false,
-            IntentKind::LabReset | IntentKind::LabFailOver { .. } | IntentKind::DryRun { .. } => {
-                self.apart
-                    .as_ref()
-                    .is_some_and(|apart| !apart.is_finished())
-            }
+            IntentKind::LabReset
+            | IntentKind::LabFailOver { .. }
+            | IntentKind::Estate(_)
+            | IntentKind::DryRun { .. } => self
+                .apart
+                .as_ref()
+                .is_some_and(|apart| !apart.is_finished()),
         }
     }
 
@@ -345,6 +351,7 @@ impl Main {
             let answer = match &intent.kind {
                 IntentKind::LabReset => lab::reset(&config, &inventories).await,
                 IntentKind::LabFailOver { replica } => lab::fail_over(&config, replica).await,
+                IntentKind::Estate(ask) => connected::answer(&config, ask).await,
                 IntentKind::DryRun { draft, vms } => {
                     dry_run::run(&config, &live, draft, vms, &controls).await
                 }

@@ -291,6 +291,7 @@ mod tests {
             store: Store::open_path(&data.join("landfall.db")).await.unwrap(),
             platforms: vec![Arc::new(lab.clone())],
             lab: Some(lab.clone()),
+            libvirt: None,
             slots: 1,
             gate_every: crate::GATE_EVERY,
             keys: KeyStore::of(data, None),

@@ -8,6 +8,7 @@
 
 mod clock;
 mod config;
+mod connected;
 mod digests;
 mod dry_run;
 mod effects;

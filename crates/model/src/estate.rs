@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ByteCount, DatastoreId, DiskKey, EpochId, JobId, Placement, PointName, Slot, Timestamp, VmRef,
+    ByteCount, DatastoreId, DiskKey, DiskPair, EpochId, JobId, Placement, PointName, SiteId, Slot,
+    Timestamp, VmRef,
 };
 
 /// What a site is for.
@@ -14,6 +15,30 @@ pub enum SiteRole {
     Production,
     /// Where the replicas are.
     DisasterRecovery,
+}
+
+/// A site that people connected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteSettings {
+    /// Its id.
+    pub id: SiteId,
+    /// What operators call it.
+    pub name: String,
+    /// What it is for.
+    pub role: SiteRole,
+    /// Where its platform is reached: `qemu+ssh://root@host/system`.
+    pub uri: String,
+}
+
+/// A VM that other tools made of another, to be registered as its replica.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewPair {
+    /// The VM at the DR site.
+    pub replica: VmRef,
+    /// The VM that it is a copy of.
+    pub original: VmRef,
+    /// Which disks pair, one to one.
+    pub disk_pairs: Vec<DiskPair>,
 }
 
 /// Whether a VM runs.

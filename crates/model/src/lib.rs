@@ -25,7 +25,8 @@ pub use certificate::{
 pub use error::{ApiError, ErrorKind};
 pub use estate::{
     Adapter, CommonPoint, DiskFormat, DiskInfo, Drift, Firmware, Job, LayoutFinding, LayoutKind,
-    PowerState, ReplicaState, RestorePoint, SiteRole, TransportMode, Trouble, VmInfo, WrittenSince,
+    NewPair, PowerState, ReplicaState, RestorePoint, SiteRole, SiteSettings, TransportMode,
+    Trouble, VmInfo, WrittenSince,
 };
 pub use gate::{GateAnswer, HealthGate};
 pub use ids::{

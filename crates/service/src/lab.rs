@@ -149,7 +149,10 @@ fn result_words(intent: &IntentRow) -> Option<String> {
     let what = match &intent.kind {
         IntentKind::LabReset => "Reset",
         IntentKind::LabFailOver { .. } => "Failover",
-        IntentKind::Act(_) | IntentKind::Start { .. } | IntentKind::DryRun { .. } => return None,
+        IntentKind::Act(_)
+        | IntentKind::Start { .. }
+        | IntentKind::Estate(_)
+        | IntentKind::DryRun { .. } => return None,
     };
     let when = intent.done_at.unwrap_or(intent.created_at).utc_text();
     Some(match result {

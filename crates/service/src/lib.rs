@@ -25,6 +25,7 @@ mod proxies;
 mod queue;
 mod refusal;
 mod session;
+mod sites;
 mod start;
 mod wiring;
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use model::{
     Actor, BatchId, BytesPerSecond, CatchUp, CommitTimer, DraftId, FailbackMode, HealthGate,
-    ReplicaId, SessionId, Timestamp,
+    NewPair, ReplicaId, SessionId, SiteId, SiteSettings, Timestamp, VmRef,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, SqliteConnection};
@@ -89,6 +89,32 @@ pub enum ActionKind {
     },
 }
 
+/// What is asked of the estate: which sites there are, and which VM is whose replica.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "ask")]
+pub enum EstateAsk {
+    /// Try a site's connection, and connect it where it works.
+    PutSite {
+        /// The site.
+        site: SiteSettings,
+    },
+    /// Forget a site.
+    RemoveSite {
+        /// The site.
+        site: SiteId,
+    },
+    /// Record that a VM is the replica of another.
+    RegisterPair {
+        /// Both, and which disks pair.
+        pair: NewPair,
+    },
+    /// Forget that a VM is a replica.
+    ForgetPair {
+        /// The VM at the DR site.
+        vm: VmRef,
+    },
+}
+
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
@@ -107,6 +133,8 @@ pub enum IntentKind {
         /// The replica.
         replica: ReplicaId,
     },
+    /// Something of the estate.
+    Estate(EstateAsk),
     /// Make a full difference of a draft's VMs with nothing written.
     DryRun {
         /// The draft.
@@ -125,6 +153,7 @@ impl IntentKind {
             Self::Start { .. } => "start",
             Self::LabReset => "lab_reset",
             Self::LabFailOver { .. } => "lab_fail_over",
+            Self::Estate(_) => "estate",
             Self::DryRun { .. } => "dry_run",
         }
     }
@@ -262,6 +291,21 @@ impl Store {
         let rows: Vec<Raw> = sqlx::query_as(select!(
             "WHERE word IN ('lab_reset', 'lab_fail_over') \
              ORDER BY created_at DESC, id DESC LIMIT $1"
+        ))
+        .bind(i64::from(limit))
+        .fetch_all(self.reader())
+        .await
+        .map_err(reading(WHAT))?;
+        rows.into_iter().map(Raw::into_row).collect()
+    }
+
+    /// The newest intents about sites and pairs, newest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn intent_list_estate(&self, limit: u32) -> Result<Vec<IntentRow>, StoreError> {
+        let rows: Vec<Raw> = sqlx::query_as(select!(
+            "WHERE word = 'estate' ORDER BY created_at DESC, id DESC LIMIT $1"
         ))
         .bind(i64::from(limit))
         .fetch_all(self.reader())

@@ -28,6 +28,7 @@ mod proxy;
 mod revision;
 mod session;
 mod setting;
+mod site;
 
 pub use audit::AuditRow;
 pub use batch::{BatchRow, NewBatch};
@@ -41,7 +42,7 @@ pub use draft::{
 };
 pub use effect::{EffectFinish, EffectRow, EffectStart};
 pub use error::{Retry, StoreError};
-pub use intent::{ActionKind, IntentId, IntentKind, IntentRow, NewIntent};
+pub use intent::{ActionKind, EstateAsk, IntentId, IntentKind, IntentRow, NewIntent};
 pub use inventory::{InventoryRow, KnownInventories, ReplicaRow, SiteInventory, UnreadSite};
 pub use log::NewLogLine;
 pub use pass::DiskPassRow;

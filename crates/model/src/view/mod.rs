@@ -10,6 +10,7 @@ mod proxies;
 mod report;
 mod session;
 mod several;
+mod sites;
 mod start;
 mod wizard;
 
@@ -34,6 +35,10 @@ pub use session::{
     ActionRequest, DiskView, EffectView, LogLine, ProgressView, SessionSummary, SessionView,
 };
 pub use several::{OwnInput, OwnRow, SeveralInput, SeveralView};
+pub use sites::{
+    ConnectedSite, NewSiteInput, PairDisk, PairInput, PairProposal, PairQuery, PairView,
+    RegisteredPair, SitesView,
+};
 pub use start::{JobView, JobsView, LabView, ReplicaView, SiteView, StartView};
 pub use wizard::{
     DestinationOption, DraftView, DryRunView, DryRunVm, FinishReply, ModeInput, PolicyOption,

@@ -152,6 +152,7 @@ async fn a_timer_is_set_while_it_can_still_come() {
             IntentKind::Act(action) => Some(action),
             IntentKind::Start { .. }
             | IntentKind::LabReset
+            | IntentKind::Estate(_)
             | IntentKind::LabFailOver { .. }
             | IntentKind::DryRun { .. } => None,
         });

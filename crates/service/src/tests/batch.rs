@@ -41,6 +41,7 @@ async fn asked(fixture: &Fixture) -> Vec<(SessionId, ActionKind)> {
             IntentKind::Act(action) => Some((intent.session?, action)),
             IntentKind::Start { .. }
             | IntentKind::LabReset
+            | IntentKind::Estate(_)
             | IntentKind::LabFailOver { .. }
             | IntentKind::DryRun { .. } => None,
         })

@@ -21,6 +21,7 @@ mod scale;
 mod session_act;
 mod session_view;
 mod several;
+mod sites;
 mod start;
 mod targets;
 

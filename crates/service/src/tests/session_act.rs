@@ -27,6 +27,7 @@ async fn asked(fixture: &Fixture) -> Vec<ActionKind> {
             IntentKind::Act(action) => Some(action),
             IntentKind::Start { .. }
             | IntentKind::LabReset
+            | IntentKind::Estate(_)
             | IntentKind::LabFailOver { .. }
             | IntentKind::DryRun { .. } => None,
         })

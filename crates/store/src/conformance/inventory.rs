@@ -13,7 +13,7 @@ use crate::{
     KnownInventories, KnownProtectedVms, ProtectedVmRow, ReplicaRow, SiteInventory, StoreError,
 };
 
-fn inventory(site: &str, free: u64) -> SiteInventory {
+pub(super) fn inventory(site: &str, free: u64) -> SiteInventory {
     SiteInventory {
         no_quick_rollback: None,
         site: SiteId::new(site),

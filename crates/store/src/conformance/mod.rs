@@ -10,6 +10,7 @@ mod inventory;
 mod proxies;
 mod schema;
 mod sessions;
+mod sites;
 
 use tempfile::TempDir;
 
@@ -54,6 +55,7 @@ macro_rules! suite {
 }
 
 suite! {
+    sites::a_site_is_connected_changed_and_forgotten_with_what_was_read
     batches::finish_twice_is_one_batch
     batches::sessions_know_their_place_and_how_many_may_be_at_work
     batches::finish_twice_at_once_is_one_batch
