@@ -30,7 +30,7 @@ for (const width of [1280, 390]) {
 
       await open("/");
       await look("start");
-      for (const place of ["proxies", "jobs", "lab", "help"]) {
+      for (const place of ["sites", "proxies", "jobs", "lab", "help"]) {
         await again(`${server.url}/${place}`);
         await look(place);
       }

@@ -26,6 +26,7 @@ pub(super) fn Frame(children: Children) -> impl IntoView {
                 <nav aria-label="Places">
                     <ul>
                         <Place href="/" title="Failback"/>
+                        <Place href="/sites" title="Sites"/>
                         <Place href="/proxies" title="Proxies"/>
                         <Place href="/jobs" title="Jobs"/>
                         <Place href="/lab" title="Lab"/>
@@ -52,7 +53,7 @@ fn Place(href: &'static str, title: &'static str) -> impl IntoView {
 
 /// The place that an address belongs to: wizard and sessions are part of Failback.
 fn place_of(path: &str) -> &'static str {
-    let places = ["/proxies", "/jobs", "/lab", "/help"];
+    let places = ["/sites", "/proxies", "/jobs", "/lab", "/help"];
     let found = places.into_iter().find(|place| path.starts_with(place));
     found.unwrap_or("/")
 }

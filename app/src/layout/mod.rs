@@ -29,6 +29,7 @@ use crate::pages::{
     lab::LabPage,
     proxies::ProxiesPage,
     session::SessionPage,
+    sites::{PairPage, SitesPage},
     start::StartPage,
 };
 use frame::Frame;
@@ -54,6 +55,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/sessions/:id/disks/:key/map") view=|| view! { <DiskMapPage/> }.erase() ssr=SsrMode::Async/>
                     <Route path=path!("/sessions/:id/evidence") view=|| view! { <EvidencePage/> }.erase() ssr=SsrMode::Async/>
                     <Route path=path!("/jobs") view=|| view! { <JobsPage/> }.erase() ssr=SsrMode::Async/>
+                    <Route path=path!("/sites") view=|| view! { <SitesPage/> }.erase() ssr=SsrMode::Async/>
+                    <Route path=path!("/sites/pair") view=|| view! { <PairPage/> }.erase() ssr=SsrMode::Async/>
                     <Route path=path!("/proxies") view=|| view! { <ProxiesPage/> }.erase() ssr=SsrMode::Async/>
                     <Route path=path!("/help") view=|| view! { <HelpPage/> }.erase() ssr=SsrMode::Async/>
                     <Route path=path!("/lab") view=|| view! { <LabPage/> }.erase() ssr=SsrMode::Async/>

@@ -10,6 +10,7 @@ pub mod lab;
 mod not_found;
 pub mod proxies;
 pub mod session;
+pub mod sites;
 pub mod start;
 
 pub use not_found::NotFound;

@@ -5,7 +5,7 @@ use leptos_meta::Title;
 use model::{ApiError, ErrorKind};
 
 use super::icon::Icon;
-use crate::error::Answer;
+use crate::{erase::Erase as _, error::Answer};
 
 /// Data that is fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +65,16 @@ pub fn LoadFailed(
             <p><a href="/">"Go to the start page"</a></p>
         </section>
     }
+}
+
+/// Says that what is shown is old, and why.
+pub fn stale_note<T: Send + Sync + 'static>(fetched: RwSignal<Loading<T>>) -> Option<AnyView> {
+    fetched.with(|data| match data {
+        Loading::Stale(_, error) => {
+            Some(view! { <p class="why-not">"Not refreshed: " {error.message.clone()}</p> }.erase())
+        }
+        Loading::First | Loading::Ready(_) | Loading::Failed(_) => None,
+    })
 }
 
 /// While the first data of a page is on its way.

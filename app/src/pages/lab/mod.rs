@@ -17,7 +17,7 @@ use crate::{
         error_summary::ErrorSummary,
         form::{Form, Sending},
         icon::Icon,
-        load::{FirstLoad, LoadFailed, Loading},
+        load::{FirstLoad, LoadFailed, Loading, stale_note},
     },
     words,
 };
@@ -113,17 +113,7 @@ fn LastResult(lab: Memo<LabView>) -> impl IntoView {
 /// Says that what is shown is old, and why.
 #[component]
 fn StaleNote(fetched: RwSignal<Loading<LabView>>) -> impl IntoView {
-    part(move || {
-        fetched.with(|lab| match lab {
-            Loading::Stale(_, error) => Some(
-                view! {
-                    <p class="why-not">"Not refreshed: " {error.message.clone()}</p>
-                }
-                .erase(),
-            ),
-            Loading::First | Loading::Ready(_) | Loading::Failed(_) => None,
-        })
-    })
+    part(move || stale_note(fetched))
 }
 
 #[component]

@@ -19,7 +19,7 @@ use crate::{
         dynamic::{part, text},
         error_summary::ErrorSummary,
         form::{Form, Sending},
-        load::{FirstLoad, LoadFailed, Loading},
+        load::{FirstLoad, LoadFailed, Loading, stale_note},
     },
     keyed::Rows,
 };
@@ -77,7 +77,7 @@ fn Proxies(view: ProxiesView) -> impl IntoView {
             "slot on the one that writes it; the best pair is taken when the disk's turn comes."
         </p>
         <ErrorSummary error=act.error()/>
-        {part(move || stale(fetched))}
+        {part(move || stale_note(fetched))}
         <DataTable caption="Proxies">
             <thead>
                 <tr>
@@ -124,15 +124,6 @@ fn keep_fresh(
         }
     });
     Effect::new(move || browser::every(EVERY_SECONDS, refresh));
-}
-
-fn stale(fetched: RwSignal<Loading<ProxiesView>>) -> Option<AnyView> {
-    fetched.with(|view| match view {
-        Loading::Stale(_, error) => {
-            Some(view! { <p class="why-not">"Not refreshed: " {error.message.clone()}</p> }.erase())
-        }
-        Loading::First | Loading::Ready(_) | Loading::Failed(_) => None,
-    })
 }
 
 /// Disks that wait, each with why.
