@@ -25,12 +25,17 @@ export class Server {
   ) {}
 
   /** Starts one on an empty data directory, or goes on with one that an earlier server left. */
-  static async start(dataDir?: string, args: string[] = [], listen = "127.0.0.1:0"): Promise<Server> {
+  static async start(
+    dataDir?: string,
+    args: string[] = [],
+    listen = "127.0.0.1:0",
+    variables: Record<string, string> = {},
+  ): Promise<Server> {
     const directory = dataDir ?? (await mkdtemp(join(tmpdir(), "landfall-e2e-")));
     const child = spawn(
       program,
       ["serve", "--listen", listen, "--data-dir", directory, "--site-dir", site, ...args],
-      { stdio: ["ignore", "pipe", "pipe"] },
+      { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...variables } },
     );
     const output: string[] = [];
     createInterface({ input: child.stderr! }).on("line", (line) => output.push(line));

@@ -29,6 +29,17 @@ pub(crate) struct Answer {
 impl Console {
     /// Starts the program on a free port; `kill_at` makes it end itself, see `server::fault`.
     pub(crate) fn start(data_dir: &Path, site: &Path, scale: &str, kill_at: Option<&str>) -> Self {
+        Self::start_with(data_dir, site, scale, kill_at, &[])
+    }
+
+    /// As [`Console::start`], with variables in its environment.
+    pub(crate) fn start_with(
+        data_dir: &Path,
+        site: &Path,
+        scale: &str,
+        kill_at: Option<&str>,
+        variables: &[(&str, &str)],
+    ) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_landfall"));
         command
             .args([
@@ -43,6 +54,7 @@ impl Console {
             .arg("--site-dir")
             .arg(site)
             .env("LANDFALL_LOG", "warn")
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
         if let Some(kill_at) = kill_at {

@@ -13,6 +13,7 @@ mod digests;
 mod disk;
 mod export;
 mod gate;
+mod libvirt;
 mod map;
 mod park;
 mod proxies;

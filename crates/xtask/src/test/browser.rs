@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::Count;
 use crate::{
-    setup,
+    console, libvirt, setup,
     site::{self, Kind},
     sizes, task,
     workspace::{self, Metadata},
@@ -37,7 +37,16 @@ fn playwright(metadata: &Metadata) -> Result<Count> {
     if report.exists() {
         fs::remove_file(&report).context("remove the last report")?;
     }
+    let hosts = libvirt::for_tests();
     let mut command = Command::new(program);
+    match &hosts {
+        Ok(hosts) => {
+            command.env(libvirt::VARIABLE, &hosts.line);
+        }
+        Err(reason) => console::say(format_args!(
+            "SKIPPED, the browser test on real hosts: {reason}"
+        )),
+    }
     command
         .args(["test", "--reporter=list,json"])
         .current_dir(workspace::end2end())

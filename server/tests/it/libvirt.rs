@@ -1,0 +1,476 @@
+//! A real VM on real libvirt hosts on its way home: a guest that ticks, failed back through the
+//! console, judged by its own marker and by `qemu-img compare`. Only where `cargo xtask test` found
+//! that there can be hosts; it says loudly where not.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use model::{
+    PowerState, VisibleState,
+    view::{ReplicaView, SessionView, SitesView},
+};
+use serde::Deserialize;
+use tempfile::TempDir;
+
+use crate::console::{Console, empty_site, location, until};
+
+/// An emulated guest on a busy machine.
+const LIMIT: Duration = Duration::from_secs(180);
+const MIB: u64 = 1 << 20;
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// What `cargo xtask libvirt-hosts` prints.
+#[derive(Debug, Deserialize)]
+struct Hosts {
+    prod: String,
+    dr: String,
+    prod_dir: PathBuf,
+    dr_dir: PathBuf,
+    virsh_dir: PathBuf,
+    kernel: PathBuf,
+    initrd: PathBuf,
+}
+
+/// An original that is off, its copy that runs at the other host, and a console that knows both.
+struct Home {
+    hosts: Hosts,
+    dir: TempDir,
+    name: String,
+}
+
+impl Home {
+    /// The VMs as other tools left them, the copy running; none where there are no hosts.
+    fn new() -> Option<Self> {
+        let line = std::env::var("LANDFALL_LIBVIRT").ok()?;
+        let hosts: Hosts = serde_json::from_str(&line).expect("the line of the hosts");
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let home = Self {
+            hosts,
+            dir: TempDir::new().expect("a folder"),
+            name: format!("shop-{}-{number}", std::process::id()),
+        };
+        let raw = home.path("disk.raw");
+        let mut bytes = vec![0; usize::try_from(96 * MIB).expect("small")];
+        for (index, byte) in bytes.iter_mut().enumerate().skip(40 << 20).take(24 << 20) {
+            *byte = u8::try_from((index / 4096) % 251).expect("small");
+        }
+        fs::write(&raw, bytes).expect("written");
+        for name in [home.original(), home.replica()] {
+            let disk = home.disk(&name);
+            home.qemu_img(&[
+                "convert",
+                "-f",
+                "raw",
+                "-O",
+                "qcow2",
+                &text(&raw),
+                &text(&disk),
+            ]);
+            home.define(&name);
+        }
+        fs::copy(home.disk(&home.original()), home.path("before.qcow2")).expect("copied");
+        home.virsh_dr(&["start", &home.replica()]);
+        until("the guest", LIMIT, || {
+            (home.ticks(&home.replica()) > 2).then_some(())
+        });
+        Some(home)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn original(&self) -> String {
+        self.name.clone()
+    }
+
+    fn replica(&self) -> String {
+        format!("{}_replica", self.name)
+    }
+
+    fn disk(&self, name: &str) -> PathBuf {
+        self.path(&format!("{name}.qcow2"))
+    }
+
+    fn define(&self, name: &str) {
+        let xml = format!(
+            "<domain type='qemu'><name>{name}</name><memory unit='MiB'>192</memory><vcpu>1</vcpu>\
+             <os><type arch='x86_64' machine='q35'>hvm</type><kernel>{}</kernel><initrd>{}</initrd>\
+             <cmdline>console=ttyS0 panic=-1 loglevel=3</cmdline></os><features><acpi/></features>\
+             <devices><disk type='file' device='disk'><driver name='qemu' type='qcow2'/>\
+             <source file='{}'/><target dev='vda' bus='virtio'/></disk>\
+             <serial type='file'><source path='{}' append='on'/></serial></devices></domain>",
+            self.hosts.kernel.display(),
+            self.hosts.initrd.display(),
+            self.disk(name).display(),
+            self.log(name).display(),
+        );
+        let path = self.path(&format!("{name}.xml"));
+        fs::write(&path, xml).expect("written");
+        let uri = if name == self.name {
+            &self.hosts.prod
+        } else {
+            &self.hosts.dr
+        };
+        self.virsh(uri, &["define", &text(&path)]);
+    }
+
+    fn log(&self, name: &str) -> PathBuf {
+        self.path(&format!("{name}.log"))
+    }
+
+    fn said(&self, name: &str) -> String {
+        fs::read_to_string(self.log(name)).unwrap_or_default()
+    }
+
+    fn ticks(&self, name: &str) -> usize {
+        self.said(name).matches("GUEST-TICK").count()
+    }
+
+    /// What the newest boot found on the disk.
+    fn marker(&self, name: &str) -> Option<String> {
+        let said = self.said(name);
+        let found = said.rsplit_once("GUEST-MARKER old=[")?.1;
+        Some(found.split_once(']')?.0.to_owned())
+    }
+
+    fn virsh(&self, uri: &str, arguments: &[&str]) -> String {
+        let output = Command::new(self.hosts.virsh_dir.join("virsh"))
+            .args(["--quiet", "--connect", uri])
+            .args(arguments)
+            .output()
+            .expect("virsh is there");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {said}");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    fn virsh_dr(&self, arguments: &[&str]) -> String {
+        self.virsh(&self.hosts.dr, arguments)
+    }
+
+    fn virsh_prod(&self, arguments: &[&str]) -> String {
+        self.virsh(&self.hosts.prod, arguments)
+    }
+
+    fn qemu_img(&self, arguments: &[&str]) {
+        let output = Command::new("qemu-img").args(arguments).output();
+        let output = output.expect("qemu-img is there");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {said}{output:?}");
+    }
+
+    /// The image that a VM's disk is at now.
+    fn newest(&self, uri: &str, name: &str) -> String {
+        let list = self.virsh(uri, &["domblklist", name]);
+        let line = list.lines().find(|line| line.trim().starts_with("vda"));
+        let path = line.and_then(|line| line.split_whitespace().nth(1));
+        path.expect("a disk").to_owned()
+    }
+
+    /// A console over this case's data.
+    fn console(&self, kill_at: Option<&str>) -> Console {
+        let site = empty_site(self.dir.path());
+        let path = std::env::var("PATH").unwrap_or_default();
+        let path = format!("{}:{path}", self.hosts.virsh_dir.display());
+        Console::start_with(
+            &self.path("data"),
+            &site,
+            "tiny",
+            kill_at,
+            &[("PATH", &path)],
+        )
+    }
+
+    /// Connects both hosts and registers the pair, as an operator does on the sites page.
+    fn connect(&self, console: &Console) {
+        for (name, role, uri) in [
+            ("Hamburg real", "production", &self.hosts.prod),
+            ("Munich real", "disaster_recovery", &self.hosts.dr),
+        ] {
+            let form = [("name", name), ("role", role), ("uri", uri)];
+            posted(console, "/api/console/sites/connect", &form);
+            until("the site", LIMIT, || {
+                let view = sites(console)?;
+                view.sites
+                    .iter()
+                    .any(|it| it.name == name && it.vms.is_some())
+                    .then_some(())
+            });
+        }
+        let proposal = until("the proposal", LIMIT, || {
+            let view = sites(console)?;
+            let named = |it: &&model::view::PairProposal| it.replica.starts_with(&self.replica());
+            view.proposals.iter().find(named).cloned()
+        });
+        let best = proposal.original.expect("an original is proposed");
+        assert!(
+            best.starts_with(&format!("{} at Hamburg real", self.name)),
+            "{best}"
+        );
+        let id = |uri: &str, name: &str| self.virsh(uri, &["domuuid", name]);
+        let vm = format!("{}/{}", proposal.vm.site, proposal.vm.platform_id);
+        let prod = sites(console).expect("an answer").sites;
+        let prod = prod
+            .iter()
+            .find(|it| it.name == "Hamburg real")
+            .expect("it is connected");
+        let original = format!("{}/{}", prod.id, id(&self.hosts.prod, &self.name));
+        let form = [
+            ("vm", vm.as_str()),
+            ("original", &original),
+            ("disks[0]", "vda=vda"),
+        ];
+        posted(console, "/api/console/sites/pair/register", &form);
+    }
+
+    fn row(&self, console: &Console) -> Option<ReplicaView> {
+        let rows = console.start_view()?.replicas;
+        rows.into_iter().find(|row| row.name == self.replica())
+    }
+
+    /// Waits until the start page says so of the replica: its site is read every few seconds.
+    fn listed(&self, console: &Console, state: VisibleState, power: PowerState) {
+        until("the replica's row", LIMIT, || {
+            let row = self.row(console)?;
+            (row.state == state && row.power == power).then_some(())
+        });
+    }
+
+    /// Through the wizard to the original VM; it stays off after the switchover.
+    fn finish(&self, console: &Console) {
+        let row = until("the replica in Failover", LIMIT, || {
+            self.row(console)
+                .filter(|row| row.state == VisibleState::Failover)
+        });
+        let form = [("preselect[0]", row.id.as_str())];
+        let created = console
+            .post("/api/console/draft/create", &form)
+            .expect("an answer");
+        let path = location(&created);
+        let draft = path.split('/').nth(2).unwrap_or_default().to_owned();
+        let steps: [(&str, &[(&str, &str)]); 3] = [
+            (
+                "destination",
+                &[
+                    ("destination", "original_vm"),
+                    ("quick", "false"),
+                    ("press", "next"),
+                ],
+            ),
+            ("mode", &[("mode", "manual"), ("press", "next")]),
+            ("summary", &[("reason", "a test"), ("press", "finish")]),
+        ];
+        for (step, form) in steps {
+            let mut fields = vec![("id", draft.as_str())];
+            fields.extend(form);
+            posted(console, &format!("/api/console/draft/{step}"), &fields);
+        }
+    }
+
+    /// Its newest session, once it is as wanted.
+    fn session(
+        &self,
+        console: &Console,
+        what: &str,
+        want: impl Fn(&SessionView) -> bool,
+    ) -> SessionView {
+        until(what, LIMIT, || {
+            let view = console.start_view()?;
+            let mut all = view.running.into_iter().chain(view.past);
+            let id = all.find(|session| session.vm_name == self.name)?.id;
+            let session = console.session(id.as_str())?;
+            let attention = &session.summary.attention;
+            assert!(attention.is_none(), "{what}: {attention:?}");
+            want(&session).then_some(session)
+        })
+    }
+
+    fn in_state(&self, console: &Console, state: VisibleState) -> SessionView {
+        self.session(console, &format!("{state:?}"), |it| {
+            it.summary.state == state
+        })
+    }
+
+    fn act(console: &Console, session: &SessionView, operation: &str) {
+        let form = [
+            ("id", session.summary.id.as_str()),
+            ("operation", operation),
+        ];
+        drop(console.post("/api/console/session/act", &form));
+    }
+
+    /// The production disk is what the replica's was when it went off.
+    fn equal(&self) {
+        let replica = self.newest(&self.hosts.dr, &self.replica());
+        let production = self.newest(&self.hosts.prod, &self.name);
+        self.qemu_img(&["compare", &production, &replica]);
+    }
+
+    /// Boots production, which finds what the replica wrote last.
+    fn boots(&self) {
+        let said = self.said(&self.replica());
+        let (_, boot) = said.rsplit_once("GUEST-TICK").expect("it ticked");
+        let tick: u32 = boot
+            .split_whitespace()
+            .next()
+            .and_then(|it| it.parse().ok())
+            .expect("a number");
+        self.virsh_prod(&["start", &self.name]);
+        let marker = until("production's guest", LIMIT, || self.marker(&self.name));
+        let written: u32 = marker
+            .rsplit(' ')
+            .next()
+            .and_then(|it| it.parse().ok())
+            .unwrap_or(0);
+        assert!(
+            marker.starts_with("boot-marker") && written.abs_diff(tick) <= 1,
+            "{marker}, {tick}"
+        );
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        for (uri, name) in [
+            (&self.hosts.prod, self.original()),
+            (&self.hosts.dr, self.replica()),
+        ] {
+            for arguments in [
+                vec!["destroy", &name],
+                vec!["undefine", &name, "--checkpoints-metadata"],
+            ] {
+                let mut virsh = Command::new(self.hosts.virsh_dir.join("virsh"));
+                drop(
+                    virsh
+                        .args(["--quiet", "--connect", uri])
+                        .args(arguments)
+                        .output(),
+                );
+            }
+        }
+    }
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn sites(console: &Console) -> Option<SitesView> {
+    serde_json::from_str(&console.get("/api/console/sites")?.body).ok()
+}
+
+fn posted(console: &Console, path: &str, form: &[(&str, &str)]) {
+    let answer = console.post(path, form).expect("an answer");
+    let leads = location(&answer);
+    assert!(
+        answer.status == 302 && !leads.contains("__err"),
+        "{path}: {} {leads}",
+        answer.status
+    );
+}
+
+#[test]
+fn a_real_vm_comes_home_equal_boots_and_is_committed() {
+    let Some(home) = Home::new() else { return };
+    let console = home.console(None);
+    home.connect(&console);
+    home.finish(&console);
+    let ready = home.in_state(&console, VisibleState::ReadyToSwitch);
+    // Production cannot be started by anybody else now.
+    let held = Command::new(home.hosts.virsh_dir.join("virsh"))
+        .args(["--connect", &home.hosts.prod, "start", &home.name])
+        .output()
+        .expect("virsh is there");
+    assert!(String::from_utf8_lossy(&held.stderr).contains("/landfall/held-by/"));
+    let ticks = home.ticks(&home.replica());
+    until("the replica serves on", LIMIT, || {
+        (home.ticks(&home.replica()) > ticks).then_some(())
+    });
+
+    Home::act(&console, &ready, "switch_now");
+    let back = home.in_state(&console, VisibleState::Failback);
+    home.equal();
+    home.boots();
+    Home::act(&console, &back, "commit");
+    home.session(&console, "the end", |it| it.summary.ended_at.is_some());
+    home.listed(&console, VisibleState::Ready, PowerState::Off);
+    // The layer of before is merged while the VM runs, and nothing is left beside its image.
+    assert_eq!(
+        home.newest(&home.hosts.prod, &home.name),
+        text(&home.disk(&home.name))
+    );
+    let ticks = home.ticks(&home.name);
+    until("production serves", LIMIT, || {
+        (home.ticks(&home.name) > ticks).then_some(())
+    });
+}
+
+#[test]
+fn undo_returns_both_sides_to_what_they_were() {
+    let Some(home) = Home::new() else { return };
+    let console = home.console(None);
+    home.connect(&console);
+    home.finish(&console);
+    let ready = home.in_state(&console, VisibleState::ReadyToSwitch);
+    Home::act(&console, &ready, "switch_now");
+    let back = home.in_state(&console, VisibleState::Failback);
+    home.boots();
+    Home::act(&console, &back, "undo");
+    home.session(&console, "the end", |it| it.summary.ended_at.is_some());
+    assert_eq!(
+        home.newest(&home.hosts.prod, &home.name),
+        text(&home.disk(&home.name))
+    );
+    home.qemu_img(&[
+        "compare",
+        &text(&home.disk(&home.name)),
+        &text(&home.path("before.qcow2")),
+    ]);
+    let ticks = home.ticks(&home.replica());
+    until("the replica serves again", LIMIT, || {
+        (home.ticks(&home.replica()) > ticks).then_some(())
+    });
+    home.listed(&console, VisibleState::Failover, PowerState::On);
+}
+
+#[test]
+fn killed_consoles_and_libvirtds_leave_what_ends_equal() {
+    let Some(home) = Home::new() else { return };
+    let console = home.console(None);
+    home.connect(&console);
+    drop(console);
+    // Killed when the data is there and not yet merged.
+    let console = home.console(Some("performed:8"));
+    home.finish(&console);
+    crate::case::Case::until_killed(console);
+    for host in [&home.hosts.prod_dir, &home.hosts.dr_dir] {
+        run(&host.join("kill-libvirtd"));
+    }
+    let console = home.console(None);
+    std::thread::sleep(Duration::from_secs(3));
+    for host in [&home.hosts.prod_dir, &home.hosts.dr_dir] {
+        run(&host.join("start-libvirtd"));
+    }
+    let ready = home.in_state(&console, VisibleState::ReadyToSwitch);
+    drop(console);
+    // And in phase 2, before what was sent is merged.
+    let console = home.console(Some("begun:7"));
+    Home::act(&console, &ready, "switch_now");
+    crate::case::Case::until_killed(console);
+    let console = home.console(None);
+    home.in_state(&console, VisibleState::Failback);
+    home.equal();
+    home.boots();
+}
+
+fn run(program: &Path) {
+    let status = Command::new(program).status().expect("it runs");
+    assert!(status.success(), "{}", program.display());
+}
