@@ -33,6 +33,18 @@ pub(crate) async fn answer(config: &Config, ask: &EstateAsk) -> Result<String, S
     match ask {
         EstateAsk::PutSite { site } => put_site(config, libvirt, site).await,
         EstateAsk::RemoveSite { site } => {
+            // Looked at again: a session may have been asked for meanwhile.
+            let active = config.store.session_list_active().await;
+            let active = active.map_err(|error| chain(&error))?;
+            let uses = active
+                .iter()
+                .find(|it| it.replica_vm.site == *site || it.production_vm.site == *site);
+            if let Some(session) = uses {
+                return Err(format!(
+                    "The failback of {} is at work there. Commit, undo or cancel it first.",
+                    session.vm_name
+                ));
+            }
             config
                 .store
                 .site_remove(site)

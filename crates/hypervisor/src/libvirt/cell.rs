@@ -13,8 +13,12 @@ use super::{
     edit::{self, Bus, Edit},
     images, lock,
     record::{ELEMENT, Image, NAME_SPACE, VmRecord},
+    virsh::Batch,
 };
 use crate::PlatformError;
+
+/// Who a VM is fenced for while an operation takes that needs it off.
+const BUSY: &str = "landfall-operation";
 
 /// A VM that is looked at or changed.
 #[derive(Debug)]
@@ -26,6 +30,12 @@ pub(super) struct Cell {
     pub(super) domain: Domain,
     /// The running one; none while it is off.
     pub(super) live: Option<Domain>,
+    /// Its memory was saved, and would come back at its next start.
+    pub(super) saved: bool,
+    /// Who its definition keeps it from starting for.
+    pub(super) fenced_for: Option<String>,
+    /// It is kept from starting for as long as an operation takes.
+    busy: bool,
     /// Its guest was asked to shut down.
     pub(super) shutting_down: bool,
     pub(super) qemu_img: PathBuf,
@@ -44,8 +54,9 @@ impl Libvirt {
         let uuid = domain_uuid(&vm.platform_id);
         let operation = site.operation(uuid);
         let _operation = lock(&operation);
-        let mut cell = self.load(Arc::clone(&site), vm)?;
-        let done = cell.settle().and_then(|()| work(&mut cell));
+        let mut cell = self.load(&site, vm)?;
+        let settled = cell.unfence_broken_off().and_then(|()| cell.settle());
+        let done = settled.and_then(|()| work(&mut cell));
         // Also where it failed half-way.
         *lock(&site.read) = None;
         done
@@ -54,69 +65,87 @@ impl Libvirt {
     /// Looks at a VM.
     pub(super) fn look(&self, vm: &VmRef) -> Result<Cell, PlatformError> {
         let site = self.site(&vm.site)?;
-        self.load(site, vm)
+        self.load(&site, vm)
     }
 
-    fn load(&self, site: Arc<Site>, vm: &VmRef) -> Result<Cell, PlatformError> {
+    fn load(&self, site: &Arc<Site>, vm: &VmRef) -> Result<Cell, PlatformError> {
         let uuid = domain_uuid(&vm.platform_id);
         let commands = questions(&uuid.to_string());
-        let answers = site
+        let batch = site
             .virsh
             .batch(&commands)
             .map_err(|error| site.failed(Some(vm), error))?;
-        Cell::of(
-            site,
-            vm.clone(),
-            uuid,
-            answers,
-            &self.inner.settings.qemu_img,
-        )
+        Cell::asked(site, vm, uuid, &batch, &self.inner.settings.qemu_img)
     }
 }
 
 /// What is asked of a domain: how it starts, whether it runs, and how it runs.
-pub(super) fn questions(uuid: &str) -> [String; 3] {
+pub(super) fn questions(uuid: &str) -> [String; QUESTIONS] {
     [
         // Without its secrets a definition made from it would lose them.
         format!("dumpxml --inactive --security-info {uuid}"),
         format!("domstate {uuid}"),
         format!("dumpxml {uuid}"),
+        format!("dominfo {uuid}"),
     ]
 }
 
+/// How many there are.
+pub(super) const QUESTIONS: usize = 4;
+
 impl Cell {
+    /// A VM from the answers to its questions.
+    fn asked(
+        site: &Arc<Site>,
+        vm: &VmRef,
+        uuid: Uuid,
+        batch: &Batch,
+        qemu_img: &std::path::Path,
+    ) -> Result<Self, PlatformError> {
+        let cell = Self::of(Arc::clone(site), vm.clone(), uuid, &batch.answers, qemu_img);
+        // Why an answer is missing says whether the VM is.
+        cell.unwrap_or_else(|| Err(site.failed(Some(vm), batch.failure())))
+    }
+
+    /// None where an answer is missing.
     pub(super) fn of(
         site: Arc<Site>,
         vm: VmRef,
         uuid: Uuid,
-        answers: Vec<Option<String>>,
+        answers: &[Option<String>],
         qemu_img: &std::path::Path,
-    ) -> Result<Self, PlatformError> {
-        let mut answers = answers.into_iter();
-        let (Some(xml), Some(state), live) = (
-            answers.next().flatten(),
-            answers.next().flatten(),
-            answers.next().flatten(),
-        ) else {
-            return Err(PlatformError::NoVm(vm));
+    ) -> Option<Result<Self, PlatformError>> {
+        let [Some(xml), Some(state), live, Some(info)] = answers else {
+            return None;
         };
+        // "crashed" may be a QEMU that is kept as it was, with its images open.
+        let runs = state.trim() != "shut off";
+        let live = live.as_deref().filter(|_| runs);
+        if runs && live.is_none() {
+            return None;
+        }
         let parse = |xml: &str| Domain::parse(xml).map_err(|error| unreadable(&vm, &error));
-        let runs = !matches!(state.trim(), "shut off" | "crashed");
-        let live = match live.filter(|_| runs) {
-            Some(xml) => Some(parse(&xml)?),
-            None if runs => return Err(PlatformError::NoVm(vm)),
-            None => None,
+        let read = || -> Result<_, PlatformError> {
+            let fenced = edit::fenced_for(xml).map_err(|error| unreadable(&vm, &error))?;
+            Ok((parse(xml)?, live.map(&parse).transpose()?, fenced))
         };
-        Ok(Self {
-            domain: parse(&xml)?,
+        let (domain, live, fenced_for) = match read() {
+            Ok(read) => read,
+            Err(error) => return Some(Err(error)),
+        };
+        Some(Ok(Self {
+            domain,
             live,
+            fenced_for,
+            saved: is_saved(info),
+            busy: false,
             shutting_down: state.trim() == "in shutdown",
             site,
             vm,
             uuid,
             qemu_img: qemu_img.to_owned(),
-            xml,
-        })
+            xml: xml.clone(),
+        }))
     }
 
     pub(super) fn record(&self) -> &VmRecord {
@@ -178,6 +207,7 @@ impl Cell {
         holder: Option<&str>,
     ) -> Result<String, PlatformError> {
         let bus = Bus::of_machine(&self.domain.machine);
+        let holder = holder.or_else(|| self.busy.then_some(BUSY));
         let sources: Vec<_> = sources
             .iter()
             .map(|(t, i)| (t.clone(), i.clone()))
@@ -200,6 +230,7 @@ impl Cell {
         file.write_all(xml.as_bytes()).map_err(io)?;
         let path = file.path().display().to_string();
         self.virsh(&["define", &path])?;
+        self.fenced_for = edit::fenced_for(&xml).map_err(|error| unreadable(&self.vm, &error))?;
         self.domain = domain;
         self.xml = xml;
         Ok(())
@@ -216,6 +247,12 @@ impl Cell {
 
     /// The newest image of a disk.
     pub(super) fn newest(&self, disk: &DomainDisk) -> Result<Image, PlatformError> {
+        if let Some(why) = &disk.unsupported {
+            return Err(self.unexpected(format!(
+                "disk {} cannot be moved: {why}. Landfall moves disks that are qcow2 or raw files",
+                disk.target
+            )));
+        }
         let Source::File(path) = &disk.source else {
             return Err(self.unexpected(format!(
                 "disk {} is no image file. Landfall moves disks that are qcow2 or raw files",
@@ -261,8 +298,7 @@ impl Cell {
             Some(holder) => return Err(self.held(holder)),
             None => return Err(self.held("nobody")),
         }
-        let fenced = edit::fenced_for(&self.xml).map_err(|error| unreadable(&self.vm, &error))?;
-        if fenced.as_deref() != Some(writer) {
+        if self.fenced_for.as_deref() != Some(writer) {
             return Err(self.unexpected(
                 "its definition was changed while it is held, so it could be started. Retry, and \
                  it is fenced again",
@@ -284,7 +320,52 @@ impl Cell {
                 vm: self.vm.clone(),
             });
         }
+        self.must_not_be_saved()
+    }
+
+    /// A saved memory knows the disks as they were: over others it would ruin what is on them.
+    pub(super) fn must_not_be_saved(&self) -> Result<(), PlatformError> {
+        if self.saved {
+            return Err(self.unexpected(format!(
+                "its memory was saved, and would come back over other disks. Remove it with \
+                 `virsh managedsave-remove {}`, then retry",
+                self.domain.name
+            )));
+        }
         Ok(())
+    }
+
+    /// Does something to a VM that is off and that nobody can start meanwhile.
+    pub(super) fn while_off<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, PlatformError>,
+    ) -> Result<T, PlatformError> {
+        self.must_be_off()?;
+        if self.fenced_for.is_some() {
+            return work(self);
+        }
+        self.busy = true;
+        let record = self.record().clone();
+        let fenced = self.define(&record, &BTreeMap::new());
+        // It may have been started just before.
+        let done = fenced
+            .and_then(|()| self.reload())
+            .and_then(|()| self.must_be_off())
+            .and_then(|()| work(self));
+        self.busy = false;
+        let record = self.record().clone();
+        let freed = self.define(&record, &BTreeMap::new());
+        let done = done?;
+        freed.map(|()| done)
+    }
+
+    /// Takes away the fence of an operation that was broken off.
+    pub(super) fn unfence_broken_off(&mut self) -> Result<(), PlatformError> {
+        if self.fenced_for.as_deref() != Some(BUSY) || self.record().held_by.is_some() {
+            return Ok(());
+        }
+        let record = self.record().clone();
+        self.define(&record, &BTreeMap::new())
     }
 
     pub(super) fn held(&self, holder: &str) -> PlatformError {
@@ -297,20 +378,24 @@ impl Cell {
     /// Loads it again after libvirt changed it.
     pub(super) fn reload(&mut self) -> Result<(), PlatformError> {
         let commands = questions(&self.id());
-        let answers = self
+        let batch = self
             .site
             .virsh
             .batch(&commands)
             .map_err(|error| self.site.failed(Some(&self.vm), error))?;
-        *self = Self::of(
-            Arc::clone(&self.site),
-            self.vm.clone(),
-            self.uuid,
-            answers,
-            &self.qemu_img.clone(),
-        )?;
+        let loaded = Self::asked(&self.site, &self.vm, self.uuid, &batch, &self.qemu_img)?;
+        let busy = self.busy;
+        *self = Self { busy, ..loaded };
         Ok(())
     }
+}
+
+/// "Managed save:   yes".
+fn is_saved(info: &str) -> bool {
+    let line = info
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("Managed save:"));
+    line.is_some_and(|value| value.trim() == "yes")
 }
 
 /// A domain whose XML cannot be understood.

@@ -115,6 +115,7 @@ impl Libvirt {
                 }
             }
             cell.must_be_off()?;
+            let own = cell.id();
             let record = cell.record();
             let mut files: Vec<PathBuf> = cell
                 .newest_of_all()?
@@ -128,6 +129,11 @@ impl Libvirt {
                     .iter()
                     .flat_map(|it| it.files.values().cloned()),
             );
+            // What was attached to it since is not its own.
+            files.retain(|path| {
+                let name = path.file_name().unwrap_or_default();
+                name.to_string_lossy().starts_with(&own)
+            });
             let id = cell.id();
             cell.virsh(&[
                 "undefine",

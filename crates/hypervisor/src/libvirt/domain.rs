@@ -40,6 +40,8 @@ pub(super) struct DomainDisk {
     pub(super) format: DiskFormat,
     /// Nobody writes to it, or several VMs do: it is no part of a failback.
     pub(super) apart: bool,
+    /// What about it Landfall cannot handle.
+    pub(super) unsupported: Option<String>,
     pub(super) sector: u32,
     pub(super) slot: Option<Slot>,
     /// Files below the source, nearest first, as a running domain names them.
@@ -77,7 +79,7 @@ impl Domain {
         let os = child(root, "os").ok_or(DomainError::Missing("os"))?;
         let devices = child(root, "devices").ok_or(DomainError::Missing("devices"))?;
         let disks = children(devices, "disk")
-            .filter(|disk| matches!(disk.attribute("device"), None | Some("disk")))
+            .filter(|disk| matches!(disk.attribute("device"), None | Some("disk" | "lun")))
             .map(disk)
             .collect::<Result<_, _>>()?;
         Ok(Self {
@@ -139,6 +141,7 @@ fn disk(node: Node<'_, '_>) -> Result<DomainDisk, DomainError> {
             DiskFormat::Raw
         },
         apart: child(node, "readonly").is_some() || child(node, "shareable").is_some(),
+        unsupported: unsupported(node, format),
         sector: child(node, "blockio")
             .and_then(|it| it.attribute("logical_block_size"))
             .and_then(|it| it.parse().ok())
@@ -147,6 +150,25 @@ fn disk(node: Node<'_, '_>) -> Result<DomainDisk, DomainError> {
         backing: backing(node),
         target: name,
     })
+}
+
+fn unsupported(node: Node<'_, '_>, format: Option<&str>) -> Option<String> {
+    if node.attribute("device") == Some("lun") {
+        return Some("it is a whole SCSI device".to_owned());
+    }
+    if let Some(format) = format.filter(|it| !matches!(*it, "qcow2" | "raw")) {
+        return Some(format!("its format is {format}"));
+    }
+    let source = child(node, "source")?;
+    for (element, words) in [
+        ("encryption", "it is encrypted by QEMU"),
+        ("slices", "it is a slice of an image"),
+    ] {
+        if child(source, element).is_some() {
+            return Some(words.to_owned());
+        }
+    }
+    None
 }
 
 fn source(node: Node<'_, '_>) -> Source {
@@ -362,6 +384,14 @@ mod tests {
         assert_eq!(data.slot, slot("scsi0", 1));
         assert_eq!((data.sector, data.format), (4096, DiskFormat::Raw));
         assert_eq!(shared.source, Source::Network("rbd".to_owned()));
+        let vmdk = RUNNING.replace(
+            "type='raw'/>\n      <source file",
+            "type='vmdk'/>\n      <source file",
+        );
+        let [_, data, _] = &Domain::parse(&vmdk).unwrap().disks[..] else {
+            panic!("three disks");
+        };
+        assert_eq!(data.unsupported.as_deref(), Some("its format is vmdk"));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Whether somebody else may have written to a VM's disks.
 //!
 //! libvirt keeps no count of starts. A VM that is held cannot be started (its fence), so its number
-//! stays, unless it is seen running. For one that nobody holds the newest change of its images
-//! tells: whoever writes moves it.
+//! stays, unless it is seen running, or without its fence. For one that nobody holds its images tell:
+//! whoever writes or puts another in the place of one changes their fingerprint.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ impl Cell {
         self.newest_of_all()?;
         let mut record = self.record().clone();
         if record.held_by.is_some() {
-            if self.runs() {
+            if self.runs() || self.fenced_for.is_none() {
                 record.write_epoch += 1;
                 self.save(record)?;
             }
@@ -36,7 +36,7 @@ impl Cell {
         Ok(())
     }
 
-    /// The newest change of its images, in nanoseconds since 1970.
+    /// The fingerprint of its images: who they are, how long, and when they changed.
     pub(super) fn changed_at(&self) -> Result<u64, PlatformError> {
         let record = self.record();
         let newest = self.newest_of_all()?;
@@ -47,7 +47,7 @@ impl Cell {
             .map(|image| image.path.as_path())
             .chain(bases)
             .chain(layers.map(std::path::PathBuf::as_path));
-        images::newest_change(all).map_err(|source| {
+        images::fingerprint(all).map_err(|source| {
             images::io_error(
                 "look at the images of",
                 Path::new(&self.domain.name),

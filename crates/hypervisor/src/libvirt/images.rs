@@ -127,18 +127,24 @@ pub(super) fn allocated(path: &Path) -> ByteCount {
     ByteCount(blocks.saturating_mul(512))
 }
 
-/// The newest change of any of these files, in nanoseconds since 1970.
-pub(super) fn newest_change<'a>(paths: impl Iterator<Item = &'a Path>) -> io::Result<u64> {
-    let mut newest = 0;
+/// What tells whether any of these files was written to or replaced.
+pub(super) fn fingerprint<'a>(paths: impl Iterator<Item = &'a Path>) -> io::Result<u64> {
+    let mut told = String::new();
     for path in paths {
         let about = fs::metadata(path)?;
-        let nanoseconds = about
-            .mtime()
-            .saturating_mul(1_000_000_000)
-            .saturating_add(about.mtime_nsec());
-        newest = newest.max(u64::try_from(nanoseconds).unwrap_or(0));
+        told.push_str(&format!(
+            "{} {} {} {} {}.{} {}.{}\n",
+            path.display(),
+            about.dev(),
+            about.ino(),
+            about.size(),
+            about.mtime(),
+            about.mtime_nsec(),
+            about.ctime(),
+            about.ctime_nsec()
+        ));
     }
-    Ok(newest)
+    Ok(xxhash_rust::xxh3::xxh3_64(told.as_bytes()))
 }
 
 /// Copies what an overlay of a VM that is off holds into the image below it. Asked for again it

@@ -15,14 +15,16 @@ use roxmltree::Document;
 
 use super::{
     Libvirt, Site,
-    cell::{Cell, questions},
+    cell::{Cell, QUESTIONS, questions},
     domain::{Domain, Source, child, text},
     domain_uuid, images, lock,
 };
 use crate::{Inventory, PlatformError};
 
 /// Questions about one domain: those of a cell, and the sizes of its disks.
-const PER_DOMAIN: usize = 4;
+const PER_DOMAIN: usize = QUESTIONS + 1;
+/// Domains that are asked about at once: what is asked is one argument, which has its limit.
+const AT_ONCE: usize = 100;
 
 /// What a host says of itself.
 struct AboutHost {
@@ -100,20 +102,18 @@ impl Libvirt {
     /// The domains of a host; one that is gone meanwhile is left out, and one whose XML cannot be
     /// understood is told of in the log.
     fn read_vms(&self, site: &Arc<Site>, uuids: &[String]) -> Result<Vec<Seen>, PlatformError> {
-        let commands: Vec<String> = uuids
-            .iter()
-            .flat_map(|uuid| {
+        let mut seen = Vec::new();
+        for uuids in uuids.chunks(AT_ONCE) {
+            let asked = |uuid: &String| {
                 let sizes = format!("domblkinfo {uuid} --all");
                 questions(uuid).into_iter().chain([sizes])
-            })
-            .collect();
-        if commands.is_empty() {
-            return Ok(Vec::new());
+            };
+            let commands: Vec<String> = uuids.iter().flat_map(asked).collect();
+            let answers = ask(site, &commands)?;
+            let of_domains = uuids.iter().zip(answers.chunks(PER_DOMAIN));
+            seen.extend(of_domains.filter_map(|(uuid, answers)| self.seen(site, uuid, answers)));
         }
-        let answers = ask(site, &commands)?;
-        let of_domains = uuids.iter().zip(answers.chunks(PER_DOMAIN));
-        let seen = of_domains.filter_map(|(uuid, answers)| self.seen(site, uuid, answers));
-        Ok(seen.collect())
+        Ok(seen)
     }
 
     fn seen(&self, site: &Arc<Site>, uuid: &str, answers: &[Option<String>]) -> Option<Seen> {
@@ -126,14 +126,16 @@ impl Libvirt {
             Arc::clone(site),
             vm,
             domain_uuid(uuid),
-            about.to_vec(),
+            about,
             &self.inner.settings.qemu_img,
         );
-        let mut cell = cell
+        let mut cell = cell?
             .inspect_err(|error| tracing::warn!(%error, domain = uuid, "a VM is left out"))
             .ok()?;
         // A VM that Landfall made goes by the id that it was made under.
-        if let Some(created) = &cell.domain.record.created {
+        if let Some(created) = &cell.domain.record.created
+            && domain_uuid(&created.id) == cell.uuid
+        {
             cell.vm.platform_id.clone_from(&created.id);
         }
         Some(Seen {
@@ -161,6 +163,7 @@ impl Libvirt {
 
 fn ask(site: &Site, commands: &[String]) -> Result<Vec<Option<String>>, PlatformError> {
     let answers = site.virsh.batch(commands);
+    let answers = answers.map(|batch| batch.answers);
     answers.map_err(|error| site.failed(None, error))
 }
 
@@ -253,7 +256,12 @@ impl Seen {
             storage_policy: None,
             change_tracking: true,
             disks: domain.movable().map(|it| self.disk(it, pools)).collect(),
-            held_by: domain.record.held_by.clone(),
+            // Without its fence nobody holds it, whatever the record says: it is held anew.
+            held_by: domain
+                .record
+                .held_by
+                .clone()
+                .filter(|it| cell.fenced_for.as_ref() == Some(it)),
             placement: Placement {
                 host: Some(host.clone()),
                 ..Placement::default()

@@ -1,7 +1,5 @@
 //! Named layers of a production VM that is off: a session's transferred data lands in them.
 
-use std::path::PathBuf;
-
 use model::ByteCount;
 
 use super::{cell::Cell, images, merge, points::sources_of};
@@ -13,7 +11,11 @@ impl Cell {
         if self.record().find_layer(name).is_some() {
             return Ok(());
         }
-        self.must_be_off()?;
+        self.finish_drops()?;
+        self.while_off(|cell| cell.layer_create_off(name, owner))
+    }
+
+    fn layer_create_off(&mut self, name: &str, owner: &str) -> Result<(), PlatformError> {
         let newest = self.newest_of_all()?;
         let (mut record, layer, overlays) = self.next_layer(&newest, Some(name), owner);
         images::make_overlays(self, &overlays)?;
@@ -29,7 +31,10 @@ impl Cell {
         let Some(index) = self.record().find_layer(name) else {
             return Ok(());
         };
-        self.must_be_off()?;
+        self.while_off(|cell| cell.layer_drop_off(name, index))
+    }
+
+    fn layer_drop_off(&mut self, name: &str, index: usize) -> Result<(), PlatformError> {
         self.newest_of_all()?;
         let above = index + 1..self.record().depth();
         if self.record().is_boundary(index) || above.clone().any(|it| !self.record().is_orphan(it))
@@ -45,12 +50,7 @@ impl Cell {
             record.bases.clear();
         }
         self.define(&record, &sources)?;
-        images::remove(
-            dropped
-                .iter()
-                .flat_map(|it| it.files.values())
-                .map(PathBuf::as_path),
-        );
+        self.remove_layers(&dropped);
         Ok(())
     }
 

@@ -133,7 +133,10 @@ impl Platform for Libvirt {
             (DiskAt::Point(point), None) => {
                 let depth = cell.find_point(point)?.depth;
                 let record: &VmRecord = cell.record();
-                let image = record.image_at(disk.as_str(), depth);
+                // A disk without an overlay above the point was added later: nothing froze it.
+                let frozen = record.layers.get(depth);
+                let frozen = frozen.is_some_and(|it| it.files.contains_key(disk.as_str()));
+                let image = record.image_at(disk.as_str(), depth).filter(|_| frozen);
                 let image = image.ok_or_else(|| PlatformError::NoDisk {
                     vm: vm.clone(),
                     disk: disk.clone(),
@@ -153,6 +156,10 @@ impl Platform for Libvirt {
     ) -> Result<(), PlatformError> {
         self.update_replica(replica, |_, entry| {
             entry.on_hold = on_hold;
+            // A session holds it after the replica served: whoever recorded what, it was failed over.
+            if on_hold {
+                entry.state = Some(ReplicaState::Failover);
+            }
             Ok(())
         })
     }

@@ -6,6 +6,7 @@ use model::{DiskKey, EpochId, PointName};
 
 use super::{
     cell::Cell,
+    domain::{Domain, Source},
     images, merge, now,
     record::{Image, Layer, Pending, PointRecord, VmRecord},
 };
@@ -24,6 +25,7 @@ impl Cell {
                 epoch: known.epoch,
             });
         }
+        self.finish_drops()?;
         let newest = self.newest_of_all()?;
         let (record, layer, below) = self.next_layer(&newest, None, owner);
         let epoch = EpochId(record.epoch + 1);
@@ -34,13 +36,15 @@ impl Cell {
                 taken_at: now(),
                 epoch,
                 depth: record.depth(),
+                dropping: false,
             },
             layer,
         };
         if self.runs() {
+            self.runs_as_defined()?;
             self.freeze_running(record, &pending)?;
         } else {
-            self.freeze_off(record, pending, &below)?;
+            self.while_off(|cell| cell.freeze_off(record, pending, &below))?;
         }
         Ok(Frozen {
             point: name.clone(),
@@ -57,7 +61,14 @@ impl Cell {
     ) -> (VmRecord, Layer, BTreeMap<String, (PathBuf, Image)>) {
         let mut record = self.record().clone();
         if record.layers.is_empty() {
-            record.bases.clone_from(newest);
+            record.bases.clear();
+        }
+        for (target, image) in newest {
+            // One that was added since has no overlays yet.
+            let known = record.layers.iter().any(|it| it.files.contains_key(target));
+            if !known {
+                record.bases.insert(target.clone(), image.clone());
+            }
         }
         let overlays: BTreeMap<_, _> = newest
             .iter()
@@ -117,19 +128,37 @@ impl Cell {
             arguments.extend(["--diskspec", spec]);
         }
         let made = self.virsh(&arguments);
-        if made.is_err() {
-            // Whether it took place is seen at the disks, not in the answer.
-            self.reload()?;
-            self.settle()?;
-            let taken = self
-                .record()
-                .points
-                .iter()
-                .any(|it| it.name == pending.point.name);
-            return if taken { Ok(()) } else { made.map(drop) };
-        }
+        // Whether it took place is seen at the disks, not in the answer.
         self.reload()?;
-        self.settle()
+        self.settle()?;
+        let mut points = self.record().points.iter();
+        match (points.any(|it| it.name == pending.point.name), made) {
+            (true, _) => Ok(()),
+            (false, Err(error)) => Err(error),
+            (false, Ok(_)) => Err(self.unexpected(
+                "libvirt says that its snapshot was made, and its disks are not there. Look at them \
+                 with `virsh domblklist`",
+            )),
+        }
+    }
+
+    /// What runs has the disks that its definition names: else a point would be of others.
+    fn runs_as_defined(&self) -> Result<(), PlatformError> {
+        let Some(live) = &self.live else {
+            return Ok(());
+        };
+        let at = |domain: &Domain| -> BTreeMap<String, Source> {
+            let disks = domain.disks.iter();
+            disks
+                .map(|it| (it.target.clone(), it.source.clone()))
+                .collect()
+        };
+        if at(live) != at(&self.domain) {
+            return Err(self.unexpected(
+                "it runs with other disks than its definition names. Make both the same, then retry",
+            ));
+        }
+        Ok(())
     }
 
     fn disk_specs(&self, layer: &Layer) -> Vec<String> {
@@ -153,8 +182,35 @@ impl Cell {
         let Some(pending) = self.record().pending.clone() else {
             return Ok(());
         };
-        let at: BTreeMap<&str, _> = self
-            .domain
+        if self.moved_to(&pending)? {
+            return self.adopt_pending(pending);
+        }
+        let mut record = self.record().clone();
+        record.pending = None;
+        if record.layers.is_empty() {
+            record.bases.clear();
+        }
+        // libvirt does one thing after another with a domain: a snapshot that is still being made is
+        // made, or not, when this is answered.
+        let before = self.record().clone();
+        self.save(record)?;
+        self.reload()?;
+        if self.moved_to(&pending)? {
+            self.save(before)?;
+            return self.adopt_pending(pending);
+        }
+        // Of one that runs nothing is removed: a file that is in nobody's way is no harm.
+        if !self.runs() {
+            images::remove(pending.layer.files.values().map(PathBuf::as_path));
+        }
+        Ok(())
+    }
+
+    /// Whether the disks are at the overlays of a point that was being taken: where it runs by how it
+    /// runs, which counts.
+    fn moved_to(&self, pending: &Pending) -> Result<bool, PlatformError> {
+        let domain = self.live.as_ref().unwrap_or(&self.domain);
+        let at: BTreeMap<&str, _> = domain
             .movable()
             .map(|it| (it.target.as_str(), it))
             .collect();
@@ -163,25 +219,23 @@ impl Cell {
             disk.is_some_and(|it| self.newest(it).is_ok_and(|image| image.path == *path))
         };
         let taken = pending.layer.files.iter().filter(|it| moved(*it)).count();
-        let mut record = self.record().clone();
-        record.pending = None;
-        if taken == pending.layer.files.len() {
-            adopt(&mut record, pending);
-            return self.save(record);
-        }
-        if taken > 0 {
+        if taken > 0 && taken < pending.layer.files.len() {
             return Err(self.unexpected(format!(
                 "point {} was taken of some disks and not of others. Look at its disks with \
                  `virsh domblklist`",
                 pending.point.name
             )));
         }
-        if record.layers.is_empty() {
-            record.bases.clear();
-        }
-        self.save(record)?;
-        images::remove(pending.layer.files.values().map(PathBuf::as_path));
-        Ok(())
+        Ok(taken > 0)
+    }
+
+    fn adopt_pending(&mut self, pending: Pending) -> Result<(), PlatformError> {
+        let mut record = self.record().clone();
+        record.pending = None;
+        let sources = sources_of(&pending.layer);
+        adopt(&mut record, pending);
+        // Its definition may still name the images of before, when libvirtd ended in between.
+        self.define(&record, &sources)
     }
 
     /// See [`crate::Platform::points`].
@@ -196,7 +250,8 @@ impl Cell {
     }
 
     pub(super) fn find_point(&self, name: &PointName) -> Result<&PointRecord, PlatformError> {
-        let found = self.record().points.iter().find(|it| it.name == *name);
+        let mut kept = self.record().points.iter().filter(|it| !it.dropping);
+        let found = kept.find(|it| it.name == *name);
         found.ok_or_else(|| PlatformError::NoPoint {
             vm: self.vm.clone(),
             point: name.clone(),
@@ -215,24 +270,37 @@ impl Cell {
                 return Err(self.unexpected(what));
             }
             let mut record = self.record().clone();
-            record.points.retain(|point| point.name != *name);
+            for point in record.points.iter_mut().filter(|it| it.name == *name) {
+                point.dropping = true;
+            }
             if let Some(orphan) = record.orphan() {
                 self.still_as_left(orphan)?;
             }
             self.save(record)?;
         }
+        self.finish_drops()
+    }
+
+    /// Merges the overlays that nothing needs any more, and then forgets the points that needed them:
+    /// until then they are listed, so that a merge that was broken off is taken up again.
+    pub(super) fn finish_drops(&mut self) -> Result<(), PlatformError> {
         while let Some(orphan) = self.record().orphan() {
             merge::merge(self, orphan)?;
         }
-        Ok(())
+        let mut record = self.record().clone();
+        record.points.retain(|point| !point.dropping);
+        self.save(record)
     }
 
     /// See [`crate::Platform::revert`].
     pub(super) fn revert(&mut self, name: &PointName) -> Result<(), PlatformError> {
-        self.must_be_off()?;
         let point = self.find_point(name)?.clone();
+        self.while_off(|cell| cell.revert_off(&point))
+    }
+
+    fn revert_off(&mut self, point: &PointRecord) -> Result<(), PlatformError> {
         self.newest_of_all()?;
-        self.nothing_foreign_above(&point)?;
+        self.nothing_foreign_above(point)?;
         let below = self.images_at(point.depth)?;
         let (mut record, layer, overlays) = self.next_layer(&below, None, &point.owner);
         images::make_overlays(self, &overlays)?;
@@ -245,13 +313,17 @@ impl Cell {
         self.define(&record, &sources).inspect_err(|_| {
             images::remove(overlays.values().map(|(path, _)| path.as_path()));
         })?;
-        images::remove(
-            dropped
-                .iter()
-                .flat_map(|it| it.files.values())
-                .map(PathBuf::as_path),
-        );
+        self.remove_layers(&dropped);
         Ok(())
+    }
+
+    /// Removes the files of layers that no disk of its definition needs.
+    pub(super) fn remove_layers(&self, layers: &[Layer]) {
+        let files = layers.iter().flat_map(|it| &it.files);
+        // A disk that was taken away keeps what it was left at.
+        let known = |target: &str| self.domain.movable().any(|it| it.target == target);
+        let ours = files.filter(|(target, _)| known(target));
+        images::remove(ours.map(|(_, path)| path.as_path()));
     }
 
     fn nothing_foreign_above(&self, point: &PointRecord) -> Result<(), PlatformError> {
@@ -272,7 +344,9 @@ impl Cell {
         if self.record().layers.is_empty() {
             return self.newest_of_all();
         }
-        let targets = self.record().bases.keys();
+        // A disk that was taken away since needs none.
+        let there = |target: &&String| self.domain.movable().any(|it| it.target == **target);
+        let targets = self.record().bases.keys().filter(there);
         let image = |target: &String| {
             let found = self.record().image_at(target, depth);
             let found = found.ok_or_else(|| self.unexpected("its record names no such image"))?;

@@ -16,6 +16,7 @@ impl Cell {
         if self.runs() {
             return Ok(());
         }
+        self.must_not_be_saved()?;
         let mut record = self.record().clone();
         record.write_epoch += 1;
         record.settled_at = 0;
@@ -67,9 +68,13 @@ impl Cell {
         {
             return Err(self.held(&held_by.clone()));
         }
+        self.must_not_be_saved()?;
         let mut record = self.record().clone();
         if record.held_by.is_none() {
             self.settle_epoch(&mut record)?;
+        } else if self.fenced_for.is_none() {
+            // Somebody may have started it while it had no fence.
+            record.write_epoch += 1;
         }
         record.held_by = Some(holder.to_owned());
         // Also where the record says so already: the fence may be missing.

@@ -20,16 +20,19 @@ pub(super) const NAME_SPACE: &str = "urn:landfall:vm";
 pub(super) const ELEMENT: &str = "landfall";
 
 /// See the module.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct VmRecord {
+    /// The version of this form; 1.
+    #[serde(default = "first_version")]
+    pub(super) version: u32,
     /// Who holds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) held_by: Option<String>,
     /// See [`super::epoch`].
     #[serde(default)]
     pub(super) write_epoch: u64,
-    /// The newest change of its images when `write_epoch` was given, in nanoseconds since 1970.
+    /// The fingerprint of its images when `write_epoch` was given.
     #[serde(default)]
     pub(super) settled_at: u64,
     /// The tracking epoch that is open now.
@@ -83,6 +86,9 @@ pub(super) struct PointRecord {
     pub(super) taken_at: Timestamp,
     pub(super) epoch: EpochId,
     pub(super) depth: usize,
+    /// It is being dropped: its overlay is merged, and then it is gone.
+    #[serde(default)]
+    pub(super) dropping: bool,
 }
 
 /// A point and the overlay that it needs, written down before libvirt is asked for it.
@@ -119,6 +125,29 @@ pub(super) struct ReplicaEntry {
     pub(super) disk_pairs: Vec<DiskPair>,
 }
 
+const fn first_version() -> u32 {
+    1
+}
+
+impl Default for VmRecord {
+    fn default() -> Self {
+        Self {
+            version: first_version(),
+            held_by: None,
+            write_epoch: 0,
+            settled_at: 0,
+            epoch: 0,
+            next_layer: 0,
+            bases: BTreeMap::new(),
+            layers: Vec::new(),
+            points: Vec::new(),
+            pending: None,
+            created: None,
+            replica: None,
+        }
+    }
+}
+
 impl VmRecord {
     /// The number of overlays.
     pub(super) fn depth(&self) -> usize {
@@ -126,16 +155,17 @@ impl VmRecord {
     }
 
     /// The image that is a disk's content at `depth` overlays; none where Landfall has no overlays
-    /// of the disk.
+    /// of the disk. One that was added later has its lowest image at all depths below its own.
     pub(super) fn image_at(&self, target: &str, depth: usize) -> Option<Image> {
-        let Some(above) = depth.checked_sub(1) else {
-            return self.bases.get(target).cloned();
-        };
-        let path = self.layers.get(above)?.files.get(target)?.clone();
-        Some(Image {
-            path,
-            format: DiskFormat::Qcow2,
-        })
+        let below = self.layers.iter().take(depth).rev();
+        let overlay = below.filter_map(|layer| layer.files.get(target)).next();
+        match overlay {
+            Some(path) => Some(Image {
+                path: path.clone(),
+                format: DiskFormat::Qcow2,
+            }),
+            None => self.bases.get(target).cloned(),
+        }
     }
 
     /// The index of the overlay of this name.
@@ -147,7 +177,8 @@ impl VmRecord {
 
     /// Whether a point is the content just below the overlay at `index`.
     pub(super) fn is_boundary(&self, index: usize) -> bool {
-        self.points.iter().any(|point| point.depth == index)
+        let mut kept = self.points.iter().filter(|point| !point.dropping);
+        kept.any(|point| point.depth == index)
     }
 
     /// An overlay that neither a name nor a point needs.

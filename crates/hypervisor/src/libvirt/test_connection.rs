@@ -27,7 +27,8 @@ pub struct ConnectionReport {
 pub fn test_connection(virsh: &Path, uri: &ConnectionUri) -> Result<ConnectionReport, String> {
     let client = Virsh::new(virsh.to_owned(), uri.clone());
     let commands = ["hostname", "version --daemon", "list --all --uuid"].map(str::to_owned);
-    let answers = client.batch(&commands).map_err(|error| words(&error))?;
+    let batch = client.batch(&commands).map_err(|error| words(&error))?;
+    let answers = batch.answers;
     let answer = |index: usize| answers.get(index).cloned().flatten().unwrap_or_default();
     let versions = answer(1);
     Ok(ConnectionReport {

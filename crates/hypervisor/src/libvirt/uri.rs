@@ -61,7 +61,8 @@ impl ConnectionUri {
     /// [`ConnectionUriError`] with what is wrong and what to write.
     pub fn parse(text: &str) -> Result<Self, ConnectionUriError> {
         let form = || ConnectionUriError::Form(text.to_owned());
-        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        let odd = |c: char| c.is_whitespace() || c.is_control() || ";#%".contains(c);
+        if text.chars().any(odd) {
             return Err(form());
         }
         let (scheme, rest) = text.split_once("://").ok_or_else(form)?;
@@ -163,6 +164,10 @@ mod tests {
                 E::Form("qemu+ssh://-oProxyCommand=x/system".to_owned()),
             ),
             ("qemu+ssh:///system", E::Form("qemu+ssh://".to_owned())),
+            (
+                "qemu+tls://h/system?pkipath=/x;no_verify=1",
+                E::Form("qemu+tls://h/system?pkipath=/x;no_verify=1".to_owned()),
+            ),
             ("nonsense", E::Form("nonsense".to_owned())),
             (
                 "qemu:///system --help",

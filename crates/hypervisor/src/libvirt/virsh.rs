@@ -12,6 +12,7 @@ use std::{
 };
 
 use thiserror::Error;
+use uuid::Uuid;
 
 use super::uri::ConnectionUri;
 
@@ -87,9 +88,11 @@ impl Virsh {
         Err(classify(what, &output.stderr))
     }
 
-    /// Several commands over one connection. Each answer is what the command printed, or none when
-    /// it failed; they are given as words without spaces or quotes.
-    pub(super) fn batch(&self, commands: &[String]) -> Result<Vec<Option<String>>, VirshError> {
+    /// Several commands over one connection, given as words without spaces or quotes.
+    pub(super) fn batch(&self, commands: &[String]) -> Result<Batch, VirshError> {
+        // Nothing that a domain is called or described as can look like a mark.
+        let nonce = Uuid::now_v7().simple().to_string();
+        let mark = |index: usize| format!("@{nonce}-{index}@");
         let mut script = String::new();
         for (index, command) in commands.iter().enumerate() {
             script.push_str(&format!("echo {}; {command}; ", mark(index)));
@@ -108,7 +111,10 @@ impl Virsh {
             let answer = from.split_once(&mark(index + 1))?.0.trim();
             (!answer.is_empty()).then(|| answer.to_owned())
         });
-        Ok(answers.collect())
+        Ok(Batch {
+            answers: answers.collect(),
+            complaint: output.stderr,
+        })
     }
 
     fn command(&self) -> Command {
@@ -148,14 +154,25 @@ impl Virsh {
     }
 }
 
+/// What came of several commands.
+#[derive(Debug)]
+pub(super) struct Batch {
+    /// What each printed; none where it failed.
+    pub(super) answers: Vec<Option<String>>,
+    complaint: String,
+}
+
+impl Batch {
+    /// Why one of them failed, where all were about the same.
+    pub(super) fn failure(&self) -> VirshError {
+        classify("ask about it".to_owned(), &self.complaint)
+    }
+}
+
 struct Output {
     status: ExitStatus,
     stdout: String,
     stderr: String,
-}
-
-fn mark(index: usize) -> String {
-    format!("@landfall-{index}@")
 }
 
 fn reader(from: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
@@ -255,11 +272,15 @@ mod tests {
     #[test]
     fn answers_of_a_batch_are_told_apart_and_a_lost_connection_is_no_answer() {
         let directory = tempfile::tempdir().unwrap();
-        let good = "printf '%s\\n' '@landfall-0@' '<domain/>' '@landfall-1@' '@landfall-2@'";
+        // Prints each mark, and something after the first.
+        let good = "for m in $(printf '%s' \"$4\" | grep -o '@[0-9a-f]*-[0-9]*@'); do echo \"$m\"; \
+                    case $m in *-0@) echo '<domain/>';; esac; done; \
+                    echo \"error: failed to get domain 'a'\" >&2";
         let ask = ["dumpxml a".to_owned(), "domstate a".to_owned()];
-        let answers = virsh(directory.path(), good).batch(&ask).unwrap();
-        assert_eq!(answers, [Some("<domain/>".to_owned()), None]);
-        let lost = "echo @landfall-0@; echo 'error: Disconnected from qemu:///system' >&2; exit 1";
+        let batch = virsh(directory.path(), good).batch(&ask).unwrap();
+        assert_eq!(batch.answers, [Some("<domain/>".to_owned()), None]);
+        assert!(matches!(batch.failure(), VirshError::NoDomain));
+        let lost = "echo 'error: Disconnected from qemu:///system' >&2; exit 1";
         assert!(matches!(
             virsh(directory.path(), lost).batch(&ask),
             Err(VirshError::Unreachable(_))

@@ -107,6 +107,76 @@ fn a_merge_that_was_broken_off_between_two_disks_ends() {
     assert_eq!(vm.reads("vdb", &DiskAt::Active, 5), 2);
 }
 
+/// Found in review: what a guest wrote after the pivot was overwritten by the older overlay.
+#[test]
+fn what_qemu_merged_already_is_not_merged_again_when_the_vm_is_off() {
+    let Some(hosts) = Hosts::told() else { return };
+    let vm = failed_back(&hosts);
+    vm.libvirt.release(&vm.vm, ME).unwrap();
+    vm.start_stopped();
+    for disk in ["vda", "vdb"] {
+        vm.virsh(&[
+            "blockcommit",
+            &vm.name,
+            disk,
+            "--active",
+            "--pivot",
+            "--wait",
+        ])
+        .unwrap();
+    }
+    vm.guest_writes("vda", 1, 9);
+    vm.libvirt.power_off(&vm.vm).unwrap();
+    vm.libvirt.layer_merge(&vm.vm, &layer("before")).unwrap();
+    assert_eq!(vm.reads("vda", &DiskAt::Active, 1), 9);
+    assert_eq!(vm.overlays(), [""; 0]);
+}
+
+/// Found in review: a memory that was saved came back over disks that had changed.
+#[test]
+fn a_vm_whose_memory_was_saved_is_neither_held_nor_written_to() {
+    let Some(hosts) = Hosts::told() else { return };
+    let vm = Vm::new(&hosts);
+    vm.start_stopped();
+    vm.virsh(&["managedsave", &vm.name]).unwrap();
+    for refused in [
+        vm.libvirt.hold(&vm.vm, ME),
+        vm.libvirt.layer_create(&vm.vm, &layer("before"), ME),
+        vm.libvirt.power_on(&vm.vm, None),
+    ] {
+        let words = refused.unwrap_err().to_string();
+        assert!(words.contains("managedsave-remove"), "{words}");
+    }
+    vm.virsh(&["managedsave-remove", &vm.name]).unwrap();
+    vm.libvirt.hold(&vm.vm, ME).unwrap();
+}
+
+/// Found in review: Landfall would have taken an operator's copy for its own merge.
+#[test]
+fn a_job_of_somebody_else_on_a_disk_stops_a_merge_and_goes_on() {
+    let Some(hosts) = Hosts::told() else { return };
+    let vm = failed_back(&hosts);
+    vm.libvirt.release(&vm.vm, ME).unwrap();
+    vm.start_stopped();
+    let copy = vm.folder.path().join("copy.qcow2").display().to_string();
+    vm.virsh(&[
+        "blockcopy",
+        &vm.name,
+        "vda",
+        "--dest",
+        &copy,
+        "--transient-job",
+        "--wait",
+    ])
+    .unwrap();
+    let words = vm.libvirt.layer_merge(&vm.vm, &layer("before"));
+    let words = words.unwrap_err().to_string();
+    assert!(words.contains("somebody else"), "{words}");
+    vm.virsh(&["blockjob", &vm.name, "vda", "--abort"]).unwrap();
+    vm.libvirt.layer_merge(&vm.vm, &layer("before")).unwrap();
+    assert_eq!(vm.overlays(), [""; 0]);
+}
+
 #[test]
 fn only_the_holder_writes_and_only_to_a_vm_that_is_off_and_fenced() {
     let Some(hosts) = Hosts::told() else { return };
@@ -135,6 +205,8 @@ fn only_the_holder_writes_and_only_to_a_vm_that_is_off_and_fenced() {
     vm.virsh(&["define", &path.display().to_string()]).unwrap();
     let words = open(ME).unwrap_err().to_string();
     assert!(words.contains("could be started"), "{words}");
+    // So it is held by nobody, and whoever held it holds it anew.
+    assert_eq!(vm.libvirt.vm(&vm.vm).unwrap().held_by, None);
     vm.libvirt.hold(&vm.vm, ME).unwrap();
     open(ME).unwrap();
 }

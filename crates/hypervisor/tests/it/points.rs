@@ -184,6 +184,41 @@ fn a_freeze_that_was_broken_off_is_forgotten_or_finished_by_what_the_disks_say()
     assert_eq!(vm.overlays(), [""; 0]);
 }
 
+/// Found in review: a disk that was added while overlays stood was left at a file that was removed.
+#[test]
+fn a_disk_that_is_added_between_two_points_is_part_of_what_follows() {
+    let Some(hosts) = Hosts::told() else { return };
+    let vm = Vm::new(&hosts);
+    let (one, two) = (point("one"), point("two"));
+    vm.libvirt.freeze(&vm.vm, &one, "me").unwrap();
+    let added = vm.folder.path().join("vdc.qcow2");
+    disk::create_qcow2(&added, model::ByteCount(1 << 20)).unwrap();
+    let path = added.display().to_string();
+    let attach = [
+        "attach-disk",
+        &vm.name,
+        &path,
+        "vdc",
+        "--driver",
+        "qemu",
+        "--subdriver",
+        "qcow2",
+    ];
+    vm.virsh(&[&attach[..], &["--config"]].concat()).unwrap();
+    vm.libvirt.freeze(&vm.vm, &two, "me").unwrap();
+    let at = |point: &PointName| {
+        let at = DiskAt::Point(point.clone());
+        vm.libvirt.open_disk(&vm.vm, &key("vdc"), &at, None)
+    };
+    assert!(matches!(at(&one), Err(PlatformError::NoDisk { .. })));
+    at(&two).unwrap();
+    vm.libvirt.revert(&vm.vm, &one).unwrap();
+    vm.libvirt.drop_point(&vm.vm, &one, "me").unwrap();
+    assert_eq!(vm.overlays(), [""; 0]);
+    assert_eq!(vm.sources(), [vm.base("vda"), vm.base("vdb"), added]);
+    vm.start_stopped();
+}
+
 #[test]
 fn a_snapshot_of_somebody_else_stops_it_and_stays() {
     let Some(hosts) = Hosts::told() else { return };
