@@ -61,7 +61,10 @@ export class RealVm {
   }
 
   virsh(uri: string, ...args: string[]): string {
-    return execFileSync(join(this.line.virsh_dir, "virsh"), ["--quiet", "--connect", uri, ...args], { encoding: "utf8" });
+    return execFileSync(join(this.line.virsh_dir, "virsh"), ["--quiet", "--connect", uri, ...args], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
   }
 
   dispose(): void {

@@ -32,7 +32,7 @@ test("hosts are connected, a pair is registered, and its VM comes home and boots
     await axe(page);
     await page.getByRole("row", { name: vm.replica }).getByRole("link", { name: /Register/ }).click();
     await expect(page.getByRole("heading", { level: 1 })).toHaveText("Register a pair");
-    await expect(page.getByText(`${vm.name} at Kiel (same name`).first()).toBeVisible();
+    await expect(page.locator("strong", { hasText: `${vm.name} at Kiel (same name` })).toBeVisible();
     await axe(page);
     await page.getByRole("button", { name: "Register the pair" }).click();
     await expect(page.getByRole("table", { name: /pairs/i }).getByRole("row", { name: vm.replica })).toBeVisible({ timeout: 30_000 });
