@@ -20,10 +20,7 @@ pub fn create_overlay(
     size: ByteCount,
 ) -> Result<(), DiskError> {
     let (backing, format) = backing;
-    let backing = (
-        backing.display().to_string(),
-        format_word(format).to_owned(),
-    );
+    let backing = (backing.display().to_string(), format.word().to_owned());
     format_qcow2(path, Some(backing), size).map_err(|source| DiskError::Create {
         path: path.to_owned(),
         source,
@@ -55,14 +52,6 @@ pub fn create_raw(path: &Path, size: ByteCount) -> Result<(), DiskError> {
         path: path.to_owned(),
         source,
     })
-}
-
-/// The word for a format in a qcow2 header.
-pub(crate) const fn format_word(format: DiskFormat) -> &'static str {
-    match format {
-        DiskFormat::Raw => "raw",
-        DiskFormat::Qcow2 => "qcow2",
-    }
 }
 
 fn format_qcow2(path: &Path, backing: Option<(String, String)>, size: ByteCount) -> io::Result<()> {

@@ -13,7 +13,7 @@ use std::{
 
 use model::DiskFormat;
 
-use crate::{DiskError, create::format_word};
+use crate::DiskError;
 
 const MAGIC: u32 = 0x5146_49fb;
 const EXTENSION_END: u32 = 0;
@@ -26,11 +26,9 @@ const EXTENSION_BACKING_FORMAT: u32 = 0xe279_2aca;
 /// # Errors
 /// [`DiskError::Open`] when the file is no qcow2 image or its header has no room.
 pub fn set_backing(path: &Path, backing: &Path, format: DiskFormat) -> Result<(), DiskError> {
-    rewrite(path, &backing.display().to_string(), format_word(format)).map_err(|source| {
-        DiskError::Open {
-            path: path.to_owned(),
-            source,
-        }
+    rewrite(path, &backing.display().to_string(), format.word()).map_err(|source| DiskError::Open {
+        path: path.to_owned(),
+        source,
     })
 }
 

@@ -18,6 +18,7 @@ mod nbd;
 mod open;
 mod qcow2;
 mod raw;
+mod stamp;
 mod traits;
 
 pub use create::{create_overlay, create_qcow2, create_raw};
@@ -32,4 +33,5 @@ pub use nbd::{
 };
 pub use open::{Access, open};
 pub use qcow2::own_extents;
+pub use stamp::file_stamp;
 pub use traits::{Disk, Extent, ExtentKind, Losses};

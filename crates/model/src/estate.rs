@@ -17,10 +17,21 @@ pub enum SiteRole {
     DisasterRecovery,
 }
 
+/// A site that somebody wants to connect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewSite {
+    /// What operators will call it.
+    pub name: String,
+    /// What it is for.
+    pub role: SiteRole,
+    /// Where its platform is reached: `qemu+ssh://root@host/system`.
+    pub uri: String,
+}
+
 /// A site that people connected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SiteSettings {
-    /// Its id.
+    /// Its id: its host's own, so that it is the same one when it is connected again.
     pub id: SiteId,
     /// What operators call it.
     pub name: String,
@@ -82,6 +93,17 @@ pub enum DiskFormat {
     Raw,
     /// QEMU copy-on-write, version 2 or 3.
     Qcow2,
+}
+
+impl DiskFormat {
+    /// Its name for QEMU, in an image's header, and at the end of a file's name.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Qcow2 => "qcow2",
+        }
+    }
 }
 
 /// How a proxy reaches a disk, best first.
@@ -150,6 +172,9 @@ pub struct VmInfo {
     pub disks: Vec<DiskInfo>,
     /// Who holds it so that nobody else can start it.
     pub held_by: Option<String>,
+    /// What it keeps that is on no disk: `UEFI variables`, `TPM state`.
+    #[serde(default)]
+    pub beside_disks: Vec<String>,
     /// Where it is in its site.
     #[serde(default)]
     pub placement: Placement,

@@ -22,11 +22,11 @@ pub use certificate::{
     CERTIFICATE_FORMAT, CERTIFIED_INSTANT, Certificate, CertifiedDisk, DigestHex, Hex, NotHex,
     SignedCertificate, Signer,
 };
-pub use error::{ApiError, ErrorKind};
+pub use error::{ApiError, ErrorKind, with_causes};
 pub use estate::{
     Adapter, CommonPoint, DiskFormat, DiskInfo, Drift, Firmware, Job, LayoutFinding, LayoutKind,
-    NewPair, PowerState, ReplicaState, RestorePoint, SiteRole, SiteSettings, TransportMode,
-    Trouble, VmInfo, WrittenSince,
+    NewPair, NewSite, PowerState, ReplicaState, RestorePoint, SiteRole, SiteSettings,
+    TransportMode, Trouble, VmInfo, WrittenSince,
 };
 pub use gate::{GateAnswer, HealthGate};
 pub use ids::{
