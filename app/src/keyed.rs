@@ -1,7 +1,11 @@
 //! Rows that change in place: a list whose items keep their identity, so that an answer that arrives
 //! while somebody is in the table moves neither focus nor scroll position.
 
+use std::hash::Hash;
+
 use leptos::prelude::*;
+
+use crate::components::dynamic::part;
 
 /// The rows of a table by key, each with a signal of its own.
 #[derive(Debug)]
@@ -33,6 +37,20 @@ where
     /// The rows in order; changes when rows come, go or move.
     pub fn get(self) -> Vec<Row<K, T>> {
         self.0.get()
+    }
+
+    /// The rows as the body of a table shows them, each by itself.
+    pub fn body(self, row: impl Fn(&T) -> AnyView + Copy + Send + Sync + 'static) -> impl IntoView
+    where
+        K: Eq + Hash,
+    {
+        view! {
+            <For
+                each=move || self.get()
+                key=|(key, _)| key.clone()
+                children=move |(_, item)| part(move || Some(item.with(row)))
+            />
+        }
     }
 
     /// Whether there are rows.

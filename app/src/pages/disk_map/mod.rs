@@ -23,7 +23,7 @@ use crate::{
     components::{
         dynamic::{part, part_if, text},
         live_status::{LiveState, LiveStatus},
-        load::{FirstLoad, LoadFailed, Loading},
+        load::{Loading, fetched},
     },
 };
 use api::read_map;
@@ -75,22 +75,13 @@ pub fn DiskMapPage() -> impl IntoView {
     });
     // Another part of the same map changes the page in place: the focus stays where it is.
     let first = Resource::new(move || disk.get(), move |_| asked.get_untracked().read());
-    view! {
-        <Suspense fallback=FirstLoad>
-            {move || Suspend::new(async move {
-                match first.await {
-                    Ok(view) => view! { <DiskMap view asked/> }.erase(),
-                    Err(error) => view! { <LoadFailed error=error.0/> }.erase(),
-                }
-            })}
-        </Suspense>
-    }
+    fetched(first, move |view| view! { <DiskMap view asked/> }.erase())
 }
 
 #[component]
 fn DiskMap(view: DiskMapView, asked: Memo<Asked>) -> impl IntoView {
     let fetched = RwSignal::new(Loading::Ready(view.clone()));
-    let newest = Memo::new(move |_| fetched.with(|it| it.data().cloned().unwrap_or(view.clone())));
+    let newest = Memo::new(move |_| fetched.with(|it| it.data().clone()));
     let link = keep_fresh(fetched, newest, asked);
     let title = Memo::new(move |_| newest.with(view_model::title));
     let session = Memo::new(move |_| newest.with(|view| format!("/sessions/{}", view.session)));
@@ -174,7 +165,7 @@ fn not_refreshed(view: &Loading<DiskMapView>) -> Option<AnyView> {
             let words = format!("Not refreshed: {} {}", error.message, error.hint);
             Some(view! { <p class="why-not" role="alert">{words}</p> }.erase())
         }
-        Loading::First | Loading::Ready(_) | Loading::Failed(_) => None,
+        Loading::Ready(_) => None,
     }
 }
 

@@ -12,11 +12,7 @@ use model::{
 };
 
 use crate::{
-    components::{
-        checks::Checks,
-        data_table::DataTable,
-        load::{FirstLoad, LoadFailed},
-    },
+    components::{checks::Checks, data_table::DataTable, load::fetched},
     erase::Erase as _,
     pages::session,
     words,
@@ -31,16 +27,7 @@ pub fn EvidencePage() -> impl IntoView {
         params.with(|params| SessionId::new(params.get_str("id").unwrap_or_default()))
     });
     let evidence = Resource::new(move || id.get(), read_evidence);
-    view! {
-        <Suspense fallback=FirstLoad>
-            {move || Suspend::new(async move {
-                match evidence.await {
-                    Ok(view) => evidence_view(view),
-                    Err(error) => view! { <LoadFailed error=error.0/> }.erase(),
-                }
-            })}
-        </Suspense>
-    }
+    fetched(evidence, evidence_view)
 }
 
 fn evidence_view(view: EvidenceView) -> AnyView {

@@ -4,20 +4,19 @@ pub mod api;
 pub mod view_model;
 
 use crate::erase::Erase as _;
-use leptos::{prelude::*, task::spawn_local};
+use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use model::{ReplicaId, view::LabView};
 
 use crate::{
-    browser,
     components::{
         confirm::ConfirmDialog,
         dynamic::{part, text},
         error_summary::ErrorSummary,
         form::{Form, Sending},
         icon::Icon,
-        load::{FirstLoad, LoadFailed, Loading, stale_note},
+        load::{Loading, fetched, keep_fresh, stale_note},
     },
     words,
 };
@@ -28,25 +27,22 @@ use view_model::Question;
 #[component]
 pub fn LabPage() -> impl IntoView {
     let lab = Resource::new(|| (), |()| read_lab());
-    view! {
-        <Suspense fallback=FirstLoad>
-            {move || Suspend::new(async move {
-                match lab.await {
-                    Ok(view) => view! { <Lab view/> }.erase(),
-                    Err(error) => view! { <LoadFailed error=error.0/> }.erase(),
-                }
-            })}
-        </Suspense>
-    }
+    fetched(lab, |view| view! { <Lab view/> }.erase())
 }
 
 #[component]
 fn Lab(view: LabView) -> impl IntoView {
     let fetched = RwSignal::new(Loading::Ready(view.clone()));
-    let lab = Memo::new(move |_| fetched.with(|lab| lab.data().cloned().unwrap_or(view.clone())));
+    let lab = Memo::new(move |_| fetched.with(|lab| lab.data().clone()));
     let reset = Sending::to::<ResetLab>();
     let fail_over = Sending::to::<FailOver>();
-    keep_fresh(fetched, reset, fail_over);
+    let resetting = Memo::new(move |_| lab.with(|lab| lab.resetting));
+    keep_fresh(
+        fetched,
+        read_lab,
+        move || reset.done() + fail_over.done(),
+        move || resetting.get().then_some(1),
+    );
     let query = use_query_map();
     let asked = Memo::new(move |_| {
         query.with(|query| {
@@ -67,7 +63,7 @@ fn Lab(view: LabView) -> impl IntoView {
         </p>
         <p>"Its files are in " <code>{directory}</code> "."</p>
         <LastResult lab/>
-        <StaleNote fetched/>
+        {part(move || stale_note(fetched))}
         <Reset lab/>
         <FailOverList lab/>
         <ErrorSummary error=reset.error()/>
@@ -79,28 +75,6 @@ fn Lab(view: LabView) -> impl IntoView {
     }
 }
 
-/// Asks again after each form, and every second while a reset is at work.
-fn keep_fresh(lab: RwSignal<Loading<LabView>>, reset: Sending, fail_over: Sending) {
-    let refresh = move || {
-        spawn_local(async move {
-            let answer = read_lab().await;
-            let _gone = lab.try_update(|lab| *lab = lab.clone().take(answer));
-        });
-    };
-    let sent = move || reset.done() + fail_over.done();
-    let resetting = Memo::new(move |_| lab.with(|lab| lab.data().is_some_and(|lab| lab.resetting)));
-    Effect::new(move || {
-        if sent() > 0 {
-            refresh();
-        }
-    });
-    Effect::new(move || {
-        if resetting.get() {
-            browser::every(1, refresh);
-        }
-    });
-}
-
 #[component]
 fn LastResult(lab: Memo<LabView>) -> impl IntoView {
     view! {
@@ -108,12 +82,6 @@ fn LastResult(lab: Memo<LabView>) -> impl IntoView {
             {text(move || lab.with(view_model::status))}
         </p>
     }
-}
-
-/// Says that what is shown is old, and why.
-#[component]
-fn StaleNote(fetched: RwSignal<Loading<LabView>>) -> impl IntoView {
-    part(move || stale_note(fetched))
 }
 
 #[component]

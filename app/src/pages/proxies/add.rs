@@ -29,7 +29,7 @@ pub(super) fn AddProxy(sites: Vec<(SiteId, String)>, sending: Sending) -> impl I
                 "and gets tasks at once."</p>
             <ErrorSummary error/>
             <Form sending>
-                <div class="proxy-add">
+                <div class="field-grid">
                     <Field name="site" label="Site" error>
                         <select name="site" id=field_id("site") aria-describedby=note_id("site")>{sites}</select>
                     </Field>

@@ -6,20 +6,19 @@ mod row;
 pub mod view_model;
 
 use crate::erase::Erase as _;
-use leptos::{prelude::*, task::spawn_local};
+use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use model::view::ProxiesView;
 
 use crate::{
-    browser,
     components::{
         confirm::ConfirmDialog,
         data_table::DataTable,
         dynamic::{part, text},
         error_summary::ErrorSummary,
         form::{Form, Sending},
-        load::{FirstLoad, LoadFailed, Loading, stale_note},
+        load::{Loading, fetched, keep_fresh, stale_note},
     },
     keyed::Rows,
 };
@@ -34,16 +33,7 @@ const EVERY_SECONDS: u32 = 2;
 #[component]
 pub fn ProxiesPage() -> impl IntoView {
     let proxies = Resource::new(|| (), |()| read_proxies());
-    view! {
-        <Suspense fallback=FirstLoad>
-            {move || Suspend::new(async move {
-                match proxies.await {
-                    Ok(view) => view! { <Proxies view/> }.erase(),
-                    Err(error) => view! { <LoadFailed error=error.0/> }.erase(),
-                }
-            })}
-        </Suspense>
-    }
+    fetched(proxies, |view| view! { <Proxies view/> }.erase())
 }
 
 #[component]
@@ -51,10 +41,15 @@ fn Proxies(view: ProxiesView) -> impl IntoView {
     let fetched = RwSignal::new(Loading::Ready(view.clone()));
     let rows = Rows::new(view.proxies.clone(), |proxy| proxy.id.clone());
     let sites = view.sites.clone();
-    let newest = Memo::new(move |_| fetched.with(|it| it.data().cloned().unwrap_or(view.clone())));
+    let newest = Memo::new(move |_| fetched.with(|it| it.data().clone()));
     let act = Sending::to::<ActOnProxy>();
     let add = Sending::to::<api::AddProxy>();
-    keep_fresh(fetched, move || act.done() + add.done());
+    keep_fresh(
+        fetched,
+        read_proxies,
+        move || act.done() + add.done(),
+        || Some(EVERY_SECONDS),
+    );
     Effect::new(move || rows.update(newest.get().proxies, |proxy| proxy.id.clone()));
     let query = use_query_map();
     let asked = Memo::new(move |_| {
@@ -91,11 +86,7 @@ fn Proxies(view: ProxiesView) -> impl IntoView {
                 </tr>
             </thead>
             <tbody>
-                <For
-                    each=move || rows.get()
-                    key=|(id, _)| id.clone()
-                    children=move |(_, proxy)| part(move || Some(proxy.with(row::proxy)))
-                />
+                {rows.body(row::proxy)}
             </tbody>
         </DataTable>
         {part(move || newest.with(waiting))}
@@ -105,25 +96,6 @@ fn Proxies(view: ProxiesView) -> impl IntoView {
             Some(view! { <Confirm question act/> }.erase())
         })}
     }
-}
-
-/// Asks again now and then, and after each form.
-fn keep_fresh(
-    view: RwSignal<Loading<ProxiesView>>,
-    sent: impl Fn() -> usize + Send + Sync + 'static,
-) {
-    let refresh = move || {
-        spawn_local(async move {
-            let answer = read_proxies().await;
-            let _gone = view.try_update(|view| *view = view.clone().take(answer));
-        });
-    };
-    Effect::new(move || {
-        if sent() > 0 {
-            refresh();
-        }
-    });
-    Effect::new(move || browser::every(EVERY_SECONDS, refresh));
 }
 
 /// Disks that wait, each with why.

@@ -31,7 +31,7 @@ use crate::{
         dynamic::{part, part_if, text},
         icon::Icon,
         live_status::LiveStatus,
-        load::{FirstLoad, LoadFailed},
+        load::fetched,
         state_badge::Badges,
         when::When,
     },
@@ -63,16 +63,7 @@ pub fn SessionPage() -> impl IntoView {
         params.with(|params| SessionId::new(params.get_str("id").unwrap_or_default()))
     });
     let session = Resource::new(move || id.get(), read_session);
-    view! {
-        <Suspense fallback=FirstLoad>
-            {move || Suspend::new(async move {
-                match session.await {
-                    Ok(view) => view! { <Session view/> }.erase(),
-                    Err(error) => view! { <LoadFailed error=error.0/> }.erase(),
-                }
-            })}
-        </Suspense>
-    }
+    fetched(session, |view| view! { <Session view/> }.erase())
 }
 
 #[component]

@@ -28,7 +28,7 @@ pub(super) fn ConnectSite(sending: Sending) -> impl IntoView {
             </p>
             <ErrorSummary error/>
             <Form sending>
-                <div class="site-connect">
+                <div class="field-grid">
                     <Field name="name" label="Name" hint="What you call it." error>
                         <input
                             type="text"

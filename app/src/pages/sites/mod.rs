@@ -8,7 +8,7 @@ mod row;
 pub mod view_model;
 
 use crate::erase::Erase as _;
-use leptos::{prelude::*, task::spawn_local};
+use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use model::{
@@ -17,7 +17,6 @@ use model::{
 };
 
 use crate::{
-    browser,
     components::{
         confirm::ConfirmDialog,
         data_table::DataTable,
@@ -25,7 +24,7 @@ use crate::{
         error_summary::ErrorSummary,
         form::{Form, Sending},
         icon::Icon,
-        load::{FirstLoad, LoadFailed, Loading, stale_note},
+        load::{Loading, fetched, keep_fresh, stale_note},
     },
     keyed::Rows,
 };
@@ -39,16 +38,7 @@ use view_model::{PLACE, Question};
 #[component]
 pub fn SitesPage() -> impl IntoView {
     let sites = Resource::new(|| (), |()| read_sites());
-    view! {
-        <Suspense fallback=FirstLoad>
-            {move || Suspend::new(async move {
-                match sites.await {
-                    Ok(view) => view! { <Sites view/> }.erase(),
-                    Err(error) => view! { <LoadFailed error=error.0/> }.erase(),
-                }
-            })}
-        </Suspense>
-    }
+    fetched(sites, |view| view! { <Sites view/> }.erase())
 }
 
 #[component]
@@ -57,13 +47,18 @@ fn Sites(view: SitesView) -> impl IntoView {
     let sites = Rows::new(view.sites.clone(), |site| site.id.clone());
     let pairs = Rows::new(view.pairs.clone(), |pair| pair.vm.clone());
     let proposals = Rows::new(view.proposals.clone(), |proposal| proposal.vm.clone());
-    let newest = Memo::new(move |_| fetched.with(|it| it.data().cloned().unwrap_or(view.clone())));
+    let newest = Memo::new(move |_| fetched.with(|it| it.data().clone()));
     let connect = Sending::to::<api::ConnectSite>();
     let forget_site = Sending::to::<ForgetSite>();
     let forget_pair = Sending::to::<ForgetPair>();
-    keep_fresh(fetched, move || {
-        connect.done() + forget_site.done() + forget_pair.done()
-    });
+    let at_work = Memo::new(move |_| newest.with(|view| view.at_work));
+    keep_fresh(
+        fetched,
+        read_sites,
+        move || connect.done() + forget_site.done() + forget_pair.done(),
+        // More often while a request is at work.
+        move || Some(view_model::refresh_seconds(at_work.get())),
+    );
     Effect::new(move || {
         let view = newest.get();
         sites.update(view.sites, |site| site.id.clone());
@@ -101,26 +96,6 @@ fn Sites(view: SitesView) -> impl IntoView {
     }
 }
 
-/// Asks again now and then, more often while a request is at work, and after each form.
-fn keep_fresh(
-    view: RwSignal<Loading<SitesView>>,
-    sent: impl Fn() -> usize + Send + Sync + 'static,
-) {
-    let refresh = move || {
-        spawn_local(async move {
-            let answer = read_sites().await;
-            let _gone = view.try_update(|view| *view = view.clone().take(answer));
-        });
-    };
-    let at_work = Memo::new(move |_| view.with(|it| it.data().is_some_and(|it| it.at_work)));
-    Effect::new(move || {
-        if sent() > 0 {
-            refresh();
-        }
-    });
-    Effect::new(move || browser::every(view_model::refresh_seconds(at_work.get()), refresh));
-}
-
 /// What is at work, or how the newest request ended.
 fn result(view: &SitesView) -> Option<AnyView> {
     let (symbol, words) = view_model::status(view)?;
@@ -142,11 +117,7 @@ fn Table(rows: Rows<SiteId, ConnectedSite>) -> impl IntoView {
                 </tr>
             </thead>
             <tbody>
-                <For
-                    each=move || rows.get()
-                    key=|(id, _)| id.clone()
-                    children=move |(_, site)| part(move || Some(site.with(row::site)))
-                />
+                {rows.body(row::site)}
             </tbody>
         </DataTable>
     }

@@ -18,7 +18,7 @@ use crate::components::{
     error_summary::{ErrorSummary, field_id},
     field::{Field, FieldNote, note_id},
     form::{Form, Sending},
-    load::{FirstLoad, LoadFailed},
+    load::fetched,
 };
 
 /// The page of one pair: `/sites/pair?vm=SITE/ID&original=SITE/ID`.
@@ -32,16 +32,7 @@ pub fn PairPage() -> impl IntoView {
         move || asked.get(),
         |asked| read_pair(asked.vm, asked.original),
     );
-    view! {
-        <Suspense fallback=FirstLoad>
-            {move || Suspend::new(async move {
-                match pair.await {
-                    Ok(view) => view! { <Pair view/> }.erase(),
-                    Err(error) => view! { <LoadFailed error=error.0/> }.erase(),
-                }
-            })}
-        </Suspense>
-    }
+    fetched(pair, |view| view! { <Pair view/> }.erase())
 }
 
 #[component]

@@ -47,11 +47,7 @@ fn pairs(rows: Rows<VmRef, RegisteredPair>) -> AnyView {
                 </tr>
             </thead>
             <tbody>
-                <For
-                    each=move || rows.get()
-                    key=|(vm, _)| vm.clone()
-                    children=move |(_, pair)| part(move || Some(pair.with(registered)))
-                />
+                {rows.body(registered)}
             </tbody>
         </DataTable>
     }
@@ -117,11 +113,7 @@ fn proposals(rows: Rows<VmRef, PairProposal>) -> AnyView {
                 </tr>
             </thead>
             <tbody>
-                <For
-                    each=move || rows.get()
-                    key=|(vm, _)| vm.clone()
-                    children=move |(_, proposal)| part(move || Some(proposal.with(proposed)))
-                />
+                {rows.body(proposed)}
             </tbody>
         </DataTable>
     }

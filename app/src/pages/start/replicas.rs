@@ -87,13 +87,7 @@ fn table(
                 </tr>
             </thead>
             <tbody>
-                <For
-                    each=move || rows.get()
-                    key=|(id, _)| id.clone()
-                    children=move |(_, replica)| {
-                        part(move || Some(replica.with(|replica| row(replica, now, create))))
-                    }
-                />
+                {rows.body(move |replica| row(replica, now, create))}
             </tbody>
         </DataTable>
     }

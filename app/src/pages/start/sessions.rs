@@ -81,13 +81,7 @@ fn table(
                 </tr>
             </thead>
             <tbody>
-                <For
-                    each=move || rows.get()
-                    key=|(id, _)| id.clone()
-                    children=move |(_, session)| {
-                        part(move || Some(session.with(|session| row(session, past, now))))
-                    }
-                />
+                {rows.body(move |session| row(session, past, now))}
             </tbody>
         </DataTable>
     }
