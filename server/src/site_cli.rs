@@ -2,14 +2,15 @@
 
 use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, Error, bail};
 use clap::{Args, Subcommand, ValueEnum};
+use engine::{connect_site, forget_site};
 use hypervisor::{
     lab::own_data_dir,
     libvirt::{ConnectionUri, LibvirtSettings, test_connection},
 };
-use model::{SiteId, SiteRole, SiteSettings};
-use store::{Store, fresh_id};
+use model::{NewSite, SiteRole, SiteSettings};
+use store::Store;
 
 /// What to do with sites.
 #[derive(Debug, Subcommand)]
@@ -89,7 +90,8 @@ pub fn run(command: SiteCommand) -> anyhow::Result<ExitCode> {
 fn tried(uri: &str) -> anyhow::Result<String> {
     let uri = ConnectionUri::parse(uri)?;
     let virsh = LibvirtSettings::default().virsh;
-    let report = test_connection(&virsh, &uri).map_err(|why| anyhow!("{uri}: {why}"))?;
+    let report =
+        test_connection(&virsh, &uri).map_err(|why| Error::msg(format!("{uri}: {why}")))?;
     Ok(format!(
         "host {}, libvirt {}, QEMU {}, {} VMs",
         report.host, report.libvirt, report.qemu, report.vms
@@ -98,29 +100,18 @@ fn tried(uri: &str) -> anyhow::Result<String> {
 
 fn add(args: &AddArgs) -> anyhow::Result<String> {
     let _owner = own_data_dir(&args.data.data_dir)?;
-    let there = tried(&args.uri)?;
+    let site = NewSite {
+        name: args.name.clone(),
+        role: match args.role {
+            Role::Production => SiteRole::Production,
+            Role::Dr => SiteRole::DisasterRecovery,
+        },
+        uri: args.uri.clone(),
+    };
     with_store(&args.data, async |store| {
-        let known = store.site_list().await?;
-        if known
-            .iter()
-            .any(|site| site.name.eq_ignore_ascii_case(&args.name))
-        {
-            bail!(
-                "there is a site named {} already. Choose another name",
-                args.name
-            );
-        }
-        let site = SiteSettings {
-            id: SiteId::new(fresh_id()),
-            name: args.name.clone(),
-            role: match args.role {
-                Role::Production => SiteRole::Production,
-                Role::Dr => SiteRole::DisasterRecovery,
-            },
-            uri: args.uri.clone(),
-        };
-        store.site_put(&site).await?;
-        Ok(format!("{} is connected: {there}.", site.name))
+        let connected = connect_site(store, &LibvirtSettings::default().virsh, &site).await;
+        let (_, said) = connected.map_err(Error::msg)?;
+        Ok(said)
     })
 }
 
@@ -154,21 +145,7 @@ fn forget(args: &ForgetArgs) -> anyhow::Result<String> {
                 args.name
             );
         };
-        let active = store.session_list_active().await?;
-        let uses = active.iter().find(|session| {
-            session.replica_vm.site == site.id || session.production_vm.site == site.id
-        });
-        if let Some(session) = uses {
-            bail!(
-                "the failback of {} is not over. Start the console and commit, undo or cancel it first",
-                session.vm_name
-            );
-        }
-        store.site_remove(&site.id).await?;
-        Ok(format!(
-            "{} is forgotten; nothing there was changed.",
-            site.name
-        ))
+        forget_site(store, &site.id).await.map_err(Error::msg)
     })
 }
 

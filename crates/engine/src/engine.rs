@@ -77,6 +77,7 @@ impl Engine {
             shutdown: shutdown.clone(),
             tasks: tasks.clone(),
             sessions: BTreeMap::new(),
+            reading: None,
             apart: None,
             dry_run: None,
             apart_controls: Controls::default(),
@@ -139,6 +140,8 @@ struct Main {
     shutdown: CancellationToken,
     tasks: TaskTracker,
     sessions: BTreeMap<SessionId, Worker>,
+    /// Who reads the sites.
+    reading: Option<JoinHandle<()>>,
     /// A request that is about no session and takes its time: lab and dry run, one at a time.
     apart: Option<JoinHandle<()>>,
     /// The draft of the dry run that was begun last, and what ends it.
@@ -163,6 +166,9 @@ impl Main {
                 () = self.wake.notified() => {}
                 () = tokio::time::sleep(SCAN_EVERY) => {}
             }
+        }
+        if let Some(reading) = self.reading.take() {
+            reading.abort();
         }
         // What a dry run made goes with it; the rest is asked for again after a restart.
         self.apart_controls.cancel();
@@ -192,13 +198,27 @@ impl Main {
         for intent in self.config.store.intent_list_open().await? {
             self.route(intent).await?;
         }
-        self.inventories.refresh(&self.config).await
+        self.read_sites();
+        Ok(())
+    }
+
+    /// Reads the sites beside everything else: one that hangs holds nobody up.
+    fn read_sites(&mut self) {
+        let reads = self.reading.as_ref();
+        if reads.is_some_and(|reading| !reading.is_finished()) {
+            return;
+        }
+        let (config, inventories) = (self.config.clone(), self.inventories.clone());
+        self.reading = Some(tokio::spawn(async move {
+            if let Err(error) = inventories.refresh(&config).await {
+                tracing::error!(%error, "inventory not saved");
+            }
+        }));
     }
 
     async fn look_at_proxies(&self) -> Result<(), StoreError> {
         let known = self.config.store.proxy_list().await?;
-        self.proxies
-            .update(known, self.inventories.site_names().await);
+        self.proxies.update(known, self.inventories.site_names());
         Ok(())
     }
 

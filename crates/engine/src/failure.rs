@@ -1,6 +1,7 @@
 //! Why an effect failed, and whether trying again may help.
 
 use hypervisor::{PlatformError, Retry};
+use model::with_causes;
 use mover::MoverError;
 use store::StoreError;
 use thiserror::Error;
@@ -136,13 +137,7 @@ impl EffectError {
 
     /// The whole chain of causes as one sentence.
     pub(crate) fn sentence(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
+        let text = with_causes(self);
         let mut letters = text.chars();
         let first = letters
             .next()

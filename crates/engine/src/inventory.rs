@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use hypervisor::{Inventory, Platform, PlatformError, ReplicaRecord};
@@ -12,7 +12,6 @@ use store::{
     KnownInventories, KnownProtectedVms, ProtectedVmRow, ReplicaRow, SiteInventory, Store,
     StoreError,
 };
-use tokio::sync::Mutex;
 
 use crate::{clock, config::Config, written_since};
 
@@ -21,7 +20,12 @@ const FREE_SPACE_STEPS: u64 = 128;
 
 /// What was read of the platforms last. Clones are the same.
 #[derive(Clone, Debug)]
-pub(crate) struct Inventories(Arc<Mutex<Known>>);
+pub(crate) struct Inventories {
+    /// Held by who reads: a site may take its time, or never answer.
+    reading: Arc<tokio::sync::Mutex<()>>,
+    /// Changed only by who reads, and never held for long.
+    known: Arc<Mutex<Known>>,
+}
 
 #[derive(Debug)]
 struct Known {
@@ -53,27 +57,40 @@ impl Inventories {
             .map(|(site, ..)| (site.site.clone(), Arc::clone(site)));
         let mut protected = KnownProtectedVms::default();
         store.protected_vm_follow(&mut protected).await?;
-        Ok(Self(Arc::new(Mutex::new(Known {
+        let known = Known {
             sites: sites.collect(),
             written: Arc::default(),
             protected: protected.rows().keys().cloned().collect(),
-        }))))
+        };
+        Ok(Self {
+            reading: Arc::default(),
+            known: Arc::new(Mutex::new(known)),
+        })
     }
 
-    /// Reads every site and saves what it holds, or why it could not be read.
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads every site and saves what it holds, or why it could not be read. Waits for who reads
+    /// already.
     pub(crate) async fn refresh(&self, config: &Config) -> Result<(), StoreError> {
-        let mut known = self.0.lock().await;
+        let _reading = self.reading.lock().await;
+        let mut there = BTreeSet::new();
         for platform in &config.platforms {
             for site in platform.sites() {
-                known.one_site(config, platform, site).await?;
+                there.insert(site.clone());
+                self.one_site(config, platform, site).await?;
             }
         }
+        // One that was forgotten and comes back is written anew.
+        self.known().sites.retain(|site, _| there.contains(site));
         Ok(())
     }
 
     /// What operators call the sites that were read.
-    pub(crate) async fn site_names(&self) -> BTreeMap<SiteId, String> {
-        let known = self.0.lock().await;
+    pub(crate) fn site_names(&self) -> BTreeMap<SiteId, String> {
+        let known = self.known();
         let sites = known.sites.values();
         sites
             .map(|site| (site.site.clone(), site.name.clone()))
@@ -81,16 +98,14 @@ impl Inventories {
     }
 
     /// All replicas of the sites that were read.
-    pub(crate) async fn replicas(&self) -> Vec<ReplicaRow> {
-        let known = self.0.lock().await;
+    pub(crate) fn replicas(&self) -> Vec<ReplicaRow> {
+        let known = self.known();
         let sites = known.sites.values();
         sites.flat_map(|site| site.replicas.clone()).collect()
     }
-}
 
-impl Known {
     async fn one_site(
-        &mut self,
+        &self,
         config: &Config,
         platform: &Arc<dyn Platform>,
         site: SiteId,
@@ -98,7 +113,10 @@ impl Known {
         let store = &config.store;
         let read = {
             let (platform, site, all) = (platform.clone(), site.clone(), config.platforms.clone());
-            let (before, measured) = (self.sites.get(&site).cloned(), Arc::clone(&self.written));
+            let (before, measured) = {
+                let known = self.known();
+                (known.sites.get(&site).cloned(), Arc::clone(&known.written))
+            };
             tokio::task::spawn_blocking(move || {
                 let (mut new, measured) = read(platform.as_ref(), &site, &all, &measured)?;
                 settle(before.as_deref(), &mut new);
@@ -108,7 +126,7 @@ impl Known {
         };
         let error = match read {
             Ok(Ok((inventory, measured))) => {
-                Arc::make_mut(&mut self.written).extend(measured);
+                Arc::make_mut(&mut self.known().written).extend(measured);
                 return self.save(config, inventory).await;
             }
             Ok(Err(error)) => error.to_string(),
@@ -118,13 +136,36 @@ impl Known {
         store.inventory_failed(&site, &error, clock::now()).await
     }
 
-    async fn save(&mut self, config: &Config, new: SiteInventory) -> Result<(), StoreError> {
+    async fn save(&self, config: &Config, new: SiteInventory) -> Result<(), StoreError> {
         let store = &config.store;
+        let (unknown, old) = {
+            let known = self.known();
+            (known.unprotected(&new), known.sites.get(&new.site).cloned())
+        };
+        store.protected_vm_put_absent(&unknown).await?;
+        store
+            .inventory_replace(old.as_deref(), &new, clock::now())
+            .await?;
+        let mut known = self.known();
+        known
+            .protected
+            .extend(unknown.into_iter().map(|row| row.id));
+        if old.as_deref() != Some(&new) {
+            known.sites.insert(new.site.clone(), Arc::new(new));
+        }
+        Ok(())
+    }
+}
+
+impl Known {
+    /// The protected VMs of replicas that are not in the store yet.
+    fn unprotected(&self, new: &SiteInventory) -> Vec<ProtectedVmRow> {
         let names: BTreeMap<&VmRef, &str> = new.vms.iter().map(|vm| (&vm.vm, &*vm.name)).collect();
-        let unknown: Vec<ProtectedVmRow> = new
+        let unknown = new
             .replicas
             .iter()
-            .filter(|replica| !self.protected.contains(&replica.protected))
+            .filter(|replica| !self.protected.contains(&replica.protected));
+        unknown
             .map(|replica| ProtectedVmRow {
                 id: replica.protected.clone(),
                 name: names.get(&replica.original).map_or_else(
@@ -133,15 +174,7 @@ impl Known {
                 ),
                 production: replica.original.clone(),
             })
-            .collect();
-        store.protected_vm_put_absent(&unknown).await?;
-        self.protected.extend(unknown.into_iter().map(|row| row.id));
-        let old = self.sites.get(&new.site).map(Arc::as_ref);
-        store.inventory_replace(old, &new, clock::now()).await?;
-        if old != Some(&new) {
-            self.sites.insert(new.site.clone(), Arc::new(new));
-        }
-        Ok(())
+            .collect()
     }
 }
 
@@ -348,7 +381,7 @@ mod tests {
         let again = Inventories::stored(store).await.unwrap();
         assert!(stays(&again, &config, &mut followed).await);
 
-        let replica = again.replicas().await[200].clone();
+        let replica = again.replicas()[200].clone();
         assert!(matches!(
             replica.written_since,
             Some(WrittenSince::Known { .. })

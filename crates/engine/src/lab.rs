@@ -32,7 +32,7 @@ async fn forget_pointers(
     inventories: &Inventories,
 ) -> Result<(), store::StoreError> {
     inventories.refresh(config).await?;
-    let replicas = inventories.replicas().await.into_iter();
+    let replicas = inventories.replicas().into_iter();
     let pointers: Vec<_> = replicas.map(|it| (it.protected, it.original)).collect();
     config.store.protected_vm_set_productions(&pointers).await
 }

@@ -28,6 +28,7 @@ mod written_since;
 
 pub use clock::now;
 pub use config::{Config, GATE_EVERY, Hook, Moment};
+pub use connected::{connect_site, forget_site};
 pub use engine::{Engine, EngineError};
 pub use live::{LiveDisk, LiveWork};
 pub use maps::{MapNow, Maps};

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod clock;
 mod error;
 pub mod lab;
 pub mod libvirt;

@@ -1,8 +1,6 @@
 //! Refusals and failures in the one form that people see: cause, next step, field.
 
-use std::error::Error;
-
-use model::{ApiError, ErrorKind};
+use model::{ApiError, ErrorKind, with_causes};
 use store::{Retry, StoreError};
 
 /// A request that breaks a rule of its form, at the field where it does.
@@ -48,7 +46,7 @@ pub(crate) fn failed(error: StoreError) -> ApiError {
             "Wait until it is over, or choose another VM to return to.",
         );
     }
-    tracing::error!(error = %chain(&error), "the store failed");
+    tracing::error!(error = %with_causes(&error), "the store failed");
     match error.retry() {
         Retry::Temporary => ApiError::new(
             ErrorKind::Unavailable,
@@ -61,15 +59,4 @@ pub(crate) fn failed(error: StoreError) -> ApiError {
             "Look at the server's log for the cause.",
         ),
     }
-}
-
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use model::{
     Actor, BatchId, BytesPerSecond, CatchUp, CommitTimer, DraftId, FailbackMode, HealthGate,
-    NewPair, ReplicaId, SessionId, SiteId, SiteSettings, Timestamp, VmRef,
+    NewPair, NewSite, ReplicaId, SessionId, SiteId, Timestamp, VmRef,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, SqliteConnection};
@@ -96,7 +96,7 @@ pub enum EstateAsk {
     /// Try a site's connection, and connect it where it works.
     PutSite {
         /// The site.
-        site: SiteSettings,
+        site: NewSite,
     },
     /// Forget a site.
     RemoveSite {

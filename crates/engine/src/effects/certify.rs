@@ -7,7 +7,7 @@
 use blockmap::{BlockSize, TreeShape};
 use model::{
     ByteCount, CERTIFICATE_FORMAT, CERTIFIED_INSTANT, Certificate, CertifiedDisk, DigestHex,
-    EpochId, Hex, Timestamp,
+    EpochId, Hex, Timestamp, with_causes,
 };
 use mover::{Digests, KnownTree, Tree};
 use store::{CertificateRow, Certified, DiskPassRow, SessionDisk};
@@ -74,10 +74,10 @@ fn certify(stage: &Stage, facts: &Facts) -> Result<(Performed, Certified), Effec
     }
     let signed = proof::agree(&certificate)
         .map_err(|error| error.to_string())
-        .and_then(|_| stage.keys.signer().map_err(|error| chain(&error)))
+        .and_then(|_| stage.keys.signer().map_err(|error| with_causes(&error)))
         .and_then(|key| {
             let signer = key.public().fingerprint();
-            let text = proof::sign(certificate, &key).map_err(|error| chain(&error))?;
+            let text = proof::sign(certificate, &key).map_err(|error| with_causes(&error))?;
             Ok((signer, text))
         });
     Ok(match signed {
@@ -200,22 +200,10 @@ fn tree(side: &str, of: &Digests, shape: TreeShape, quick: bool) -> Result<Tree,
         Ok(KnownTree::Unknown(Some(why))) => Err(WhyNot(format!(
             "the digests of the {side} cannot be believed: {why}"
         ))),
-        Err(error) => Err(WhyNot(chain(&error))),
+        Err(error) => Err(WhyNot(with_causes(&error))),
     }
 }
 
 fn hex(node: blockmap::Node) -> DigestHex {
     Hex(node.0)
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -1,7 +1,7 @@
 //! Whether an effect is done already: asked of the platform, never remembered.
 
 use failback::{Done, Effect};
-use hypervisor::LayerName;
+use hypervisor::{LayerName, ReplicaRecord};
 use model::{PointName, PowerState, ReplicaState};
 
 use super::{Stage, created};
@@ -49,7 +49,7 @@ impl Stage {
                 .is_none(),
             Effect::HoldReplication => self.replication_on_hold()?,
             Effect::ReleaseReplication => !self.replication_on_hold()?,
-            Effect::KeepRestorePoint { .. } => self.replica_state()? == Some(ReplicaState::Ready),
+            Effect::KeepRestorePoint { pass, .. } => self.kept(pass)?,
             Effect::CreateProductionVm => created::is_made(self)?,
             Effect::RemoveProductionVm => created::is_gone(self)?,
             Effect::AssociateStoragePolicy => {
@@ -104,32 +104,31 @@ impl Stage {
     }
 
     fn replication_on_hold(&self) -> Result<bool, EffectError> {
-        let inventory = self.dr.inventory(&self.replica_vm.site)?;
-        Ok(inventory
-            .replicas
-            .iter()
-            .any(|replica| replica.id == self.replica && replica.on_hold))
+        Ok(self
+            .replica_record()?
+            .is_some_and(|replica| replica.on_hold))
     }
 
     /// The replica follows the production VM, with the same pairs of disks, and no job names
     /// another VM in its place.
     fn jobs_name_production(&self) -> Result<bool, EffectError> {
-        let inventory = self.dr.inventory(&self.replica_vm.site)?;
-        let found = inventory
-            .replicas
-            .iter()
-            .find(|replica| replica.id == self.replica);
-        Ok(found.is_some_and(|replica| {
+        Ok(self.replica_record()?.is_some_and(|replica| {
             replica.original == self.production_vm && replica.disk_pairs == self.renamed_pairs()
         }))
     }
 
-    fn replica_state(&self) -> Result<Option<ReplicaState>, EffectError> {
+    /// The replica is Ready, and its restore point is that of the pass: an older one may be kept.
+    fn kept(&self, pass: u32) -> Result<bool, EffectError> {
+        let point = protective_point(&self.session, pass);
+        Ok(self.replica_record()?.is_some_and(|replica| {
+            let kept = replica.restore_point.is_some_and(|kept| kept.name == point);
+            replica.state == ReplicaState::Ready && kept
+        }))
+    }
+
+    fn replica_record(&self) -> Result<Option<ReplicaRecord>, EffectError> {
         let inventory = self.dr.inventory(&self.replica_vm.site)?;
-        let found = inventory
-            .replicas
-            .into_iter()
-            .find(|replica| replica.id == self.replica);
-        Ok(found.map(|replica| replica.state))
+        let mut replicas = inventory.replicas.into_iter();
+        Ok(replicas.find(|replica| replica.id == self.replica))
     }
 }

@@ -15,13 +15,13 @@ use model::{
 };
 
 use super::{
-    Lab, Vms, guest,
+    Lab, Vms,
     meta::{self, DiskFile, VmFile, io_error},
     resources::Place,
     runtime::VmCell,
     state, tracking,
 };
-use crate::PlatformError;
+use crate::{PlatformError, clock};
 
 /// The epoch that is open in a VM that was just made.
 const FIRST_EPOCH: EpochId = EpochId(1);
@@ -86,7 +86,7 @@ impl Lab {
                     key: made.key.clone(),
                     size: made.size,
                     epoch: file.epoch,
-                    opened_at: guest::now(),
+                    opened_at: clock::now(),
                 };
                 tracking::Bitmap::create(directory, &header)
                     .map_err(|e| io_error("record changes in", directory, e))?;
@@ -205,10 +205,7 @@ fn describe(spec: &NewVm, owner: &str, place: &Place) -> VmFile {
 
 fn describe_disk(disk: &NewDisk) -> DiskFile {
     let format = image_format(disk);
-    let end = match format {
-        DiskFormat::Raw => "raw",
-        DiskFormat::Qcow2 => "qcow2",
-    };
+    let end = format.word();
     DiskFile {
         key: disk.key.clone(),
         name: disk.name.clone(),

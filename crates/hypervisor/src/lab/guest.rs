@@ -17,7 +17,8 @@ use std::{
 };
 
 use disk::Disk;
-use model::Timestamp;
+
+use crate::clock;
 
 pub(crate) use self::journal::{
     JOURNAL, JOURNAL_LEN, Records, STATUS, STATUS_LEN, read_records, record_at,
@@ -266,7 +267,7 @@ impl Machine {
         volume.overwrite(
             JOURNAL,
             slot_offset(sequence),
-            &record_at(sequence, now_micros()),
+            &record_at(sequence, clock::now_micros()),
         )?;
         if sequence.is_multiple_of(STATUS_EVERY) {
             volume.overwrite(STATUS, 0, &status_text(sequence))?;
@@ -275,20 +276,6 @@ impl Machine {
         mounted.next += 1;
         Ok(mounted)
     }
-}
-
-/// The moment.
-pub(crate) fn now() -> Timestamp {
-    Timestamp(now_micros())
-}
-
-/// Microseconds since 1970 in UTC.
-pub(crate) fn now_micros() -> i64 {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .ok()
-        .and_then(|since| i64::try_from(since.as_micros()).ok())
-        .unwrap_or_default()
 }
 
 #[cfg(test)]

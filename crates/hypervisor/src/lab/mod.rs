@@ -36,7 +36,7 @@ use self::{
     meta::{EstateFile, ReplicaFile},
     runtime::VmCell,
 };
-use crate::PlatformError;
+use crate::{PlatformError, clock};
 
 pub use self::{
     lock::{LabLock, own_data_dir},
@@ -229,7 +229,7 @@ impl Lab {
         self.update_replica(replica, |record| {
             record.state = ReplicaState::Failover;
             record.restore_point = Some(point);
-            record.running_since = Some(guest::now());
+            record.running_since = Some(clock::now());
         })
     }
 
@@ -349,7 +349,7 @@ fn restore_point(
 /// Writes what a replica writes in its first minutes.
 fn diverge(cell: &Arc<VmCell>) -> Result<(), PlatformError> {
     let _operation = cell.operation()?;
-    let seed = guest::now().0.unsigned_abs();
+    let seed = clock::now().0.unsigned_abs();
     let file = cell.file();
     for index in 0..file.disks.len() {
         let Some(disk) = cell.tracked_disk(index) else {

@@ -7,13 +7,13 @@ use model::{
 };
 
 use super::{
-    Lab, chain, guest, jobs,
+    Lab, chain, jobs,
     meta::{self, EstateFile, ReplicaFile, SiteFile, VmFile, io_error},
     points, resources, restore_point, state,
 };
 use crate::{
     Capabilities, DiskAt, Frozen, Inventory, KeptPoint, LayerName, Platform, PlatformError, Point,
-    Ranges, ReplicaRecord,
+    Ranges, ReplicaRecord, clock,
 };
 
 impl Platform for Lab {
@@ -252,7 +252,7 @@ fn set_state(record: &mut ReplicaFile, state: ReplicaState, kept: Option<model::
     }
     record.running_since = match state {
         ReplicaState::Ready | ReplicaState::Processing => None,
-        ReplicaState::Failover => record.running_since.or_else(|| Some(guest::now())),
+        ReplicaState::Failover => record.running_since.or_else(|| Some(clock::now())),
     };
 }
 

@@ -5,15 +5,13 @@ use std::sync::MutexGuard;
 use model::{ByteRange, DiskKey, EpochId, PointName, PowerState};
 
 use super::{
-    chain,
-    guest::now,
-    merge,
+    chain, merge,
     meta::{LayerFile, PointFile, VmFile, io_error},
     runtime::VmCell,
     state::{Runtime, unexpected},
     tracking,
 };
-use crate::{Frozen, PlatformError, Point, Ranges};
+use crate::{Frozen, PlatformError, Point, Ranges, clock};
 
 /// See [`crate::Platform::freeze`].
 pub(crate) fn freeze(
@@ -36,7 +34,7 @@ pub(crate) fn freeze(
     file.points.push(PointFile {
         name: name.clone(),
         owner: owner.to_owned(),
-        taken_at: now(),
+        taken_at: clock::now(),
         epoch: file.epoch,
         depth,
     });

@@ -138,6 +138,7 @@ impl VmCell {
             change_tracking: file.change_tracking,
             disks: disks.collect::<Result<_, _>>()?,
             held_by: file.held_by.clone(),
+            beside_disks: Vec::new(),
             placement: file.placement.clone(),
         })
     }

@@ -13,7 +13,7 @@ use model::{Job, JobId, SiteId, SiteRole};
 
 use self::plan::{Keeper, Plan};
 use super::meta::{self, EstateFile, ReplicaFile, SiteFile};
-use crate::PlatformError;
+use crate::{PlatformError, clock};
 
 /// The production site's id.
 pub(crate) const PRODUCTION: &str = "production";
@@ -94,7 +94,7 @@ fn clear(data_dir: &Path) -> Result<(), PlatformError> {
 
 /// Makes the pairs, two at a time.
 fn make_pairs(data_dir: &Path, plan: &Plan) -> Result<Vec<ReplicaFile>, PlatformError> {
-    let now = super::guest::now_micros();
+    let now = clock::now_micros();
     let every_second = |first: usize| -> Result<Vec<(usize, ReplicaFile)>, PlatformError> {
         let pairs = plan.pairs.iter().enumerate().skip(first).step_by(2);
         pairs

@@ -15,11 +15,11 @@ use model::{ByteRange, EpochId, PowerState, Timestamp};
 
 use super::{
     chain,
-    guest::{Guest, now},
+    guest::Guest,
     meta::{self, VmFile, io_error, sync_parent},
     tracking::{self, Bitmap, Bits, Header},
 };
-use crate::PlatformError;
+use crate::{PlatformError, clock};
 
 /// The first revision of the VM that is loaded next.
 static LOADED: AtomicU64 = AtomicU64::new(0);
@@ -207,7 +207,7 @@ impl Runtime {
                 key: disk.key.clone(),
                 size: disk.size,
                 epoch: file.epoch,
-                opened_at: now(),
+                opened_at: clock::now(),
             };
             let mut bitmap = Bitmap::create(&self.directory, &header)?;
             bitmap.mark_all(written.get(index).map_or(&[], Vec::as_slice))?;

@@ -15,7 +15,7 @@ use std::{
 };
 
 use disk::{Access, Locator};
-use model::{DiskFormat, PowerState, ReplicaState, VmRef};
+use model::{DiskFormat, PowerState, ReplicaState, VmRef, with_causes};
 
 use self::compare::Image;
 pub use self::report::{DiskRow, RecordsRow, Verdict, VerifyReport, VerifyResult};
@@ -239,19 +239,8 @@ fn records_text(found: &guest::Records) -> String {
 fn read_records(path: PathBuf, format: DiskFormat) -> Result<guest::Records, String> {
     let path = std::path::absolute(path).map_err(|error| error.to_string())?;
     let disk = disk::open(&Locator::File { path, format }, Access::Read)
-        .map_err(|error| chain_text(&error))?;
-    guest::read_records(disk).map_err(|error| chain_text(&error))
-}
-
-/// An error with its causes in one line.
-fn chain_text(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
+        .map_err(|error| with_causes(&error))?;
+    guest::read_records(disk).map_err(|error| with_causes(&error))
 }
 
 #[cfg(test)]

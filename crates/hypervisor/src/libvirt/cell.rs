@@ -1,19 +1,17 @@
 //! One VM while a call is at work on it: what libvirt says of it, Landfall's record, and saving both
 //! in one step.
 
-use std::{collections::BTreeMap, io::Write as _, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, io::Write as _, sync::Arc};
 
-use model::{DiskKey, VmRef};
-use uuid::Uuid;
+use model::{DiskKey, VmRef, with_causes};
 
 use super::{
     Libvirt, Site,
     domain::{Domain, DomainDisk, DomainError, Source},
     domain_uuid,
-    edit::{self, Bus, Edit},
+    edit::{Bus, Edit},
     images, lock,
     record::{ELEMENT, Image, NAME_SPACE, VmRecord},
-    virsh::Batch,
 };
 use crate::PlatformError;
 
@@ -25,20 +23,16 @@ const BUSY: &str = "landfall-operation";
 pub(super) struct Cell {
     pub(super) site: Arc<Site>,
     pub(super) vm: VmRef,
-    pub(super) uuid: Uuid,
     /// The persistent domain, as it starts the next time.
     pub(super) domain: Domain,
     /// The running one; none while it is off.
     pub(super) live: Option<Domain>,
     /// Its memory was saved, and would come back at its next start.
     pub(super) saved: bool,
-    /// Who its definition keeps it from starting for.
-    pub(super) fenced_for: Option<String>,
     /// It is kept from starting for as long as an operation takes.
     busy: bool,
     /// Its guest was asked to shut down.
     pub(super) shutting_down: bool,
-    pub(super) qemu_img: PathBuf,
     xml: String,
 }
 
@@ -51,11 +45,10 @@ impl Libvirt {
         work: impl FnOnce(&mut Cell) -> Result<T, PlatformError>,
     ) -> Result<T, PlatformError> {
         let site = self.site(&vm.site)?;
-        let uuid = domain_uuid(&vm.platform_id);
-        let operation = site.operation(uuid);
+        let operation = site.operation(domain_uuid(&vm.platform_id));
         let _operation = lock(&operation);
-        let mut cell = self.load(&site, vm)?;
-        let settled = cell.unfence_broken_off().and_then(|()| cell.settle());
+        let mut cell = Cell::load(&site, vm)?;
+        let settled = cell.mend_fence().and_then(|()| cell.settle());
         let done = settled.and_then(|()| work(&mut cell));
         // Also where it failed half-way.
         *lock(&site.read) = None;
@@ -65,17 +58,7 @@ impl Libvirt {
     /// Looks at a VM.
     pub(super) fn look(&self, vm: &VmRef) -> Result<Cell, PlatformError> {
         let site = self.site(&vm.site)?;
-        self.load(&site, vm)
-    }
-
-    fn load(&self, site: &Arc<Site>, vm: &VmRef) -> Result<Cell, PlatformError> {
-        let uuid = domain_uuid(&vm.platform_id);
-        let commands = questions(&uuid.to_string());
-        let batch = site
-            .virsh
-            .batch(&commands)
-            .map_err(|error| site.failed(Some(vm), error))?;
-        Cell::asked(site, vm, uuid, &batch, &self.inner.settings.qemu_img)
+        Cell::load(&site, vm)
     }
 }
 
@@ -94,26 +77,20 @@ pub(super) fn questions(uuid: &str) -> [String; QUESTIONS] {
 pub(super) const QUESTIONS: usize = 4;
 
 impl Cell {
-    /// A VM from the answers to its questions.
-    fn asked(
-        site: &Arc<Site>,
-        vm: &VmRef,
-        uuid: Uuid,
-        batch: &Batch,
-        qemu_img: &std::path::Path,
-    ) -> Result<Self, PlatformError> {
-        let cell = Self::of(Arc::clone(site), vm.clone(), uuid, &batch.answers, qemu_img);
+    fn load(site: &Arc<Site>, vm: &VmRef) -> Result<Self, PlatformError> {
+        let commands = questions(&domain_uuid(&vm.platform_id).to_string());
+        let asked = site.virsh.batch(&commands);
+        let batch = asked.map_err(|error| site.failed(Some(vm), error))?;
+        let cell = Self::of(Arc::clone(site), vm.clone(), &batch.answers);
         // Why an answer is missing says whether the VM is.
         cell.unwrap_or_else(|| Err(site.failed(Some(vm), batch.failure())))
     }
 
-    /// None where an answer is missing.
+    /// A VM from the answers to its questions; none where one is missing.
     pub(super) fn of(
         site: Arc<Site>,
         vm: VmRef,
-        uuid: Uuid,
         answers: &[Option<String>],
-        qemu_img: &std::path::Path,
     ) -> Option<Result<Self, PlatformError>> {
         let [Some(xml), Some(state), live, Some(info)] = answers else {
             return None;
@@ -125,25 +102,15 @@ impl Cell {
             return None;
         }
         let parse = |xml: &str| Domain::parse(xml).map_err(|error| unreadable(&vm, &error));
-        let read = || -> Result<_, PlatformError> {
-            let fenced = edit::fenced_for(xml).map_err(|error| unreadable(&vm, &error))?;
-            Ok((parse(xml)?, live.map(&parse).transpose()?, fenced))
-        };
-        let (domain, live, fenced_for) = match read() {
-            Ok(read) => read,
-            Err(error) => return Some(Err(error)),
-        };
-        Some(Ok(Self {
+        let read = || Ok((parse(xml)?, live.map(&parse).transpose()?));
+        Some(read().map(|(domain, live)| Self {
             domain,
             live,
-            fenced_for,
             saved: is_saved(info),
             busy: false,
             shutting_down: state.trim() == "in shutdown",
             site,
             vm,
-            uuid,
-            qemu_img: qemu_img.to_owned(),
             xml: xml.clone(),
         }))
     }
@@ -158,7 +125,7 @@ impl Cell {
 
     /// The domain's id for a command.
     pub(super) fn id(&self) -> String {
-        self.uuid.to_string()
+        domain_uuid(&self.vm.platform_id).to_string()
     }
 
     /// A command at its host.
@@ -230,7 +197,6 @@ impl Cell {
         file.write_all(xml.as_bytes()).map_err(io)?;
         let path = file.path().display().to_string();
         self.virsh(&["define", &path])?;
-        self.fenced_for = edit::fenced_for(&xml).map_err(|error| unreadable(&self.vm, &error))?;
         self.domain = domain;
         self.xml = xml;
         Ok(())
@@ -267,42 +233,51 @@ impl Cell {
 
     /// The newest image of every disk, after making sure that each is the one that Landfall left.
     pub(super) fn newest_of_all(&self) -> Result<BTreeMap<String, Image>, PlatformError> {
-        let mut newest = BTreeMap::new();
-        for disk in self.domain.movable() {
-            let image = self.newest(disk)?;
-            let depth = self.record().depth();
-            if let Some(left) = self.record().image_at(&disk.target, depth)
-                && left.path != image.path
-            {
-                return Err(self.unexpected(format!(
-                    "disk {} is at {}, and Landfall left it at {}: somebody made or removed a \
-                     snapshot. Take that back, then retry",
-                    disk.target,
-                    image.path.display(),
-                    left.path.display()
-                )));
-            }
-            newest.insert(disk.target.clone(), image);
-        }
+        self.check_as_left(None)?;
+        let newest = |disk: &DomainDisk| Ok((disk.target.clone(), self.newest(disk)?));
+        let newest: BTreeMap<_, _> = self
+            .domain
+            .movable()
+            .map(newest)
+            .collect::<Result<_, _>>()?;
         if newest.is_empty() {
             return Err(self.unexpected("it has no disk that can be moved"));
         }
         Ok(newest)
     }
 
-    /// It is held by `writer`, and libvirt would not start it.
+    /// Makes sure that every disk is where Landfall left it. A merge of the newest overlay that was
+    /// broken off may have moved some to the image below.
+    pub(super) fn check_as_left(&self, merging: Option<usize>) -> Result<(), PlatformError> {
+        let record = self.record();
+        let depth = record.depth();
+        let merging = merging.filter(|index| index + 1 == depth);
+        for disk in self.domain.movable() {
+            let at = self.newest(disk)?.path;
+            let Some(left) = record.image_at(&disk.target, depth) else {
+                continue;
+            };
+            let below = merging.and_then(|index| record.image_at(&disk.target, index));
+            if left.path != at && below.is_none_or(|below| below.path != at) {
+                return Err(self.unexpected(format!(
+                    "disk {} is at {}, and Landfall left it at {}: somebody made or removed a \
+                     snapshot. Take that back, then retry",
+                    disk.target,
+                    at.display(),
+                    left.path.display()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// It is off and held by `writer`.
     pub(super) fn check_writer(&self, writer: &str) -> Result<(), PlatformError> {
         self.must_be_off()?;
         match &self.record().held_by {
             Some(holder) if holder == writer => {}
             Some(holder) => return Err(self.held(holder)),
             None => return Err(self.held("nobody")),
-        }
-        if self.fenced_for.as_deref() != Some(writer) {
-            return Err(self.unexpected(
-                "its definition was changed while it is held, so it could be started. Retry, and \
-                 it is fenced again",
-            ));
         }
         Ok(())
     }
@@ -341,7 +316,7 @@ impl Cell {
         work: impl FnOnce(&mut Self) -> Result<T, PlatformError>,
     ) -> Result<T, PlatformError> {
         self.must_be_off()?;
-        if self.fenced_for.is_some() {
+        if self.domain.fenced_for.is_some() {
             return work(self);
         }
         self.busy = true;
@@ -359,12 +334,16 @@ impl Cell {
         freed.map(|()| done)
     }
 
-    /// Takes away the fence of an operation that was broken off.
-    pub(super) fn unfence_broken_off(&mut self) -> Result<(), PlatformError> {
-        if self.fenced_for.as_deref() != Some(BUSY) || self.record().held_by.is_some() {
-            return Ok(());
+    /// Makes the fence what the record says: one of an operation that was broken off goes, and one that
+    /// somebody took away comes back. Until then whoever liked could start the VM, so its writes count
+    /// as somebody else's.
+    fn mend_fence(&mut self) -> Result<(), PlatformError> {
+        let mut record = self.record().clone();
+        match (&record.held_by, self.domain.fenced_for.as_deref()) {
+            (None, Some(BUSY)) => {}
+            (Some(holder), fenced) if fenced != Some(holder) => record.write_epoch += 1,
+            (Some(_) | None, _) => return Ok(()),
         }
-        let record = self.record().clone();
         self.define(&record, &BTreeMap::new())
     }
 
@@ -377,13 +356,7 @@ impl Cell {
 
     /// Loads it again after libvirt changed it.
     pub(super) fn reload(&mut self) -> Result<(), PlatformError> {
-        let commands = questions(&self.id());
-        let batch = self
-            .site
-            .virsh
-            .batch(&commands)
-            .map_err(|error| self.site.failed(Some(&self.vm), error))?;
-        let loaded = Self::asked(&self.site, &self.vm, self.uuid, &batch, &self.qemu_img)?;
+        let loaded = Self::load(&self.site, &self.vm)?;
         let busy = self.busy;
         *self = Self { busy, ..loaded };
         Ok(())
@@ -400,12 +373,8 @@ fn is_saved(info: &str) -> bool {
 
 /// A domain whose XML cannot be understood.
 pub(super) fn unreadable(vm: &VmRef, error: &DomainError) -> PlatformError {
-    let mut what = error.to_string();
-    if let Some(cause) = std::error::Error::source(error) {
-        what = format!("{what}: {cause}");
-    }
     PlatformError::Unexpected {
         vm: vm.clone(),
-        what,
+        what: with_causes(error),
     }
 }

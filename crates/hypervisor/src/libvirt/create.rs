@@ -7,16 +7,16 @@ use std::{
     sync::Arc,
 };
 
-use model::{
-    Adapter, DatastoreId, DiskFormat, DiskType, Firmware, NetworkId, NewDisk, NewVm, VmRef,
-};
+use model::{Adapter, DatastoreId, DiskType, Firmware, NetworkId, NewDisk, NewVm, VmRef};
 use roxmltree::Document;
 
 use super::{
     Libvirt, Site,
-    domain::{child, text},
-    domain_uuid, images,
-    record::{Created, ELEMENT, NAME_SPACE, VmRecord},
+    domain::{Domain, child, text},
+    domain_uuid,
+    edit::escape,
+    images,
+    record::{Created, VmRecord},
 };
 use crate::PlatformError;
 
@@ -81,13 +81,13 @@ impl Libvirt {
     }
 
     fn make_image(&self, vm: &VmRef, disk: &NewDisk, path: &Path) -> Result<(), PlatformError> {
-        let (format, preallocation) = match (disk.format, disk.disk_type) {
-            (format, DiskType::AsSource | DiskType::Thin) => (word(format), "off"),
-            (format, DiskType::ThickLazyZeroed) => (word(format), "falloc"),
-            (format, DiskType::ThickEagerZeroed) => (word(format), "full"),
+        let preallocation = match disk.disk_type {
+            DiskType::AsSource | DiskType::Thin => "off",
+            DiskType::ThickLazyZeroed => "falloc",
+            DiskType::ThickEagerZeroed => "full",
         };
         let output = Command::new(&self.inner.settings.qemu_img)
-            .args(["create", "-q", "-f", format, "-o"])
+            .args(["create", "-q", "-f", disk.format.word(), "-o"])
             .arg(format!("preallocation={preallocation}"))
             .arg(path)
             .arg(disk.size.0.to_string())
@@ -156,14 +156,7 @@ impl Libvirt {
 fn file_name(spec: &NewVm, index: usize) -> String {
     let disk = &spec.disks[index];
     let id = domain_uuid(&spec.vm.platform_id);
-    format!("{id}-{index}.{}", word(disk.format))
-}
-
-const fn word(format: DiskFormat) -> &'static str {
-    match format {
-        DiskFormat::Raw => "raw",
-        DiskFormat::Qcow2 => "qcow2",
-    }
+    format!("{id}-{index}.{}", disk.format.word())
 }
 
 /// The directory that a datastore is.
@@ -213,10 +206,8 @@ fn virt_type(site: &Site) -> Result<String, PlatformError> {
         .virsh
         .run(&["dumpxml", "--inactive", first])
         .map_err(|error| site.failed(None, error))?;
-    let kind = Document::parse(&xml)
-        .ok()
-        .and_then(|it| it.root_element().attribute("type").map(str::to_owned));
-    Ok(kind.unwrap_or_else(|| "kvm".to_owned()))
+    let domain = Domain::parse(&xml);
+    Ok(domain.map_or_else(|_| "kvm".to_owned(), |domain| domain.virt_type))
 }
 
 fn xml(
@@ -232,7 +223,7 @@ fn xml(
         }),
         ..VmRecord::default()
     };
-    let record = record.to_text().map_err(|source| PlatformError::Parse {
+    let record = record.to_element().map_err(|source| PlatformError::Parse {
         what: "the new VM's record".to_owned(),
         source,
     })?;
@@ -242,7 +233,7 @@ fn xml(
     };
     let mut xml = format!(
         "<domain type='{virt_type}'><name>{name}</name><uuid>{uuid}</uuid><metadata>\
-         <{ELEMENT}:{ELEMENT} xmlns:{ELEMENT}='{NAME_SPACE}'>{record}</{ELEMENT}:{ELEMENT}></metadata>\
+         {record}</metadata>\
          <memory unit='b'>{memory}</memory><vcpu>{cpus}</vcpu>{firmware}<type machine='q35'>hvm</type>\
          <boot dev='hd'/></os><features><acpi/><apic/></features><devices>",
         name = escape(&spec.name),
@@ -281,7 +272,7 @@ fn push_disk(xml: &mut String, disk: &NewDisk, path: &Path) {
         xml,
         "<disk type='file' device='disk'><driver name='qemu' type='{}' discard='unmap'/>\
          <source file='{}'/>{sector}<target dev='{}' bus='{bus}'/></disk>",
-        word(disk.format),
+        disk.format.word(),
         escape(&path.display().to_string()),
         escape(disk.key.as_str()),
     );
@@ -303,9 +294,4 @@ fn push_adapter(xml: &mut String, adapter: &Adapter, network: Option<&NetworkId>
             "<interface type='user'>{tail}<link state='down'/></interface>"
         )),
     }
-}
-
-fn escape(text: &str) -> String {
-    let text = text.replace('&', "&amp;").replace('<', "&lt;");
-    text.replace('\'', "&apos;").replace('"', "&quot;")
 }

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use model::{Adapter, ByteCount, DiskFormat, Firmware, Slot};
 use roxmltree::{Document, Node};
 
-use super::record::{self, VmRecord};
+use super::{
+    edit,
+    record::{self, VmRecord},
+};
 
 /// A domain as its XML describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Domain {
-    pub(super) uuid: String,
     pub(super) name: String,
     /// `qemu` or `kvm`.
     pub(super) virt_type: String,
@@ -26,8 +28,10 @@ pub(super) struct Domain {
     /// What its firmware tells the guest that it is: the serial number that was set, else its UUID. A
     /// copy made by other tools keeps it.
     pub(super) identity: String,
-    /// The bare name of each feature that disks alone do not carry: `nvram`, `tpm`.
-    pub(super) state_beside_disks: Vec<&'static str>,
+    /// Who it is kept from starting for.
+    pub(super) fenced_for: Option<String>,
+    /// What it keeps that is on no disk: `UEFI variables`, `TPM state`.
+    pub(super) beside_disks: Vec<&'static str>,
     pub(super) record: VmRecord,
 }
 
@@ -85,8 +89,8 @@ impl Domain {
         Ok(Self {
             identity: identity(root)
                 .or_else(|| text(root, "uuid"))
-                .unwrap_or_default(),
-            uuid: text(root, "uuid").ok_or(DomainError::Missing("uuid"))?,
+                .ok_or(DomainError::Missing("uuid"))?,
+            fenced_for: edit::fenced_for(devices),
             name: text(root, "name").ok_or(DomainError::Missing("name"))?,
             virt_type: root.attribute("type").unwrap_or_default().to_owned(),
             machine: child(os, "type")
@@ -101,7 +105,7 @@ impl Domain {
             adapters: children(devices, "interface").map(adapter).collect(),
             disks,
             agent: agent(devices),
-            state_beside_disks: state_beside_disks(os, devices),
+            beside_disks: beside_disks(os, devices),
             record: record::of(root)?,
         })
     }
@@ -282,14 +286,14 @@ fn agent(devices: Node<'_, '_>) -> bool {
         })
 }
 
-fn state_beside_disks(os: Node<'_, '_>, devices: Node<'_, '_>) -> Vec<&'static str> {
+fn beside_disks(os: Node<'_, '_>, devices: Node<'_, '_>) -> Vec<&'static str> {
     let mut found = Vec::new();
     let efi = os.attribute("firmware") == Some("efi");
     if efi || child(os, "nvram").is_some() {
-        found.push("nvram");
+        found.push("UEFI variables");
     }
     if child(devices, "tpm").is_some() {
-        found.push("tpm");
+        found.push("TPM state");
     }
     found
 }
@@ -348,9 +352,9 @@ mod tests {
         assert_eq!(domain.name, "shop-01");
         assert_eq!(domain.memory, ByteCount(256 << 20));
         assert_eq!((domain.cpus, domain.firmware), (2, Firmware::Uefi));
-        assert_eq!(domain.state_beside_disks, ["nvram", "tpm"]);
+        assert_eq!(domain.beside_disks, ["UEFI variables", "TPM state"]);
         assert!(domain.agent);
-        assert_eq!(domain.identity, domain.uuid);
+        assert_eq!(domain.identity, "5f2c7a52-6a0e-4b0e-9b38-1c9b9d7c2f11");
         let serial = "<name>shop-01</name><sysinfo type='smbios'><system>\
                       <entry name='serial'>S-1</entry></system></sysinfo>";
         let named = RUNNING.replace("<name>shop-01</name>", serial);

@@ -1,14 +1,13 @@
 //! A domain's XML, changed: only the words that must change, everything else byte for byte as it
 //! was, so that nothing that Landfall does not know of is lost.
 
-use std::{ops::Range, path::Path};
+use std::ops::Range;
 
-use model::DiskFormat;
 use roxmltree::{Document, Node};
 
 use super::{
     domain::{DomainError, child, children},
-    record::{self, ELEMENT, Image, NAME_SPACE, VmRecord},
+    record::{self, Image, VmRecord},
 };
 
 /// The file that a held VM's fence names. It is nowhere, so libvirt refuses to start the VM, and its
@@ -46,11 +45,11 @@ impl<'x> Edit<'x> {
         let file = source
             .attribute_node("file")
             .ok_or(DomainError::Missing("file of a disk"))?;
-        self.replace(file.range_value(), escape(&image.path));
-        let word = match image.format {
-            DiskFormat::Raw => "raw",
-            DiskFormat::Qcow2 => "qcow2",
-        };
+        self.replace(
+            file.range_value(),
+            escape(&image.path.display().to_string()),
+        );
+        let word = image.format.word();
         match child(disk, "driver") {
             Some(driver) => match driver.attribute_node("type") {
                 Some(format) => self.replace(format.range_value(), word.to_owned()),
@@ -75,10 +74,7 @@ impl<'x> Edit<'x> {
     pub(super) fn record(mut self, record: &VmRecord) -> Result<Self, DomainError> {
         let document = Document::parse(self.xml)?;
         let root = document.root_element();
-        let text = record.to_text()?;
-        let element = format!(
-            "<{ELEMENT}:{ELEMENT} xmlns:{ELEMENT}='{NAME_SPACE}'>{text}</{ELEMENT}:{ELEMENT}>"
-        );
+        let element = record.to_element()?;
         if let Some(old) = record::element(root) {
             self.replace(old.range(), element);
         } else if let Some(metadata) = child(root, "metadata").filter(Node::has_children) {
@@ -104,7 +100,7 @@ impl<'x> Edit<'x> {
             self.replace(range, String::new());
         }
         if let Some(holder) = holder {
-            let path = escape(Path::new(&format!("{FENCE}{holder}")));
+            let path = escape(&format!("{FENCE}{holder}"));
             let (bus, target) = bus.free_target(devices);
             let fence = format!(
                 "<disk type='file' device='cdrom'><driver name='qemu' type='raw'/>\
@@ -174,14 +170,11 @@ impl Bus {
 }
 
 /// Who a domain is fenced for.
-pub(super) fn fenced_for(xml: &str) -> Result<Option<String>, DomainError> {
-    let document = Document::parse(xml)?;
-    let devices = devices(&document)?;
-    let holder = fences(devices).find_map(|disk| {
+pub(super) fn fenced_for(devices: Node<'_, '_>) -> Option<String> {
+    fences(devices).find_map(|disk| {
         let path = child(disk, "source")?.attribute("file")?;
         path.strip_prefix(FENCE).map(str::to_owned)
-    });
-    Ok(holder)
+    })
 }
 
 fn devices<'a, 'i>(document: &'a Document<'i>) -> Result<Node<'a, 'i>, DomainError> {
@@ -200,16 +193,22 @@ fn find_disk<'a, 'i>(devices: Node<'a, 'i>, target: &str) -> Option<Node<'a, 'i>
         .find(|disk| child(*disk, "target").and_then(|it| it.attribute("dev")) == Some(target))
 }
 
-fn escape(path: &Path) -> String {
-    let text = path.display().to_string();
+/// A text as an attribute's value or as content.
+pub(super) fn escape(text: &str) -> String {
     let text = text.replace('&', "&amp;").replace('<', "&lt;");
+    let text = text.replace('>', "&gt;");
     text.replace('\'', "&apos;").replace('"', "&quot;")
 }
 
 #[cfg(test)]
 mod tests {
+    use model::DiskFormat;
+
     use super::*;
-    use crate::libvirt::domain::{Domain, Source};
+    use crate::libvirt::{
+        domain::{Domain, Source},
+        record::NAME_SPACE,
+    };
 
     const OFF: &str = "<domain type='qemu'>
   <name>a</name>
@@ -252,14 +251,17 @@ mod tests {
     fn a_fence_names_its_holder_and_leaves_no_trace() {
         let bus = Bus::of_machine("pc-q35-10.0");
         let fenced = Edit::of(OFF).fence(Some("session-7"), bus).unwrap().done();
-        assert_eq!(fenced_for(&fenced).unwrap().as_deref(), Some("session-7"));
+        assert_eq!(
+            Domain::parse(&fenced).unwrap().fenced_for.as_deref(),
+            Some("session-7")
+        );
         let again = Edit::of(&fenced)
             .fence(Some("session-7"), bus)
             .unwrap()
             .done();
         assert_eq!(again.matches(FENCE).count(), 1);
         let free = Edit::of(&fenced).fence(None, bus).unwrap().done();
-        assert_eq!(fenced_for(&free).unwrap(), None);
+        assert_eq!(Domain::parse(&free).unwrap().fenced_for, None);
         assert_eq!(free, OFF);
     }
 

@@ -1,7 +1,7 @@
 //! Whether somebody else may have written to a VM's disks.
 //!
 //! libvirt keeps no count of starts. A VM that is held cannot be started (its fence), so its number
-//! stays, unless it is seen running, or without its fence. For one that nobody holds its images tell:
+//! stays, unless it is seen running, or its fence was gone. For one that nobody holds its images tell:
 //! whoever writes or puts another in the place of one changes their fingerprint.
 
 use std::path::Path;
@@ -15,7 +15,7 @@ impl Cell {
         self.newest_of_all()?;
         let mut record = self.record().clone();
         if record.held_by.is_some() {
-            if self.runs() || self.fenced_for.is_none() {
+            if self.runs() {
                 record.write_epoch += 1;
                 self.save(record)?;
             }

@@ -13,7 +13,7 @@ use model::{ByteCount, ByteRange, VmRef};
 
 use super::{
     cell::Cell,
-    record::{Image, VmRecord},
+    record::{Image, Layer, VmRecord},
 };
 use crate::PlatformError;
 
@@ -34,15 +34,19 @@ pub(super) fn overlay_path(record: &VmRecord, target: &str, newest: &Image) -> P
     base.path.with_file_name(name)
 }
 
-/// Makes empty overlays above images. When one cannot be made, none is left.
+/// Makes a layer's overlays, empty, above images. When one cannot be made, none is left.
 pub(super) fn make_overlays(
-    cell: &Cell,
-    overlays: &BTreeMap<String, (PathBuf, Image)>,
+    vm: &VmRef,
+    layer: &Layer,
+    below: &BTreeMap<String, Image>,
 ) -> Result<(), PlatformError> {
-    for (path, below) in overlays.values() {
-        if let Err(error) = make_overlay(&cell.vm, path, below) {
-            remove(overlays.values().map(|(path, _)| path.as_path()));
-            return Err(error);
+    for (target, path) in &layer.files {
+        let made = below
+            .get(target)
+            .map_or(Ok(()), |below| make_overlay(vm, path, below));
+        if made.is_err() {
+            remove(layer.files.values().map(PathBuf::as_path));
+            return made;
         }
     }
     Ok(())
@@ -131,18 +135,7 @@ pub(super) fn allocated(path: &Path) -> ByteCount {
 pub(super) fn fingerprint<'a>(paths: impl Iterator<Item = &'a Path>) -> io::Result<u64> {
     let mut told = String::new();
     for path in paths {
-        let about = fs::metadata(path)?;
-        told.push_str(&format!(
-            "{} {} {} {} {}.{} {}.{}\n",
-            path.display(),
-            about.dev(),
-            about.ino(),
-            about.size(),
-            about.mtime(),
-            about.mtime_nsec(),
-            about.ctime(),
-            about.ctime_nsec()
-        ));
+        told.push_str(&format!("{} {}\n", path.display(), disk::file_stamp(path)?));
     }
     Ok(xxhash_rust::xxh3::xxh3_64(told.as_bytes()))
 }
@@ -150,7 +143,7 @@ pub(super) fn fingerprint<'a>(paths: impl Iterator<Item = &'a Path>) -> io::Resu
 /// Copies what an overlay of a VM that is off holds into the image below it. Asked for again it
 /// copies the same again.
 pub(super) fn commit(cell: &Cell, overlay: &Path, below: &Path) -> Result<(), PlatformError> {
-    let mut command = Command::new(&cell.qemu_img);
+    let mut command = Command::new(&cell.site.qemu_img);
     command
         .args(["commit", "-q", "-f", "qcow2", "-d", "-b"])
         .arg(below)

@@ -2,22 +2,21 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::Instant,
 };
 
 use model::{
-    ByteCount, Datastore, DatastoreId, DiskInfo, DiskKey, Host, HostId, Job, JobId, Network,
-    NetworkId, Placement, PowerState, SiteResources, VmInfo, VmRef,
+    ByteCount, DiskInfo, DiskKey, HostId, Job, JobId, Placement, PowerState, VmInfo, VmRef,
 };
-use roxmltree::Document;
 
 use super::{
     Libvirt, Site,
     cell::{Cell, QUESTIONS, questions},
-    domain::{Domain, Source, child, text},
+    domain::Source,
     domain_uuid, images, lock,
+    resources::{Pool, free, pools, resources, store_of},
 };
 use crate::{Inventory, PlatformError};
 
@@ -27,19 +26,11 @@ const PER_DOMAIN: usize = QUESTIONS + 1;
 const AT_ONCE: usize = 100;
 
 /// What a host says of itself.
-struct AboutHost {
-    name: String,
+pub(super) struct AboutHost {
+    pub(super) name: String,
     domains: Vec<String>,
     pools: Vec<String>,
-    networks: Vec<String>,
-}
-
-/// A pool that is a directory.
-struct Pool {
-    name: String,
-    path: PathBuf,
-    capacity: ByteCount,
-    free: ByteCount,
+    pub(super) networks: Vec<String>,
 }
 
 /// A VM and what its disks take.
@@ -122,19 +113,12 @@ impl Libvirt {
             site: site.config.id.clone(),
             platform_id: uuid.to_owned(),
         };
-        let cell = Cell::of(
-            Arc::clone(site),
-            vm,
-            domain_uuid(uuid),
-            about,
-            &self.inner.settings.qemu_img,
-        );
-        let mut cell = cell?
+        let mut cell = Cell::of(Arc::clone(site), vm, about)?
             .inspect_err(|error| tracing::warn!(%error, domain = uuid, "a VM is left out"))
             .ok()?;
         // A VM that Landfall made goes by the id that it was made under.
         if let Some(created) = &cell.domain.record.created
-            && domain_uuid(&created.id) == cell.uuid
+            && domain_uuid(&created.id) == domain_uuid(uuid)
         {
             cell.vm.platform_id.clone_from(&created.id);
         }
@@ -161,7 +145,7 @@ impl Libvirt {
     }
 }
 
-fn ask(site: &Site, commands: &[String]) -> Result<Vec<Option<String>>, PlatformError> {
+pub(super) fn ask(site: &Site, commands: &[String]) -> Result<Vec<Option<String>>, PlatformError> {
     let answers = site.virsh.batch(commands);
     let answers = answers.map(|batch| batch.answers);
     answers.map_err(|error| site.failed(None, error))
@@ -186,45 +170,6 @@ fn about(site: &Site) -> Result<AboutHost, PlatformError> {
         domains: lines(),
         pools: lines(),
         networks: lines(),
-    })
-}
-
-/// The host's pools that are directories; images lie in no others.
-fn pools(site: &Site, names: &[String]) -> Result<Vec<Pool>, PlatformError> {
-    // A name with spaces would be two words.
-    let names: Vec<&String> = names.iter().filter(|it| is_word(it)).collect();
-    if names.is_empty() {
-        return Ok(Vec::new());
-    }
-    let commands: Vec<String> = names
-        .iter()
-        .map(|it| format!("pool-dumpxml {it}"))
-        .collect();
-    let answers = ask(site, &commands)?;
-    Ok(answers
-        .into_iter()
-        .flatten()
-        .filter_map(|it| pool(&it))
-        .collect())
-}
-
-fn is_word(text: &str) -> bool {
-    let of_word = |c: char| c.is_ascii_alphanumeric() || "-_.+:@".contains(c);
-    !text.starts_with('-') && text.chars().all(of_word)
-}
-
-fn pool(xml: &str) -> Option<Pool> {
-    let document = Document::parse(xml).ok()?;
-    let root = document.root_element();
-    if !matches!(root.attribute("type"), Some("dir" | "fs" | "netfs")) {
-        return None;
-    }
-    let bytes = |name| ByteCount(text(root, name).and_then(|it| it.parse().ok()).unwrap_or(0));
-    Some(Pool {
-        name: text(root, "name")?,
-        path: text(child(root, "target")?, "path")?.into(),
-        capacity: bytes("capacity"),
-        free: bytes("available"),
     })
 }
 
@@ -256,12 +201,12 @@ impl Seen {
             storage_policy: None,
             change_tracking: true,
             disks: domain.movable().map(|it| self.disk(it, pools)).collect(),
-            // Without its fence nobody holds it, whatever the record says: it is held anew.
-            held_by: domain
-                .record
-                .held_by
-                .clone()
-                .filter(|it| cell.fenced_for.as_ref() == Some(it)),
+            held_by: domain.record.held_by.clone(),
+            beside_disks: domain
+                .beside_disks
+                .iter()
+                .map(|&it| it.to_owned())
+                .collect(),
             placement: Placement {
                 host: Some(host.clone()),
                 ..Placement::default()
@@ -305,98 +250,6 @@ fn power(cell: &Cell) -> PowerState {
     }
 }
 
-/// The datastore that a directory is: a pool, or itself.
-fn store_of(directory: &Path, pools: &[Pool]) -> DatastoreId {
-    let pool = pools.iter().find(|pool| pool.path == directory);
-    match pool {
-        Some(pool) => DatastoreId::new(format!("pool:{}", pool.name)),
-        None => DatastoreId::new(format!("dir:{}", directory.display())),
-    }
-}
-
-fn resources(about: &AboutHost, pools: &[Pool], seen: &[Seen]) -> SiteResources {
-    let mut datastores: Vec<Datastore> = pools
-        .iter()
-        .map(|pool| Datastore {
-            id: DatastoreId::new(format!("pool:{}", pool.name)),
-            name: pool.name.clone(),
-            capacity: pool.capacity,
-            free: pool.free,
-            default_policy: None,
-        })
-        .collect();
-    datastores.extend(directories(pools, seen));
-    let networks = networks(about, seen);
-    let host = Host {
-        id: HostId::new(about.name.clone()),
-        name: about.name.clone(),
-        cluster: None,
-        datastores: datastores.iter().map(|it| it.id.clone()).collect(),
-        networks: networks.iter().map(|it| it.id.clone()).collect(),
-    };
-    SiteResources {
-        hosts: vec![host],
-        datastores,
-        networks,
-        ..SiteResources::default()
-    }
-}
-
-/// Directories of images that are in no pool, where this machine sees them.
-fn directories(pools: &[Pool], seen: &[Seen]) -> Vec<Datastore> {
-    let domains = seen.iter().map(|it| &it.cell.domain);
-    let directories: BTreeSet<&Path> = domains.flat_map(image_directories).collect();
-    let outside = directories
-        .into_iter()
-        .filter(|it| pools.iter().all(|pool| pool.path != *it));
-    outside
-        .filter_map(|directory| {
-            let about = rustix::fs::statvfs(directory).ok()?;
-            Some(Datastore {
-                id: store_of(directory, pools),
-                name: directory.display().to_string(),
-                capacity: ByteCount(about.f_blocks.saturating_mul(about.f_frsize)),
-                free: ByteCount(about.f_bavail.saturating_mul(about.f_frsize)),
-                default_policy: None,
-            })
-        })
-        .collect()
-}
-
-fn image_directories(domain: &Domain) -> impl Iterator<Item = &Path> {
-    domain.movable().filter_map(|disk| match &disk.source {
-        Source::File(path) => path.parent(),
-        Source::Block(_) | Source::Volume { .. } | Source::Network(_) | Source::None => None,
-    })
-}
-
-/// libvirt's own networks, and the bridges that VMs are attached to.
-fn networks(about: &AboutHost, seen: &[Seen]) -> Vec<Network> {
-    let own: BTreeSet<&str> = about.networks.iter().map(String::as_str).collect();
-    let adapters = seen.iter().flat_map(|it| &it.cell.domain.adapters);
-    let used: BTreeSet<&str> = adapters.filter_map(|it| it.network.as_deref()).collect();
-    let network = |kind: &str, name: &str| Network {
-        id: NetworkId::new(format!("{kind}:{name}")),
-        name: name.to_owned(),
-    };
-    let bridges = used.difference(&own).map(|name| network("bridge", name));
-    own.iter()
-        .map(|name| network("network", name))
-        .chain(bridges)
-        .collect()
-}
-
-/// Where layers are made there is as much as the fullest of the VMs' directories has.
-fn free(seen: &[Seen], resources: &SiteResources) -> ByteCount {
-    let domains = seen.iter().map(|it| &it.cell.domain);
-    let measured = domains
-        .flat_map(image_directories)
-        .filter_map(|directory| rustix::fs::statvfs(directory).ok())
-        .map(|about| ByteCount(about.f_bavail.saturating_mul(about.f_frsize)));
-    let stores = resources.datastores.iter().map(|it| it.free);
-    measured.min().or_else(|| stores.max()).unwrap_or_default()
-}
-
 /// Pairs that were registered have no job at the platform: one stands for them all.
 fn jobs(replicas: &[crate::ReplicaRecord]) -> Vec<Job> {
     let mut jobs: BTreeMap<&JobId, Job> = BTreeMap::new();
@@ -417,17 +270,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pool_is_a_datastore_where_it_is_a_directory() {
-        let dir = "<pool type='dir'><name>images</name><capacity unit='bytes'>100</capacity>\
-                   <available unit='bytes'>40</available><target><path>/v</path></target></pool>";
-        let pool = pool(dir).unwrap();
-        assert_eq!((pool.capacity, pool.free), (ByteCount(100), ByteCount(40)));
-        assert_eq!(store_of(Path::new("/v"), &[pool]).as_str(), "pool:images");
-        assert_eq!(store_of(Path::new("/w"), &[]).as_str(), "dir:/w");
-        assert!(super::pool(&dir.replace("'dir'", "'rbd'")).is_none());
-    }
-
-    #[test]
     fn sizes_come_from_the_table_without_its_head() {
         let table = " Target   Capacity     Allocation   Physical\n\
                      -------------------------------------------\n\
@@ -436,13 +278,5 @@ mod tests {
             capacities(table),
             BTreeMap::from([("vda".to_owned(), ByteCount(1 << 30))])
         );
-    }
-
-    #[test]
-    fn only_plain_words_become_part_of_a_command() {
-        assert!(is_word("images-1.a"));
-        for other in ["a b", "a;list", "$(x)", "--all", "a'b"] {
-            assert!(!is_word(other), "{other}");
-        }
     }
 }

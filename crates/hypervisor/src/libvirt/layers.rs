@@ -1,8 +1,15 @@
-//! Named layers of a production VM that is off: a session's transferred data lands in them.
+//! Overlays of all disks of a VM, made together: those below points, and a session's named layers, in
+//! which transferred data lands.
+
+use std::collections::BTreeMap;
 
 use model::ByteCount;
 
-use super::{cell::Cell, images, merge, points::sources_of};
+use super::{
+    cell::Cell,
+    images, merge,
+    record::{Image, Layer, VmRecord},
+};
 use crate::PlatformError;
 
 impl Cell {
@@ -12,18 +19,57 @@ impl Cell {
             return Ok(());
         }
         self.finish_drops()?;
-        self.while_off(|cell| cell.layer_create_off(name, owner))
+        self.while_off(|cell| {
+            let newest = cell.newest_of_all()?;
+            let (record, layer) = cell.next_layer(&newest, Some(name), owner);
+            cell.put_layer(record, layer, &newest)
+        })
     }
 
-    fn layer_create_off(&mut self, name: &str, owner: &str) -> Result<(), PlatformError> {
-        let newest = self.newest_of_all()?;
-        let (mut record, layer, overlays) = self.next_layer(&newest, Some(name), owner);
-        images::make_overlays(self, &overlays)?;
-        let sources = sources_of(&layer);
+    /// A record that knows the lowest images and counts one more overlay, and that overlay.
+    pub(super) fn next_layer(
+        &self,
+        below: &BTreeMap<String, Image>,
+        name: Option<&str>,
+        owner: &str,
+    ) -> (VmRecord, Layer) {
+        let mut record = self.record().clone();
+        if record.layers.is_empty() {
+            record.bases.clear();
+        }
+        for (target, image) in below {
+            // One that was added since has no overlays yet.
+            let known = record.layers.iter().any(|it| it.files.contains_key(target));
+            if !known {
+                record.bases.insert(target.clone(), image.clone());
+            }
+        }
+        let file = |(target, image): (&String, &Image)| {
+            let path = images::overlay_path(&record, target, image);
+            (target.clone(), path)
+        };
+        let layer = Layer {
+            name: name.map(str::to_owned),
+            owner: owner.to_owned(),
+            files: below.iter().map(file).collect(),
+        };
+        record.next_layer += 1;
+        (record, layer)
+    }
+
+    /// Makes a layer's overlays above images, and the newest of all disks in one step with a record.
+    /// Where that fails, none is left.
+    pub(super) fn put_layer(
+        &mut self,
+        mut record: VmRecord,
+        layer: Layer,
+        below: &BTreeMap<String, Image>,
+    ) -> Result<(), PlatformError> {
+        images::make_overlays(&self.vm, &layer, below)?;
+        let sources = layer.images();
         record.layers.push(layer);
-        self.define(&record, &sources).inspect_err(|_| {
-            images::remove(overlays.values().map(|(path, _)| path.as_path()));
-        })
+        self.define(&record, &sources)
+            .inspect_err(|_| images::remove(sources.values().map(|it| it.path.as_path())))
     }
 
     /// See [`crate::Platform::layer_drop`].

@@ -6,7 +6,7 @@ use std::{path::PathBuf, thread, time::Duration};
 use super::{
     cell::Cell,
     images,
-    record::{Image, Layer, VmRecord},
+    record::{Image, Layer},
 };
 use crate::PlatformError;
 
@@ -17,7 +17,7 @@ const LOOKS: usize = 40;
 
 /// Merges the overlay at an index of all disks. No point may lie just below it.
 pub(super) fn merge(cell: &mut Cell, index: usize) -> Result<(), PlatformError> {
-    cell.still_as_left(index)?;
+    cell.check_as_left(Some(index))?;
     if cell.runs() {
         merge_running(cell, index)
     } else {
@@ -217,28 +217,4 @@ fn job(cell: &Cell, id: &str, target: &str) -> Result<Option<Job>, PlatformError
     Ok(Some(Job {
         ready: end > 0 && cur == end,
     }))
-}
-
-impl Cell {
-    /// The disks are where Landfall left them; a merge that was broken off may have moved some down.
-    pub(super) fn still_as_left(&self, index: usize) -> Result<(), PlatformError> {
-        let record: &VmRecord = self.record();
-        let newest = record.depth();
-        for disk in self.domain.movable() {
-            let at = self.newest(disk)?.path;
-            let left = record.image_at(&disk.target, newest);
-            let below = record.image_at(&disk.target, index);
-            let expected = |image: &Option<Image>| image.as_ref().is_none_or(|it| it.path == at);
-            let pivoted = index + 1 == newest && expected(&below);
-            if !expected(&left) && !pivoted {
-                return Err(self.unexpected(format!(
-                    "disk {} is at {}, where Landfall did not leave it: somebody made or removed a \
-                     snapshot. Take that back, then retry",
-                    disk.target,
-                    at.display()
-                )));
-            }
-        }
-        Ok(())
-    }
 }

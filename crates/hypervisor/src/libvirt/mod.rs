@@ -3,9 +3,11 @@
 //! - `uri` checks an address, `virsh` calls the client, `domain` reads XML, `edit` changes it.
 //! - `record` is what Landfall keeps of a VM, in its domain's metadata; `cell` is one VM while a call
 //!   is at work on it: what libvirt says, the record, and saving both in one step.
-//! - `power` starts, stops and holds; `points` freezes, reverts and answers what was written;
-//!   `layers` makes and drops overlays, `merge` merges them; `epoch` tells foreign writes.
-//! - `inventory` reads a site; `replicas` keeps pairs; `create` makes and removes VMs.
+//! - `power` starts, stops and holds; `freeze` takes points, `points` drops and reverts to them and
+//!   answers what was written; `layers` makes and drops overlays, `merge` merges them; `epoch` tells
+//!   foreign writes.
+//! - `inventory` reads a site, `resources` what it offers to place VMs in; `replicas` keeps pairs;
+//!   `create` makes and removes VMs.
 //!
 //! Points and layers are qcow2 overlays beside the images, as libvirt's external snapshots are. What
 //! an overlay holds is what was written since it began, so the record of writes survives whatever
@@ -16,6 +18,7 @@ mod create;
 mod domain;
 mod edit;
 mod epoch;
+mod freeze;
 mod images;
 mod inventory;
 mod layers;
@@ -25,6 +28,7 @@ mod points;
 mod power;
 mod record;
 mod replicas;
+mod resources;
 mod test_connection;
 mod uri;
 mod virsh;
@@ -32,7 +36,7 @@ mod virsh;
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -41,7 +45,6 @@ use uuid::Uuid;
 
 use self::virsh::{Virsh, VirshError};
 pub use self::{
-    replicas::NewPair,
     test_connection::{ConnectionReport, test_connection},
     uri::{ConnectionUri, ConnectionUriError},
 };
@@ -99,7 +102,7 @@ pub struct Libvirt {
 #[derive(Debug)]
 struct Inner {
     settings: LibvirtSettings,
-    sites: RwLock<BTreeMap<SiteId, Arc<Site>>>,
+    sites: Mutex<BTreeMap<SiteId, Arc<Site>>>,
     /// Where each replica was seen last.
     replicas: Mutex<BTreeMap<ReplicaId, VmRef>>,
 }
@@ -109,6 +112,7 @@ struct Inner {
 struct Site {
     config: LibvirtSite,
     virsh: Virsh,
+    qemu_img: PathBuf,
     /// One operation at a time changes a VM.
     operations: Mutex<BTreeMap<Uuid, Arc<Mutex<()>>>>,
     /// What was read last, or why it could not be, and when.
@@ -122,7 +126,7 @@ impl Libvirt {
         Self {
             inner: Arc::new(Inner {
                 settings,
-                sites: RwLock::default(),
+                sites: Mutex::default(),
                 replicas: Mutex::default(),
             }),
         }
@@ -136,46 +140,28 @@ impl Libvirt {
 
     /// Adds a site, or changes the one of that id. Nothing is connected to yet.
     pub fn put_site(&self, config: LibvirtSite) {
+        let settings = &self.inner.settings;
         let site = Site {
-            virsh: Virsh::new(self.inner.settings.virsh.clone(), config.uri.clone()),
+            virsh: Virsh::new(settings.virsh.clone(), config.uri.clone()),
+            qemu_img: settings.qemu_img.clone(),
             config,
             operations: Mutex::default(),
             read: Mutex::default(),
         };
-        let mut sites = self
-            .inner
-            .sites
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        sites.insert(site.config.id.clone(), Arc::new(site));
+        lock(&self.inner.sites).insert(site.config.id.clone(), Arc::new(site));
     }
 
     /// Forgets a site; nothing at it is changed.
     pub fn remove_site(&self, id: &SiteId) {
-        let mut sites = self
-            .inner
-            .sites
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        sites.remove(id);
+        lock(&self.inner.sites).remove(id);
     }
 
     fn site_ids(&self) -> Vec<SiteId> {
-        let sites = self
-            .inner
-            .sites
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        sites.keys().cloned().collect()
+        lock(&self.inner.sites).keys().cloned().collect()
     }
 
     fn site(&self, id: &SiteId) -> Result<Arc<Site>, PlatformError> {
-        let sites = self
-            .inner
-            .sites
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        let found = sites.get(id).cloned();
+        let found = lock(&self.inner.sites).get(id).cloned();
         found.ok_or_else(|| PlatformError::NoSite(id.clone()))
     }
 }
@@ -222,11 +208,4 @@ fn domain_uuid(platform_id: &str) -> Uuid {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The moment now, as points record it.
-fn now() -> model::Timestamp {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let micros = since.map_or(0, |it| it.as_micros());
-    model::Timestamp(i64::try_from(micros).unwrap_or(i64::MAX))
 }

@@ -6,7 +6,7 @@ use model::{
     TransportMode, VmInfo, VmRef,
 };
 
-use super::{Libvirt, images, record::VmRecord, replicas};
+use super::{Libvirt, images, replicas};
 use crate::{
     Capabilities, DiskAt, Frozen, Inventory, KeptPoint, LayerName, Platform, PlatformError, Point,
     Ranges,
@@ -123,29 +123,23 @@ impl Platform for Libvirt {
         at: &DiskAt,
         writer: Option<&str>,
     ) -> Result<Locator, PlatformError> {
-        let cell = self.look(vm)?;
-        let newest = cell.newest(cell.disk(disk)?)?;
-        if let Some(writer) = writer {
-            cell.check_writer(writer)?;
-        }
         match (at, writer) {
-            (DiskAt::Active, _) => Ok(images::locator(&newest)),
+            (DiskAt::Active, Some(writer)) => self.change(vm, |cell| {
+                cell.check_writer(writer)?;
+                Ok(images::locator(&cell.newest(cell.disk(disk)?)?))
+            }),
+            (DiskAt::Active, None) => {
+                let cell = self.look(vm)?;
+                Ok(images::locator(&cell.newest(cell.disk(disk)?)?))
+            }
             (DiskAt::Point(point), None) => {
-                let depth = cell.find_point(point)?.depth;
-                let record: &VmRecord = cell.record();
-                // A disk without an overlay above the point was added later: nothing froze it.
-                let frozen = record.layers.get(depth);
-                let frozen = frozen.is_some_and(|it| it.files.contains_key(disk.as_str()));
-                let image = record.image_at(disk.as_str(), depth).filter(|_| frozen);
-                let image = image.ok_or_else(|| PlatformError::NoDisk {
-                    vm: vm.clone(),
-                    disk: disk.clone(),
-                })?;
+                let image = self.look(vm)?.frozen_image(disk, point)?;
                 Ok(images::locator(&image))
             }
-            (DiskAt::Point(point), Some(_)) => {
-                Err(cell.unexpected(format!("point {point} is never written to")))
-            }
+            (DiskAt::Point(point), Some(_)) => Err(PlatformError::Unexpected {
+                vm: vm.clone(),
+                what: format!("point {point} is never written to"),
+            }),
         }
     }
 
@@ -156,10 +150,6 @@ impl Platform for Libvirt {
     ) -> Result<(), PlatformError> {
         self.update_replica(replica, |_, entry| {
             entry.on_hold = on_hold;
-            // A session holds it after the replica served: whoever recorded what, it was failed over.
-            if on_hold {
-                entry.state = Some(ReplicaState::Failover);
-            }
             Ok(())
         })
     }

@@ -72,12 +72,8 @@ impl Cell {
         let mut record = self.record().clone();
         if record.held_by.is_none() {
             self.settle_epoch(&mut record)?;
-        } else if self.fenced_for.is_none() {
-            // Somebody may have started it while it had no fence.
-            record.write_epoch += 1;
         }
         record.held_by = Some(holder.to_owned());
-        // Also where the record says so already: the fence may be missing.
         self.define(&record, &BTreeMap::new())
     }
 

@@ -12,7 +12,7 @@ use model::{
 use roxmltree::Node;
 use serde::{Deserialize, Serialize};
 
-use super::domain::child;
+use super::{domain::child, edit::escape};
 
 /// The name space of the element.
 pub(super) const NAME_SPACE: &str = "urn:landfall:vm";
@@ -76,6 +76,20 @@ pub(super) struct Layer {
     pub(super) owner: String,
     /// Its file for each disk's target.
     pub(super) files: BTreeMap<String, PathBuf>,
+}
+
+impl Layer {
+    /// Its files as what the disks point at.
+    pub(super) fn images(&self) -> BTreeMap<String, Image> {
+        let image = |path: &PathBuf| Image {
+            path: path.clone(),
+            format: DiskFormat::Qcow2,
+        };
+        let files = self.files.iter();
+        files
+            .map(|(target, path)| (target.clone(), image(path)))
+            .collect()
+    }
 }
 
 /// A frozen moment: the content below the overlay at `depth`.
@@ -204,11 +218,17 @@ impl VmRecord {
         }
     }
 
+    /// The element for a domain's XML.
+    pub(super) fn to_element(&self) -> Result<String, serde_json::Error> {
+        let text = self.to_text()?;
+        Ok(format!(
+            "<{ELEMENT}:{ELEMENT} xmlns:{ELEMENT}='{NAME_SPACE}'>{text}</{ELEMENT}:{ELEMENT}>"
+        ))
+    }
+
     /// The text of the element.
     pub(super) fn to_text(&self) -> Result<String, serde_json::Error> {
-        let json = serde_json::to_string(self)?;
-        let json = json.replace('&', "&amp;").replace('<', "&lt;");
-        Ok(json.replace('>', "&gt;"))
+        serde_json::to_string(self).map(|json| escape(&json))
     }
 }
 

@@ -3,24 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use model::{
-    DiskKey, DiskPair, JobId, ProtectedVmId, ReplicaId, ReplicaState, RestorePoint, VmRef,
-};
+use model::{DiskKey, JobId, NewPair, ProtectedVmId, ReplicaId, ReplicaState, RestorePoint, VmRef};
 use uuid::Uuid;
 
-use super::{Libvirt, cell::Cell, lock, now, record::ReplicaEntry};
-use crate::{KeptPoint, PlatformError, ReplicaRecord};
-
-/// A pair to be registered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewPair {
-    /// The VM at the DR site.
-    pub replica: VmRef,
-    /// The VM that it is a copy of.
-    pub original: VmRef,
-    /// Which disks pair, one to one.
-    pub disk_pairs: Vec<DiskPair>,
-}
+use super::{Libvirt, cell::Cell, lock, record::ReplicaEntry};
+use crate::{KeptPoint, PlatformError, ReplicaRecord, clock::now};
 
 impl Libvirt {
     /// Registers a pair, or changes what was registered of the replica.
@@ -81,13 +68,15 @@ impl Libvirt {
         if let Some(vm) = known(self) {
             return Ok(vm);
         }
+        let mut unread = None;
         for site in self.site_ids() {
-            self.read_site(&self.site(&site)?)?;
+            // It may be at another one.
+            unread = self.read_site(&self.site(&site)?).err().or(unread);
             if let Some(vm) = known(self) {
                 return Ok(vm);
             }
         }
-        Err(PlatformError::NoReplica(id.clone()))
+        Err(unread.unwrap_or_else(|| PlatformError::NoReplica(id.clone())))
     }
 
     /// Changes what is recorded of a replica.

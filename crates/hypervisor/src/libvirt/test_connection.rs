@@ -2,14 +2,20 @@
 
 use std::path::Path;
 
+use model::with_causes;
+use roxmltree::Document;
+
 use super::{
+    domain::{child, text},
     uri::ConnectionUri,
-    virsh::{Virsh, VirshError},
+    virsh::Virsh,
 };
 
 /// What a host said of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionReport {
+    /// The id that it calls itself by, the same whatever its address.
+    pub id: String,
     /// Its name.
     pub host: String,
     /// The version of libvirt there: `11.3.0`.
@@ -26,12 +32,22 @@ pub struct ConnectionReport {
 /// Why it cannot be reached, in words for an operator.
 pub fn test_connection(virsh: &Path, uri: &ConnectionUri) -> Result<ConnectionReport, String> {
     let client = Virsh::new(virsh.to_owned(), uri.clone());
-    let commands = ["hostname", "version --daemon", "list --all --uuid"].map(str::to_owned);
-    let batch = client.batch(&commands).map_err(|error| words(&error))?;
+    let commands = [
+        "hostname",
+        "version --daemon",
+        "list --all --uuid",
+        "capabilities",
+    ]
+    .map(str::to_owned);
+    let batch = client
+        .batch(&commands)
+        .map_err(|error| with_causes(&error))?;
     let answers = batch.answers;
     let answer = |index: usize| answers.get(index).cloned().flatten().unwrap_or_default();
     let versions = answer(1);
+    let id = host_id(&answer(3)).ok_or("its libvirt does not say which host it is")?;
     Ok(ConnectionReport {
+        id,
         host: answer(0),
         libvirt: version(&versions, "Running against daemon: "),
         qemu: version(&versions, "Running hypervisor: QEMU "),
@@ -42,16 +58,14 @@ pub fn test_connection(virsh: &Path, uri: &ConnectionUri) -> Result<ConnectionRe
     })
 }
 
+fn host_id(capabilities: &str) -> Option<String> {
+    let document = Document::parse(capabilities).ok()?;
+    text(child(document.root_element(), "host")?, "uuid")
+}
+
 fn version(lines: &str, before: &str) -> String {
     let found = lines
         .lines()
         .find_map(|line| line.trim().strip_prefix(before));
     found.unwrap_or("unknown").to_owned()
-}
-
-fn words(error: &VirshError) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
 }

@@ -16,8 +16,10 @@ use uuid::Uuid;
 
 use super::uri::ConnectionUri;
 
-/// How long a call may take that asks or orders; none of them waits for data to be copied.
+/// How long an order may take; none waits for data to be copied.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How long questions may take, all that are asked at once: a host that hangs is one that is gone.
+const PATIENCE_TO_ASK: Duration = Duration::from_secs(20);
 /// Between two looks at whether a call has ended.
 const LOOK: Duration = Duration::from_millis(4);
 
@@ -81,7 +83,7 @@ impl Virsh {
             .first()
             .map(|it| it.as_ref().to_string_lossy().into_owned())
             .unwrap_or_default();
-        let output = self.finish(command, &what)?;
+        let output = self.finish(command, &what, self.patience)?;
         if output.status.success() {
             return Ok(output.stdout);
         }
@@ -100,11 +102,11 @@ impl Virsh {
         script.push_str(&format!("echo {}", mark(commands.len())));
         let mut command = self.command();
         command.arg(script);
-        let output = self.finish(command, "batch")?;
+        let output = self.finish(command, "libvirt", self.patience.min(PATIENCE_TO_ASK))?;
         // The marks come back even where commands between them fail; without the last the
         // connection is gone.
         if !output.stdout.contains(&mark(commands.len())) {
-            return Err(classify("batch".to_owned(), &output.stderr));
+            return Err(classify("ask".to_owned(), &output.stderr));
         }
         let answers = (0..commands.len()).map(|index| {
             let from = output.stdout.split_once(&mark(index))?.1;
@@ -131,7 +133,12 @@ impl Virsh {
         command
     }
 
-    fn finish(&self, mut command: Command, what: &str) -> Result<Output, VirshError> {
+    fn finish(
+        &self,
+        mut command: Command,
+        what: &str,
+        patience: Duration,
+    ) -> Result<Output, VirshError> {
         let start = |source| VirshError::Start {
             program: self.program.display().to_string(),
             source,
@@ -139,11 +146,11 @@ impl Virsh {
         let mut child = command.spawn().map_err(start)?;
         let stdout = reader(child.stdout.take());
         let stderr = reader(child.stderr.take());
-        let Some(status) = wait(&mut child, self.patience).map_err(start)? else {
+        let Some(status) = wait(&mut child, patience).map_err(start)? else {
             end_group(&mut child);
             return Err(VirshError::TimedOut {
                 command: what.to_owned(),
-                patience: self.patience,
+                patience,
             });
         };
         Ok(Output {

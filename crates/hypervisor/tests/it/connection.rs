@@ -2,9 +2,9 @@
 
 use hypervisor::{
     Platform as _, PlatformError, Retry,
-    libvirt::{ConnectionUri, NewPair, test_connection},
+    libvirt::{ConnectionUri, test_connection},
 };
-use model::{ByteCount, DiskPair, PowerState, ReplicaState, SiteId};
+use model::{ByteCount, DiskPair, NewPair, PowerState, ReplicaState, SiteId};
 
 use crate::hosts::{Hosts, MIB, Vm, key, nowhere};
 

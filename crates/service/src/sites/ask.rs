@@ -2,10 +2,10 @@
 //! reaches the platforms.
 
 use model::{
-    Actor, ApiError, SiteId, SiteRole, SiteSettings,
+    Actor, ApiError, NewSite, SiteId, SiteRole,
     view::{NewSiteInput, PairInput},
 };
-use store::{EstateAsk, IntentKind, IntentRow, fresh_id};
+use store::{EstateAsk, IntentKind, IntentRow};
 
 use super::{keep_pair_why, keep_site_why, named, pair};
 use crate::{
@@ -25,11 +25,11 @@ impl Service {
     pub async fn site_connect(&self, actor: &Actor, input: &NewSiteInput) -> Result<(), ApiError> {
         authorise(actor)?;
         let estate = self.estate().await?;
-        let names = estate.sites.iter().map(|(site, ..)| site.name.clone());
-        let known = self.store().site_list().await.map_err(failed)?;
-        let names: Vec<String> = names
-            .chain(known.iter().map(|it| it.name.clone()))
-            .collect();
+        // A host that is connected already may get another name or address.
+        let connected = self.store().site_list().await.map_err(failed)?;
+        let others = estate.sites.iter().map(|(site, ..)| site);
+        let others = others.filter(|site| connected.iter().all(|it| it.id != site.site));
+        let names: Vec<&str> = others.map(|site| site.name.as_str()).collect();
         let site = checked(input, &names)?;
         let audit = format!("Asked to connect site {} at {}.", site.name, site.uri);
         self.ask(actor, EstateAsk::PutSite { site }, &audit).await
@@ -114,7 +114,7 @@ impl Service {
     }
 }
 
-fn checked(input: &NewSiteInput, names: &[String]) -> Result<SiteSettings, ApiError> {
+fn checked(input: &NewSiteInput, names: &[&str]) -> Result<NewSite, ApiError> {
     let name = input.name.trim();
     if name.is_empty() || name.chars().count() > NAME_CHARACTERS {
         return Err(invalid(
@@ -149,8 +149,7 @@ fn checked(input: &NewSiteInput, names: &[String]) -> Result<SiteSettings, ApiEr
             "Write qemu:///system for this machine, or qemu+ssh://USER@HOST/system.",
         ));
     }
-    Ok(SiteSettings {
-        id: SiteId::new(fresh_id()),
+    Ok(NewSite {
         name: name.to_owned(),
         role,
         uri: uri.to_owned(),

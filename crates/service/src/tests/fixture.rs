@@ -357,6 +357,7 @@ pub(super) fn vm(
         change_tracking: true,
         disks,
         held_by: None,
+        beside_disks: Vec::new(),
         placement: model::Placement::default(),
     }
 }

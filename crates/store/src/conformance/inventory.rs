@@ -175,6 +175,7 @@ fn vm_info(name: &str) -> VmInfo {
         change_tracking: true,
         disks: Vec::new(),
         held_by: None,
+        beside_disks: Vec::new(),
         placement: Placement::default(),
     }
 }

@@ -125,7 +125,7 @@ fn a_damaged_record_is_counted() {
     prepared(&path);
     let volume = guestfs::mount(open(&path)).expect("mount");
     for sequence in [1, 2, 3, 5] {
-        let record = record_at(sequence, now_micros());
+        let record = record_at(sequence, clock::now_micros());
         volume
             .overwrite(JOURNAL, slot_offset(sequence), &record)
             .expect("write");

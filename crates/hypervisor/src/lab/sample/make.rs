@@ -112,11 +112,7 @@ fn point_name(times: &Times) -> PointName {
 }
 
 pub(super) fn base_name(plan: &DiskPlan) -> String {
-    let end = match plan.format {
-        DiskFormat::Raw => "raw",
-        DiskFormat::Qcow2 => "qcow2",
-    };
-    format!("{}.{end}", plan.name)
+    format!("{}.{}", plan.name, plan.format.word())
 }
 
 pub(super) fn layer_name(plan: &DiskPlan) -> String {

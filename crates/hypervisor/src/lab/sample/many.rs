@@ -23,9 +23,8 @@ use super::{
     plan::{self, FAILED_OVER, Keeper, Pair, ReplicaPlan},
 };
 use crate::{
-    PlatformError,
+    PlatformError, clock,
     lab::{
-        guest,
         guestfs::Random,
         meta::{self, ReplicaFile, VmFile},
         resources,
@@ -71,7 +70,7 @@ pub(super) fn make(data_dir: &Path, count: u32) -> Result<Vec<ReplicaFile>, Plat
     let templates: Vec<Template> = (1..=SIZES)
         .map(|size| Template::make(data_dir, size))
         .collect::<Result<_, _>>()?;
-    let times = make::times(guest::now_micros());
+    let times = make::times(clock::now_micros());
     let half = |numbers: std::ops::Range<u32>| -> Result<Vec<ReplicaFile>, PlatformError> {
         numbers
             .map(|number| one(data_dir, number, &templates, &times))

@@ -61,9 +61,9 @@ fn qemu_img(one: &Image, other: &Image) -> VerifyResult {
             "compare",
             "-U",
             "-f",
-            word(one.format),
+            one.format.word(),
             "-F",
-            word(other.format),
+            other.format.word(),
         ])
         .args([&one.path, &other.path])
         .output();
@@ -81,13 +81,6 @@ fn qemu_img(one: &Image, other: &Image) -> VerifyResult {
         Some(0) => VerifyResult::Equal,
         Some(1) => VerifyResult::Different { text },
         _ => not_comparable(format!("qemu-img compare failed: {text}")),
-    }
-}
-
-const fn word(format: DiskFormat) -> &'static str {
-    match format {
-        DiskFormat::Raw => "raw",
-        DiskFormat::Qcow2 => "qcow2",
     }
 }
 
