@@ -18,6 +18,10 @@ pub(super) fn between(
     drift.extend(hardware(replica, production));
     drift.extend(adapters(replica, production));
     drift.extend(labels(replica, production));
+    drift.extend(replica.beside_disks.iter().map(|item| Drift {
+        item: item.clone(),
+        what: "on no disk, so what changed of it is not sent. Production keeps its own.".to_owned(),
+    }));
     drift
 }
 

@@ -100,6 +100,7 @@ async fn everything_configured_differently_is_listed_by_name() {
     vm.adapters.push(vm.adapters[0].clone());
     vm.tags.push("dr".to_owned());
     vm.storage_policy = Some("gold".to_owned());
+    vm.beside_disks.push("TPM state".to_owned());
     let vm = &summary(&fixture, &["r-web"]).await[0];
     let expected = [
         "CPU",
@@ -109,6 +110,7 @@ async fn everything_configured_differently_is_listed_by_name() {
         "adapter 2",
         "tags",
         "storage policy",
+        "TPM state",
     ];
     assert_eq!(items(vm), expected);
     assert!(
