@@ -329,6 +329,10 @@ fn check_space(estate: &Estate, all: &mut [Checked]) {
         *sum = sum.saturating_add(view.undo_space);
         *vms += 1;
     }
+    let sites = needed.keys();
+    let others: BTreeMap<SiteId, ByteCount> = sites
+        .map(|site| (site.clone(), taken_by_others(estate, site)))
+        .collect();
     for checked in all {
         let Some(target) = checked.target.as_ref().filter(|target| pairs(target)) else {
             continue;
@@ -347,7 +351,7 @@ fn check_space(estate: &Estate, all: &mut [Checked]) {
             "Undo may take {sum} at {}{together}, and {free} is free.",
             estate.site_name(site)
         );
-        let others = taken_by_others(estate, site);
+        let others = others.get(site).copied().unwrap_or_default();
         if *sum > free {
             let lacks = sum.saturating_sub(free);
             what = format!("{what} Free {lacks} there, or choose fewer VMs.");
