@@ -92,7 +92,7 @@ fn a_red_gate_stops_the_commit_and_says_so_and_the_timer_can_be_set_anew() {
         ("timer_after", &after),
         ("gates", &gate),
     ];
-    Case::ask(&console, &session, &form);
+    console.ask(&session, &form);
     let anew = case.session(&console, "the timer", |session| {
         session.after.timer.starts_with("Commits by itself at")
     });
@@ -161,7 +161,7 @@ fn undo_by_itself_needs_a_consent_of_its_own() {
         after.timer
     );
     let agreed = [&form[..], &[("undo_consent", "true")]].concat();
-    Case::ask(&console, &session, &agreed[1..]);
+    console.ask(&session, &agreed[1..]);
     let after = case.session(&console, "the session", |_| true).after;
     assert!(
         after.timer.starts_with("Undoes by itself"),
@@ -194,7 +194,7 @@ fn down_at_its_time(vm: &'static str, timer: &str, well: bool) {
     assert!(why.contains("The console was down"), "{why}");
     let session = stays_in_failback(&case, &console);
     assert!(session.summary.waits_for_you);
-    Case::act(&console, &session, "commit");
+    console.act(&session, "commit");
     case.session(&console, "commit", ended(Outcome::Committed));
 }
 
@@ -225,13 +225,13 @@ fn an_undo_that_stops_on_an_error_is_retried_to_its_end() {
     let base = vm.join(described["disks"][0]["base"].as_str().expect("an image"));
     let aside = vm.join("aside");
     fs::rename(&base, &aside).expect("moved");
-    Case::act(&console, &session, "undo");
+    console.act(&session, "undo");
     let stuck = case.stuck_or_not(&console, "the failure", |session| {
         session.summary.attention.is_some()
     });
     assert_eq!(stuck.summary.state, VisibleState::Undoing);
     fs::rename(&aside, &base).expect("moved back");
-    Case::act(&console, &stuck, "retry");
+    console.act(&stuck, "retry");
     case.stuck_or_not(&console, "undo", ended(Outcome::Undone));
     assert_eq!(case.production_content(), before);
     assert!(case.replica_runs(&console));

@@ -209,29 +209,9 @@ impl Case {
         want: impl Fn(&SessionView) -> bool,
     ) -> SessionView {
         until(what, LIMIT, || {
-            let view = console.start_view()?;
-            let mut all = view.running.into_iter().chain(view.past);
-            let id = all.find(|session| session.vm_name == self.vm)?.id;
-            let session = console.session(id.as_str())?;
+            let session = console.newest_session(self.vm)?;
             want(&session).then_some(session)
         })
-    }
-
-    /// Presses a button of a session.
-    pub(crate) fn act(console: &Console, session: &SessionView, operation: &str) {
-        Self::ask(console, session, &[("operation", operation)]);
-    }
-
-    /// Sends a form of a session.
-    pub(crate) fn ask(console: &Console, session: &SessionView, fields: &[(&str, &str)]) {
-        let mut form = vec![("id", session.summary.id.as_str())];
-        form.extend(fields);
-        drop(console.post("/api/console/session/act", &form));
-    }
-
-    /// Waits until the program has killed itself.
-    pub(crate) fn until_killed(mut console: Console) {
-        until("the kill", LIMIT, || console.ended());
     }
 
     /// Lets `landfall lab verify` compare the disks.

@@ -36,8 +36,7 @@ fn passes_follow_each_other_predict_the_downtime_and_leave_little_for_the_last()
     assert!(case.replica_runs(&console), "it serves on");
 
     // Faster, then off: no pass begins any more.
-    Case::ask(
-        &console,
+    console.ask(
         &caught_up,
         &[("operation", "set_catch_up"), ("catch_up", "0")],
     );
@@ -45,7 +44,7 @@ fn passes_follow_each_other_predict_the_downtime_and_leave_little_for_the_last()
         session.after.catch_up.starts_with("No catch-up passes.")
     });
     let before = passes(&off);
-    Case::act(&console, &off, "switch_now");
+    console.act(&off, "switch_now");
     let ended = case.session(&console, "Failback", is_failback);
     assert!(passes(&ended) <= before + 1, "only one that was at work");
     let last = ended.disks[0].counters;

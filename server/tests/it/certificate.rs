@@ -135,7 +135,7 @@ fn certified(case: &Case, console: &Console) -> (SessionView, String) {
     case.finish(console, "manual");
     let is_ready = |session: &SessionView| session.summary.state == VisibleState::ReadyToSwitch;
     let ready = case.session(console, "Ready to switch", is_ready);
-    Case::act(console, &ready, "switch_now");
+    console.act(&ready, "switch_now");
     let ended = case.session(console, "Failback", is_failback);
     let text = download(console, &ended);
     (ended, text)
@@ -291,7 +291,7 @@ fn a_session_that_was_killed_in_its_transfers_is_certified_all_the_same() {
         let case = Case::by(Way::Original, "tiny-a");
         let console = case.start(Some(kill_at));
         case.finish(&console, "auto");
-        Case::until_killed(console);
+        console.until_killed();
         let console = case.start(None);
         let session = case.session(&console, "Failback", is_failback);
         let signed = download(&console, &session);
@@ -330,12 +330,8 @@ fn a_switchover_after_one_that_was_taken_back_is_certified() {
     let is_ready = |session: &SessionView| session.summary.state == VisibleState::ReadyToSwitch;
     let ready = case.session(&console, "Ready to switch", is_ready);
     // Slow enough to be caught in its transfer.
-    Case::ask(
-        &console,
-        &ready,
-        &[("operation", "set_limit"), ("limit_mib", "1")],
-    );
-    Case::act(&console, &ready, "switch_now");
+    console.ask(&ready, &[("operation", "set_limit"), ("limit_mib", "1")]);
+    console.act(&ready, "switch_now");
     let moves = |session: &SessionView| {
         let mut steps = session.steps.iter();
         steps.any(|step| {
@@ -345,17 +341,13 @@ fn a_switchover_after_one_that_was_taken_back_is_certified() {
         })
     };
     let moving = case.session(&console, "the switchover's transfer", moves);
-    Case::act(&console, &moving, "cancel");
+    console.act(&moving, "cancel");
     let is_back = |session: &SessionView| {
         is_ready(session) && session.steps.iter().any(|step| step.activity == "Cancel")
     };
     let back = case.session(&console, "Ready to switch again", is_back);
-    Case::ask(
-        &console,
-        &back,
-        &[("operation", "set_limit"), ("limit_mib", "0")],
-    );
-    Case::act(&console, &back, "switch_now");
+    console.ask(&back, &[("operation", "set_limit"), ("limit_mib", "0")]);
+    console.act(&back, "switch_now");
     let ended = case.session(&console, "Failback", is_failback);
     assert_true(&case, &download(&console, &ended));
 }

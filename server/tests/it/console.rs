@@ -115,6 +115,31 @@ impl Console {
         serde_json::from_str(&self.get(&format!("/api/console/session?id={id}"))?.body).ok()
     }
 
+    /// The newest session of a VM; none when there is none yet, or the program is gone.
+    pub(crate) fn newest_session(&self, vm_name: &str) -> Option<SessionView> {
+        let view = self.start_view()?;
+        let mut all = view.running.into_iter().chain(view.past);
+        let id = all.find(|session| session.vm_name == vm_name)?.id;
+        self.session(id.as_str())
+    }
+
+    /// Presses a button of a session.
+    pub(crate) fn act(&self, session: &SessionView, operation: &str) {
+        self.ask(session, &[("operation", operation)]);
+    }
+
+    /// Sends a form of a session.
+    pub(crate) fn ask(&self, session: &SessionView, fields: &[(&str, &str)]) {
+        let mut form = vec![("id", session.summary.id.as_str())];
+        form.extend(fields);
+        drop(self.post("/api/console/session/act", &form));
+    }
+
+    /// Waits until the program has killed itself.
+    pub(crate) fn until_killed(mut self) {
+        until("the kill", Duration::from_secs(180), || self.ended());
+    }
+
     /// Ends the program as a power cut does.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("it runs");

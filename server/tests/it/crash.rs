@@ -38,7 +38,7 @@ fn killed_on_the_way(way: Way, vm: &'static str, kill_at: &str) {
     let case = Case::by(way, vm);
     let console = case.start(Some(kill_at));
     case.finish(&console, "auto");
-    Case::until_killed(console);
+    console.until_killed();
     let console = case.start(None);
     let session = case.session(&console, "Failback", is_failback);
     case.verify();
@@ -129,8 +129,8 @@ fn killed_at_the_end(
     };
     let console = case.start(Some(kill_at));
     let session = case.session(&console, "Failback", is_failback);
-    Case::act(&console, &session, operation);
-    Case::until_killed(console);
+    console.act(&session, operation);
+    console.until_killed();
     let console = case.start(None);
     (case, console, before)
 }
@@ -216,7 +216,7 @@ fn a_lab_that_is_made_anew_forgets_what_took_an_originals_place() {
     let console = case.start(None);
     case.finish(&console, "auto");
     let session = case.session(&console, "Failback", is_failback);
-    Case::act(&console, &session, "commit");
+    console.act(&session, "commit");
     let named = |console: &Console, name: String| {
         until("the name", LIMIT, || {
             case.replica(console)
@@ -230,7 +230,7 @@ fn a_lab_that_is_made_anew_forgets_what_took_an_originals_place() {
     // The same from the command line, without a console.
     case.finish(&console, "auto");
     let session = case.session(&console, "Failback", is_failback);
-    Case::act(&console, &session, "commit");
+    console.act(&session, "commit");
     case.session(&console, "the end", |it| it.summary.outcome.is_some());
     console.kill();
     case.reset();

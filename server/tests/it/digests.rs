@@ -55,7 +55,7 @@ fn phase_1_keeps_what_production_holds_and_the_switchover_believes_it() {
     // Of each disk at production and at the replica.
     assert_eq!(stores(&case).len(), 2 * ready.disks.len());
     assert!(!says(&ready, "known by kept digests"));
-    Case::act(&console, &ready, "switch_now");
+    console.act(&ready, "switch_now");
     let ended = case.session(&console, "Failback", is_failback);
     assert!(says(&ended, "known by kept digests"), "{:?}", ended.log);
     for disk in &ended.disks {
@@ -65,7 +65,7 @@ fn phase_1_keeps_what_production_holds_and_the_switchover_believes_it() {
     }
     case.verify();
     // Production may be anything after an undo.
-    Case::act(&console, &ended, "undo");
+    console.act(&ended, "undo");
     case.session(&console, "Failover", |session| {
         session.summary.ended_at.is_some()
     });
@@ -94,7 +94,7 @@ fn what_a_dry_run_read_of_production_phase_1_does_not_read_again() {
         assert!(counters.target_known.0 > 0, "{counters:?}");
         assert_eq!(counters.different, counters.verified);
     }
-    Case::act(&console, &ready, "switch_now");
+    console.act(&ready, "switch_now");
     case.session(&console, "Failback", is_failback);
     case.verify();
 }

@@ -176,9 +176,14 @@ impl Home {
 
     /// A console over this case's data.
     fn console(&self, kill_at: Option<&str>) -> Console {
+        self.console_through(&self.hosts.virsh_dir, kill_at)
+    }
+
+    /// A console that finds its `virsh` here.
+    fn console_through(&self, virsh_dir: &Path, kill_at: Option<&str>) -> Console {
         let site = empty_site(self.dir.path());
         let path = std::env::var("PATH").unwrap_or_default();
-        let path = format!("{}:{path}", self.hosts.virsh_dir.display());
+        let path = format!("{}:{path}", virsh_dir.display());
         Console::start_with(
             &self.path("data"),
             &site,
@@ -249,7 +254,12 @@ impl Home {
             self.row(console)
                 .filter(|row| row.state == VisibleState::Failover)
         });
-        let form = [("preselect[0]", row.id.as_str())];
+        self.finish_of(console, row.id.as_str());
+    }
+
+    /// The same of any replica.
+    fn finish_of(&self, console: &Console, replica: &str) {
+        let form = [("preselect[0]", replica)];
         let created = console
             .post("/api/console/draft/create", &form)
             .expect("an answer");
@@ -282,10 +292,7 @@ impl Home {
         want: impl Fn(&SessionView) -> bool,
     ) -> SessionView {
         until(what, LIMIT, || {
-            let view = console.start_view()?;
-            let mut all = view.running.into_iter().chain(view.past);
-            let id = all.find(|session| session.vm_name == self.name)?.id;
-            let session = console.session(id.as_str())?;
+            let session = console.newest_session(&self.name)?;
             let attention = &session.summary.attention;
             assert!(attention.is_none(), "{what}: {attention:?}");
             want(&session).then_some(session)
@@ -296,14 +303,6 @@ impl Home {
         self.session(console, &format!("{state:?}"), |it| {
             it.summary.state == state
         })
-    }
-
-    fn act(console: &Console, session: &SessionView, operation: &str) {
-        let form = [
-            ("id", session.summary.id.as_str()),
-            ("operation", operation),
-        ];
-        drop(console.post("/api/console/session/act", &form));
     }
 
     /// The production disk is what the replica's was when it went off.
@@ -394,11 +393,11 @@ fn a_real_vm_comes_home_equal_boots_and_is_committed() {
         (home.ticks(&home.replica()) > ticks).then_some(())
     });
 
-    Home::act(&console, &ready, "switch_now");
+    console.act(&ready, "switch_now");
     let back = home.in_state(&console, VisibleState::Failback);
     home.equal();
     home.boots();
-    Home::act(&console, &back, "commit");
+    console.act(&back, "commit");
     home.session(&console, "the end", |it| it.summary.ended_at.is_some());
     home.listed(&console, VisibleState::Ready, PowerState::Off);
     // The layer of before is merged while the VM runs, and nothing is left beside its image.
@@ -419,10 +418,10 @@ fn undo_returns_both_sides_to_what_they_were() {
     home.connect(&console);
     home.finish(&console);
     let ready = home.in_state(&console, VisibleState::ReadyToSwitch);
-    Home::act(&console, &ready, "switch_now");
+    console.act(&ready, "switch_now");
     let back = home.in_state(&console, VisibleState::Failback);
     home.boots();
-    Home::act(&console, &back, "undo");
+    console.act(&back, "undo");
     home.session(&console, "the end", |it| it.summary.ended_at.is_some());
     assert_eq!(
         home.newest(&home.hosts.prod, &home.name),
@@ -449,28 +448,83 @@ fn killed_consoles_and_libvirtds_leave_what_ends_equal() {
     // Killed when the data is there and not yet merged.
     let console = home.console(Some("performed:8"));
     home.finish(&console);
-    crate::case::Case::until_killed(console);
+    console.until_killed();
     for host in [&home.hosts.prod_dir, &home.hosts.dr_dir] {
-        run(&host.join("kill-libvirtd"));
+        run(&mut Command::new(host.join("kill-libvirtd")));
     }
     let console = home.console(None);
     std::thread::sleep(Duration::from_secs(3));
     for host in [&home.hosts.prod_dir, &home.hosts.dr_dir] {
-        run(&host.join("start-libvirtd"));
+        run(&mut Command::new(host.join("start-libvirtd")));
     }
     let ready = home.in_state(&console, VisibleState::ReadyToSwitch);
     drop(console);
     // And in phase 2, before what was sent is merged.
     let console = home.console(Some("begun:7"));
-    Home::act(&console, &ready, "switch_now");
-    crate::case::Case::until_killed(console);
+    console.act(&ready, "switch_now");
+    console.until_killed();
     let console = home.console(None);
     home.in_state(&console, VisibleState::Failback);
     home.equal();
     home.boots();
 }
 
-fn run(program: &Path) {
-    let status = Command::new(program).status().expect("it runs");
-    assert!(status.success(), "{}", program.display());
+/// Found in review: one host that did not answer held the whole console up.
+#[test]
+fn a_host_that_hangs_is_told_holds_nobody_up_and_is_found_again() {
+    let Some(home) = Home::new() else { return };
+    // The real client, which hangs as long as a file is there.
+    let (clients, hang) = (home.path("clients"), home.path("hang"));
+    fs::create_dir(&clients).expect("made");
+    let script = format!(
+        "#!/bin/sh\nif [ -e {} ]; then exec sleep 60; fi\nexec {}/virsh \"$@\"\n",
+        hang.display(),
+        home.hosts.virsh_dir.display()
+    );
+    fs::write(clients.join("virsh"), script).expect("written");
+    run(Command::new("chmod").arg("+x").arg(clients.join("virsh")));
+    let console = home.console_through(&clients, None);
+    home.connect(&console);
+    fs::write(&hang, "").expect("written");
+
+    // A VM of the lab goes all the way meanwhile.
+    let row = until("the lab's replica", LIMIT, || {
+        let mut rows = console.start_view()?.replicas.into_iter();
+        rows.find(|row| row.name == "tiny-a-replica")
+    });
+    let begun = std::time::Instant::now();
+    home.finish_of(&console, row.id.as_str());
+    let state = |state| {
+        until("the lab's session", Duration::from_secs(30), || {
+            let session = console.newest_session("tiny-a")?;
+            (session.summary.state == state).then_some(session)
+        })
+    };
+    console.act(&state(VisibleState::ReadyToSwitch), "switch_now");
+    state(VisibleState::Failback);
+    assert!(
+        begun.elapsed() < Duration::from_secs(30),
+        "{:?}",
+        begun.elapsed()
+    );
+
+    let error = || {
+        let sites = sites(&console)?.sites.into_iter();
+        Some(sites.filter_map(|site| site.error).collect::<Vec<_>>())
+    };
+    until("that it hangs", LIMIT, || {
+        error()?
+            .first()
+            .filter(|it| it.contains("has not answered for 20 s"))
+            .map(drop)
+    });
+    fs::remove_file(&hang).expect("removed");
+    until("that it answers", LIMIT, || {
+        error()?.is_empty().then_some(())
+    });
+}
+
+fn run(command: &mut Command) {
+    let status = command.status().expect("it runs");
+    assert!(status.success(), "{command:?}");
 }

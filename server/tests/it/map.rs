@@ -48,7 +48,7 @@ fn maps_say_what_the_counters_say_through_a_kill_and_past_the_end() {
     // After the transfer, before its result is logged: the pass goes on from its journal.
     let console = case.start(Some("performed:8"));
     case.finish(&console, "manual");
-    Case::until_killed(console);
+    console.until_killed();
     let console = case.start(None);
     let ready = case.session(&console, "Ready to switch", |session| {
         session.summary.state == VisibleState::ReadyToSwitch
@@ -65,14 +65,14 @@ fn maps_say_what_the_counters_say_through_a_kill_and_past_the_end() {
         assert!(page.body.contains(part), "{part} is not on the page");
     }
 
-    Case::act(&console, &ready, "switch_now");
+    console.act(&ready, "switch_now");
     let switched = case.session(&console, "Failback", is_failback);
     assert_maps(&console, &switched);
     let first = map(&console, &switched, 0, "&pass=1");
     assert_eq!((first.pass, first.standing), (Some(1), MapStanding::Kept));
     assert!(first.passes.len() > 1, "{:?}", first.passes);
 
-    Case::act(&console, &switched, "undo");
+    console.act(&switched, "undo");
     let over = case.session(&console, "the end", |session| {
         session.summary.outcome.is_some()
     });

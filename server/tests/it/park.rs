@@ -21,11 +21,7 @@ fn interrupted_in_the_middle_of_a_transfer_it_goes_on_from_what_is_proved() {
     let console = case.start(None);
     case.finish(&console, "auto");
     let session = case.session(&console, "the session", |_| true);
-    Case::ask(
-        &console,
-        &session,
-        &[("operation", "set_limit"), ("limit_mib", "1")],
-    );
+    console.ask(&session, &[("operation", "set_limit"), ("limit_mib", "1")]);
     let before = case.session(&console, "something proved, not all", |session| {
         let counters = counters(session);
         counters.verified.0 > 0 && counters.scanned < counters.to_scan
@@ -42,11 +38,7 @@ fn interrupted_in_the_middle_of_a_transfer_it_goes_on_from_what_is_proved() {
     let (old, new) = (counters(&before), counters(&after));
     assert!(new.resumed >= old.verified, "{old:?} then {new:?}");
     assert_eq!(before.summary.id, after.summary.id);
-    Case::ask(
-        &console,
-        &after,
-        &[("operation", "set_limit"), ("limit_mib", "0")],
-    );
+    console.ask(&after, &[("operation", "set_limit"), ("limit_mib", "0")]);
     let ended = case.session(&console, "Failback", is_failback);
     case.verify();
     for disk in &ended.disks {

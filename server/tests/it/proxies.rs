@@ -23,7 +23,7 @@ fn act(console: &Console, proxy: &str, action: &str) {
 
 fn limit(console: &Console, session: &SessionView, mib: &str) {
     let fields = [("operation", "set_limit"), ("limit_mib", mib)];
-    Case::ask(console, session, &fields);
+    console.ask(session, &fields);
 }
 
 fn counters(session: &SessionView) -> DiskCounters {
@@ -103,7 +103,7 @@ fn disabled_in_the_middle_of_a_disk_it_is_replaced_and_nothing_acknowledged_is_s
     ));
     assert!(logged(&ready, "goes on from its last acknowledged range."));
 
-    Case::act(&console, &ready, "switch_now");
+    console.act(&ready, "switch_now");
     let ended = case.session(&console, "Failback", is_failback);
     let of_disabled = |it: &model::view::CarrierView| {
         it.carrier.pass > 1 && it.carrier.target.proxy == first.target.proxy
@@ -152,7 +152,7 @@ fn without_a_stand_in_the_disk_waits_with_the_reason_and_goes_on_when_there_is_o
     let ready = case.session(&console, "Ready to switch", |session| {
         session.summary.state == VisibleState::ReadyToSwitch
     });
-    Case::act(&console, &ready, "switch_now");
+    console.act(&ready, "switch_now");
     case.session(&console, "Failback", is_failback);
     case.verify();
 }
@@ -171,7 +171,7 @@ fn a_draining_proxy_ends_its_disk_and_gets_no_other() {
     let carried = carriers(&ready);
     assert_eq!(carried.len(), 1, "{carried:?}");
     assert_eq!(carried[0].ended, Some(CarrierEnded::Done));
-    Case::act(&console, &ready, "switch_now");
+    console.act(&ready, "switch_now");
     let ended = case.session(&console, "Failback", is_failback);
     let last = ended.carriers.last().map(|it| &it.carrier);
     let last = last.filter(|it| it.pass > 1).expect("a pass more");

@@ -124,11 +124,7 @@ fn sessions_of_a_batch_wait_for_their_turn_in_order_and_say_why() {
     let names: Vec<_> = view.sessions.iter().map(|it| it.vm_name.as_str()).collect();
     assert_eq!(names, ["web-01", "wiki-01", "mail-01"]);
     let first = case.session(&console, "the first", |_| true);
-    Case::ask(
-        &console,
-        &first,
-        &[("operation", "set_limit"), ("limit_mib", "1")],
-    );
+    console.ask(&first, &[("operation", "set_limit"), ("limit_mib", "1")]);
     let view = until("a queue", LIMIT, || {
         batch(&console, &page).filter(|view| view.sessions[1].queued.is_some())
     });
@@ -161,11 +157,7 @@ fn sessions_of_a_batch_wait_for_their_turn_in_order_and_say_why() {
         .expect("there");
     assert!(second.summary.queued.is_some(), "{:?}", second.summary);
 
-    Case::ask(
-        &console,
-        &first,
-        &[("operation", "set_limit"), ("limit_mib", "0")],
-    );
+    console.ask(&first, &[("operation", "set_limit"), ("limit_mib", "0")]);
     let ready = until("both ready", LIMIT, || {
         batch(&console, &page).filter(|view| {
             let two = &view.sessions[..2];

@@ -28,7 +28,7 @@ fn only_what_either_side_wrote_is_compared() {
             disk.size
         );
     }
-    Case::act(&console, &ready, "switch_now");
+    console.act(&ready, "switch_now");
     let session = case.session(&console, "Failback", is_failback);
     let log: Vec<&str> = session.log.iter().map(|line| line.text.as_str()).collect();
     let said = log

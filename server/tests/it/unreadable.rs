@@ -120,7 +120,7 @@ fn what_cannot_be_read_stops_it_and_is_left_out_when_somebody_says_so() {
     assert!(offered(Operation::LeaveUnreadable) && offered(Operation::Retry));
 
     // Another try stops at the same place.
-    Case::act(&console, &stuck, "retry");
+    console.act(&stuck, "retry");
     let since = attention.since;
     let again = case.stuck_or_not(&console, "the second stop", |session| {
         let attention = session.summary.attention.as_ref();
@@ -129,7 +129,7 @@ fn what_cannot_be_read_stops_it_and_is_left_out_when_somebody_says_so() {
     assert_eq!(again.summary.state, VisibleState::Synchronizing);
     let again_since = again.summary.attention.as_ref().expect("it stopped").since;
 
-    Case::act(&console, &again, "leave_unreadable");
+    console.act(&again, "leave_unreadable");
     // The sampled check of the switchover meets the cluster too, and consent was for phase 1.
     let consents = Cell::new(1_u32);
     let done = case.stuck_or_not(&console, "Failback", |session| {
@@ -137,7 +137,7 @@ fn what_cannot_be_read_stops_it_and_is_left_out_when_somebody_says_so() {
         if attention.is_some_and(|it| it.unreadable && it.since > again_since) {
             let switching = session.summary.state == VisibleState::Switching;
             consents.set(consents.get() + u32::from(switching));
-            Case::act(&console, session, "leave_unreadable");
+            console.act(session, "leave_unreadable");
         }
         is_failback(session)
     });
@@ -154,7 +154,7 @@ fn what_cannot_be_read_stops_it_and_is_left_out_when_somebody_says_so() {
         CertificateView::Not { why } => assert!(why.contains("could not be read"), "{why}"),
         CertificateView::Signed(_) => panic!("certified what was never read"),
     }
-    Case::act(&console, &done, "commit");
+    console.act(&done, "commit");
     case.session(&console, "the commit", |session| {
         session.summary.ended_at.is_some()
     });
@@ -198,7 +198,7 @@ fn more_than_single_sectors_stops_it_for_good_whatever_was_agreed_to() {
         let attention = session.summary.attention.as_ref();
         attention.is_some_and(|attention| attention.unreadable)
     });
-    Case::act(&console, &stuck, "leave_unreadable");
+    console.act(&stuck, "leave_unreadable");
     let stopped = case.stuck_or_not(&console, "the second stop", |session| {
         let attention = session.summary.attention.as_ref();
         attention.is_some_and(|attention| !attention.unreadable)
@@ -206,7 +206,7 @@ fn more_than_single_sectors_stops_it_for_good_whatever_was_agreed_to() {
     let cause = stopped.summary.attention.expect("it stopped").cause;
     assert!(cause.contains("far more than single sectors"), "{cause}");
     let cancel = case.stuck_or_not(&console, "the page", |_| true);
-    Case::act(&console, &cancel, "cancel");
+    console.act(&cancel, "cancel");
     case.stuck_or_not(&console, "the end", |session| {
         session.summary.ended_at.is_some()
     });
