@@ -38,7 +38,7 @@ mod step;
 mod timer;
 
 pub use event::{Directive, Done, Event, Note, Rejected, Step};
-pub use operations::replica_operations;
+pub use operations::{replica_operations, why_not_begin};
 pub use program::{Effect, Scope, Unreadable};
 pub use record::UnknownRecord;
 pub use session::{Activity, Session, State, Terms};

@@ -216,16 +216,21 @@ impl Session {
 /// What may be done with a replica that no session is at work on.
 #[must_use]
 pub fn replica_operations(state: ReplicaState, has_session: bool) -> Vec<Allowed> {
-    let why_not = match state {
+    vec![Allowed {
+        operation: Operation::StartFailback,
+        why_not: why_not_begin(state, has_session).map(str::to_owned),
+    }]
+}
+
+/// Why a failback of a replica cannot begin; none when it can.
+#[must_use]
+pub const fn why_not_begin(state: ReplicaState, has_session: bool) -> Option<&'static str> {
+    match state {
         _ if has_session => Some("A session is at work on this replica already."),
         ReplicaState::Failover => None,
         ReplicaState::Ready => Some("The replica is in Ready: there is nothing to fail back."),
         ReplicaState::Processing => Some("The replica is being brought up to date."),
-    };
-    vec![Allowed {
-        operation: Operation::StartFailback,
-        why_not: why_not.map(str::to_owned),
-    }]
+    }
 }
 
 const fn unless(possible: bool, why_not: &'static str) -> Option<&'static str> {

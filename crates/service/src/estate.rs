@@ -2,8 +2,9 @@
 
 mod index;
 mod kept;
+mod names;
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use model::{
     ApiError, ByteCount, PowerState, ReplicaId, ReplicaState, SessionId, SiteId, Timestamp,
@@ -15,6 +16,7 @@ use self::{index::Index, kept::Running};
 use crate::{Service, refusal::failed, session::Work};
 
 pub(crate) use kept::Kept;
+pub(crate) use names::Lookup;
 
 /// Seconds after which what was read of a site is called old; readings follow each other in seconds.
 const OLD: u64 = 120;
@@ -78,6 +80,21 @@ impl Estate {
         self.index.vms()
     }
 
+    /// All replicas, site by site, each with what it may be found by, in lower case.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (&ReplicaRow, &str)> {
+        self.index.texts()
+    }
+
+    /// The names of a site's VMs in lower case.
+    pub(crate) fn lower_names(&self, site: &SiteId) -> Arc<HashSet<String>> {
+        self.index.lower_names(site)
+    }
+
+    /// The VMs that are no replicas, to be looked for by name or identity.
+    pub(crate) fn lookup(&self) -> Lookup<'_> {
+        Lookup::of(&self.index)
+    }
+
     /// Sessions at work, newest first.
     pub(crate) fn running(&self) -> &[Arc<Work>] {
         &self.running.works
@@ -91,8 +108,7 @@ impl Estate {
 
     /// A site's name; its id before it was read.
     pub(crate) fn site_name(&self, id: &SiteId) -> String {
-        self.site(id)
-            .map_or_else(|| id.to_string(), |(inventory, ..)| inventory.name.clone())
+        self.index.site_name(id).to_owned()
     }
 
     pub(crate) fn site(&self, id: &SiteId) -> Option<&SiteRead> {
@@ -185,22 +201,11 @@ impl Estate {
     }
 
     pub(crate) fn location(&self, vm: &VmRef, name: &str) -> String {
-        let found = if self.vm(vm).is_some() {
-            ""
-        } else {
-            ", not found"
-        };
-        format!("{name} at {}{found}", self.site_name(&vm.site))
+        self.index.location(vm, name)
     }
 
     pub(crate) fn job_words(&self, replica: &ReplicaRow) -> String {
-        let job = self.index.job(&replica.job);
-        let name = job.map_or(replica.job.as_str(), |job| job.name.as_str());
-        match (job.is_some_and(|job| job.held), replica.on_hold) {
-            (true, _) => format!("{name} (held as a whole)"),
-            (false, true) => format!("{name} (on hold for this VM)"),
-            (false, false) => name.to_owned(),
-        }
+        self.index.job_words(replica)
     }
 
     /// Why what is known of a site may be out of date; none when the newest reading succeeded.

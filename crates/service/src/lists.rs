@@ -38,6 +38,11 @@ impl Needle {
         let mut windows = text.as_bytes().windows(needle.len());
         windows.any(|window| window.eq_ignore_ascii_case(needle))
     }
+
+    /// Whether a text that is in lower case already holds it.
+    pub(crate) fn is_in_lower(&self, text: &str) -> bool {
+        text.contains(&self.0)
+    }
 }
 
 /// In the order that was asked for, by a key of each row.
@@ -54,21 +59,13 @@ impl Estate {
     /// job or the state holds it.
     pub(crate) fn replicas_matching(&self, filter: &str) -> Vec<&ReplicaRow> {
         let needle = Needle::of(filter);
-        let replicas = self.replicas();
-        replicas
-            .filter(|replica| needle.is_empty() || self.matches(replica, &needle))
-            .collect()
-    }
-
-    fn matches(&self, replica: &ReplicaRow, needle: &Needle) -> bool {
-        let name = self.production_name_of(replica);
-        needle.is_in(name)
-            || self
-                .vm(&replica.vm)
-                .is_some_and(|vm| needle.is_in(&vm.name))
-            || needle.is_in(self.state_of(replica).words())
-            || needle.is_in(&self.job_words(replica))
-            || needle.is_in(&self.location(self.production_of(replica), name))
+        if needle.is_empty() {
+            return self.replicas().collect();
+        }
+        let all = self.texts().filter(|(replica, text)| {
+            needle.is_in_lower(text) || needle.is_in(self.state_of(replica).words())
+        });
+        all.map(|(replica, _)| replica).collect()
     }
 
     /// Puts replicas in order; without a wish they stay as they are.
@@ -99,7 +96,7 @@ impl Estate {
     pub(crate) fn choice_page(&self, query: &ListQuery) -> (Vec<ReplicaView>, PageInfo) {
         let mut found = self.replicas_matching(&query.filter);
         if query.sort.is_none() {
-            found.sort_by_key(|replica| !self.can_begin(replica));
+            found.sort_by_cached_key(|replica| !self.can_begin(replica));
         }
         self.sort_replicas(&mut found, query.sort);
         self.page_of(found, query)
@@ -115,8 +112,7 @@ impl Estate {
     /// Whether a failback of a replica can begin now.
     pub(crate) fn can_begin(&self, replica: &ReplicaRow) -> bool {
         let at_work = self.session_on(&replica.id).is_some();
-        let operations = failback::replica_operations(replica.state, at_work);
-        operations.iter().all(|it| it.why_not.is_none())
+        failback::why_not_begin(replica.state, at_work).is_none()
     }
 
     /// The replicas that a filter lets through and whose failback can begin now.

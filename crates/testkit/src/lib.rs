@@ -14,6 +14,7 @@ mod memory;
 mod pattern;
 mod random;
 mod relay;
+mod socket;
 mod stream;
 
 pub use clock::ManualClock;
@@ -28,6 +29,7 @@ pub use memory::MemDisk;
 pub use pattern::Pattern;
 pub use random::Random;
 pub use relay::Relay;
+pub use socket::{listens, until_listening};
 pub use stream::{Chopped, Spoiled, StreamFault};
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 
 use std::{
     io::{ErrorKind, Read as _, Write as _},
+    os::unix::net::{UnixDatagram, UnixListener},
     sync::Arc,
+    time::Duration,
 };
 
 use disk::{Disk, DiskError, ExtentKind};
@@ -10,7 +12,8 @@ use model::{ByteCount, ByteRange, Timestamp};
 
 use crate::{
     BitFlip, Call, Chopped, Counting, FailAt, Lasts, ManualClock, MemDisk, Mishap, Mishaps,
-    PowerLoss, Spoiled, StreamFault, Survivors, When, random_image, scatter_changes,
+    PowerLoss, Spoiled, StreamFault, Survivors, When, listens, random_image, scatter_changes,
+    until_listening,
 };
 
 const SIZE: u64 = 100_000;
@@ -214,4 +217,18 @@ fn streams_go_wrong_at_their_byte_in_both_directions() {
         assert_eq!(to, left, "{fault:?}");
         assert_eq!(written.is_err(), fault == StreamFault::Cut);
     }
+}
+
+#[test]
+fn a_socket_that_is_there_is_not_yet_one_that_listens() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.sock");
+    assert!(!listens(&path));
+    let bound = UnixDatagram::bind(&path).unwrap();
+    assert!(path.exists() && !listens(&path));
+    drop(bound);
+    std::fs::remove_file(&path).unwrap();
+    let _listener = UnixListener::bind(&path).unwrap();
+    until_listening(&path, Duration::from_secs(1));
+    assert!(listens(&path));
 }

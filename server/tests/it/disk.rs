@@ -6,6 +6,7 @@ use std::{
     os::unix::fs::{FileExt as _, MetadataExt as _},
     path::{Path, PathBuf},
     process::{Command, Output},
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -298,9 +299,8 @@ fn two_exports_are_compared_and_made_equal() {
         command.spawn().expect("qemu-nbd is there")
     };
     let mut servers = [serve("source"), serve("target")];
-    let begun = std::time::Instant::now();
-    while !(pair.at("source.sock").exists() && pair.at("target.sock").exists()) {
-        assert!(begun.elapsed().as_secs() < 10, "no sockets");
+    for name in ["source.sock", "target.sock"] {
+        testkit::until_listening(&pair.at(name), Duration::from_secs(10));
     }
     let uri = |name: &str| {
         format!(

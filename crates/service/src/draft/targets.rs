@@ -14,8 +14,8 @@ use store::DraftBody;
 use crate::{
     Service,
     actor::authorise,
-    estate::Estate,
-    preflight::target::{self, Known, Match, Wanted},
+    estate::{Estate, Lookup},
+    preflight::target::{self, Match, Wanted},
     refusal::{conflict, invalid, not_found},
 };
 
@@ -175,11 +175,6 @@ pub(super) fn rows(estate: &Estate, body: &DraftBody, shown: &Range<usize>) -> V
     if body.destination != Some(Destination::RecoveredVm) {
         return Vec::new();
     }
-    let known = if shown.is_empty() {
-        Known::default()
-    } else {
-        Known::of(estate)
-    };
     let picked = body.chosen.iter().filter_map(|id| body.targets.get(id));
     let mut proposed: BTreeSet<VmRef> = picked.cloned().collect();
     body.chosen
@@ -187,8 +182,8 @@ pub(super) fn rows(estate: &Estate, body: &DraftBody, shown: &Range<usize>) -> V
         .enumerate()
         .map(|(place, id)| {
             let mut row = empty_row(id, body.targets.get(id).cloned());
-            let known = shown.contains(&place).then_some(&known);
-            fill(&mut row, estate, known, &mut proposed);
+            let among = shown.contains(&place).then(|| estate.lookup());
+            fill(&mut row, estate, among, &mut proposed);
             row
         })
         .collect()
@@ -208,7 +203,7 @@ fn empty_row(id: &ReplicaId, chosen: Option<VmRef>) -> TargetRow {
 fn fill(
     row: &mut TargetRow,
     estate: &Estate,
-    known: Option<&Known<'_>>,
+    among: Option<Lookup<'_>>,
     proposed: &mut BTreeSet<VmRef>,
 ) {
     let Some(replica) = estate.replica(&row.replica) else {
@@ -228,8 +223,8 @@ fn fill(
         ));
     }
     let chosen = row.chosen.as_ref().and_then(|vm| estate.vm(vm));
-    let listed = match known {
-        Some(known) => ranked(known, &wanted, chosen),
+    let listed = match among {
+        Some(among) => ranked(among, &wanted, chosen),
         None => chosen
             .map(|vm| (Match::default(), vm))
             .into_iter()
@@ -265,17 +260,11 @@ fn fill(
 /// The VMs to list, the best match first, with the chosen one wherever it stands. VMs of which
 /// only the disks fit come last, as many as there is room for.
 fn ranked<'a>(
-    known: &Known<'a>,
-    wanted: &Wanted<'_>,
+    among: Lookup<'a>,
+    wanted: &Wanted<'a>,
     chosen: Option<&'a VmInfo>,
 ) -> Vec<(Match, &'a VmInfo)> {
-    let may_match = known.like(wanted);
-    let mut alike: Vec<(Match, &VmInfo)> = may_match
-        .iter()
-        .filter_map(|at| known.vms.get(*at))
-        .map(|(vm, name)| (wanted.matched(vm, name), *vm))
-        .filter(|(matched, _)| !matched.is_none())
-        .collect();
+    let mut alike: Vec<(Match, &VmInfo)> = wanted.alike(among).collect();
     alike.sort_by(|(a, one), (b, other)| b.cmp(a).then_with(|| one.name.cmp(&other.name)));
     let is_chosen = |vm: &VmInfo| chosen.is_some_and(|chosen| chosen.vm == vm.vm);
     let names: BTreeSet<&VmRef> = alike.iter().map(|(_, vm)| &vm.vm).collect();
@@ -295,7 +284,7 @@ fn ranked<'a>(
             vm,
         )
     };
-    let others = known.vms.iter().map(|(vm, _)| *vm);
+    let others = among.vms();
     let others = others.filter(|vm| !names.contains(&vm.vm) && !is_chosen(vm));
     let room = CANDIDATES.saturating_sub(listed.len());
     let fitting = others.map(by_layout).filter(|(matched, _)| matched.layout);

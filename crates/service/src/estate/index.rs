@@ -2,28 +2,34 @@
 //! or a production pointer changed, and shared by all answers until then.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::{Arc, OnceLock},
 };
 
-use model::{Job, JobId, ProtectedVmId, ReplicaId, VmInfo, VmRef};
+use model::{Job, JobId, ProtectedVmId, ReplicaId, SiteId, VmInfo, VmRef};
 use store::{KnownProtectedVms, ProtectedVmRow, ReplicaRow, SiteInventory};
 
+use super::names::ByName;
+
 /// The place of an item: its site, and its place in the site's list.
-type Place = (usize, usize);
+pub(super) type Place = (usize, usize);
 
 /// The inventories with places by id.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     sites: Vec<Arc<SiteInventory>>,
     protected: BTreeMap<ProtectedVmId, ProtectedVmRow>,
-    vms: BTreeMap<VmRef, Place>,
+    vms: HashMap<VmRef, Place>,
     replicas: HashMap<ReplicaId, Place>,
     /// Replicas by their own VM.
     by_vm: HashMap<VmRef, Place>,
     /// Replicas by the VM that is their production VM, and by their original.
     by_production: HashMap<VmRef, Place>,
     jobs: BTreeMap<JobId, Place>,
+    /// What is only made when somebody looks for it.
+    texts: OnceLock<Vec<Vec<Box<str>>>>,
+    lower_names: OnceLock<Vec<Arc<HashSet<String>>>>,
+    by_name: OnceLock<ByName>,
 }
 
 impl Index {
@@ -71,7 +77,7 @@ impl Index {
         self.replica_at(*self.by_production.get(vm)?)
     }
 
-    fn vm_at(&self, (site, place): Place) -> Option<&VmInfo> {
+    pub(super) fn vm_at(&self, (site, place): Place) -> Option<&VmInfo> {
         self.sites.get(site)?.vms.get(place)
     }
 
@@ -80,10 +86,85 @@ impl Index {
     }
 
     pub(super) fn vms(&self) -> impl Iterator<Item = &VmInfo> {
-        self.vms.values().filter_map(|place| self.vm_at(*place))
+        self.sites.iter().flat_map(|site| &site.vms)
     }
 
-    pub(super) fn job(&self, id: &JobId) -> Option<&Job> {
+    /// The VMs that are no replicas, by what they may be matched by.
+    pub(super) fn by_name(&self) -> &ByName {
+        self.by_name.get_or_init(|| {
+            let sites = self.sites.iter().enumerate();
+            let vms = sites.flat_map(|(at, site)| {
+                let vms = site.vms.iter().enumerate();
+                vms.map(move |(place, vm)| ((at, place), vm))
+            });
+            ByName::of(vms.filter(|(_, vm)| !self.is_replica(&vm.vm)))
+        })
+    }
+
+    /// The names of a site's VMs in lower case.
+    pub(super) fn lower_names(&self, site: &SiteId) -> Arc<HashSet<String>> {
+        let all = self.lower_names.get_or_init(|| {
+            let names = |site: &Arc<SiteInventory>| {
+                let vms = site.vms.iter();
+                Arc::new(vms.map(|vm| vm.name.to_lowercase()).collect())
+            };
+            self.sites.iter().map(names).collect()
+        });
+        let at = self.sites.iter().position(|it| it.site == *site);
+        let found = at.and_then(|at| all.get(at));
+        found.map(Arc::clone).unwrap_or_default()
+    }
+
+    /// All replicas, site by site, each with what it may be found by, in lower case: names, job and
+    /// where its production VM is.
+    pub(super) fn texts(&self) -> impl Iterator<Item = (&ReplicaRow, &str)> {
+        let texts = self.texts.get_or_init(|| {
+            let of = |replica: &ReplicaRow| self.text(replica).to_lowercase().into();
+            let of_site = |site: &Arc<SiteInventory>| site.replicas.iter().map(of).collect();
+            self.sites.iter().map(of_site).collect()
+        });
+        let sites = self.sites.iter().zip(texts);
+        sites.flat_map(|(site, texts)| {
+            let texts = texts.iter().map(|text| &**text);
+            site.replicas.iter().zip(texts)
+        })
+    }
+
+    /// One to a line, so that nothing is found across two of them.
+    fn text(&self, replica: &ReplicaRow) -> String {
+        let name = self.production_name(replica);
+        let vm = self.vm(&replica.vm).map_or("", |vm| &vm.name);
+        let job = self.job_words(replica);
+        let location = self.location(self.production_of(replica), name);
+        format!("{name}\n{vm}\n{job}\n{location}")
+    }
+
+    /// A site's name; its id before it was read.
+    pub(super) fn site_name<'a>(&'a self, id: &'a SiteId) -> &'a str {
+        let found = self.sites.iter().find(|it| it.site == *id);
+        found.map_or(id.as_str(), |site| &site.name)
+    }
+
+    pub(super) fn location(&self, vm: &VmRef, name: &str) -> String {
+        let found = if self.vm(vm).is_some() {
+            ""
+        } else {
+            ", not found"
+        };
+        format!("{name} at {}{found}", self.site_name(&vm.site))
+    }
+
+    pub(super) fn job_words(&self, replica: &ReplicaRow) -> String {
+        let job = self.job(&replica.job);
+        let name = job.map_or(replica.job.as_str(), |job| job.name.as_str());
+        match (job.is_some_and(|job| job.held), replica.on_hold) {
+            (true, _) => format!("{name} (held as a whole)"),
+            (false, true) => format!("{name} (on hold for this VM)"),
+            (false, false) => name.to_owned(),
+        }
+    }
+
+    fn job(&self, id: &JobId) -> Option<&Job> {
         let (site, place) = *self.jobs.get(id)?;
         self.sites.get(site)?.jobs.get(place)
     }

@@ -19,7 +19,10 @@ mod spec;
 pub(crate) mod value;
 mod view;
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use model::{
     Compute, DatastoreId, DiskInfo, DiskType, ReplicaId, SiteId, SiteRole, VmInfo, view::WizardStep,
@@ -54,6 +57,8 @@ pub(crate) struct Subject<'a> {
 pub(crate) struct World<'a> {
     /// The sites where VMs can be made.
     pub(crate) sites: Vec<&'a SiteInventory>,
+    /// The names of the VMs that are there, in lower case.
+    pub(crate) names: BTreeMap<SiteId, Arc<HashSet<String>>>,
     /// Names that sessions at work have chosen for VMs that may not be there yet.
     pub(crate) promised: Vec<(SiteId, String)>,
 }
@@ -63,11 +68,14 @@ impl<'a> World<'a> {
     pub(crate) fn of(estate: &'a Estate) -> Self {
         let sites = estate.sites.iter().map(|(site, ..)| site.as_ref());
         let specs = estate.running().iter();
+        let sites: Vec<&SiteInventory> = sites
+            .filter(|it| it.role == SiteRole::Production && it.creates_vms)
+            .filter(|it| !it.resources.hosts.is_empty())
+            .collect();
+        let names = |site: &&SiteInventory| (site.site.clone(), estate.lower_names(&site.site));
         Self {
-            sites: sites
-                .filter(|it| it.role == SiteRole::Production && it.creates_vms)
-                .filter(|it| !it.resources.hosts.is_empty())
-                .collect(),
+            names: sites.iter().map(names).collect(),
+            sites,
             promised: specs
                 .filter_map(|work| work.row.choices.new_vm.as_ref())
                 .map(|spec| (spec.vm.site.clone(), spec.name.clone()))

@@ -1,7 +1,7 @@
 //! The name of each VM: the chosen one, else the original's, with an addition where it is taken.
 //! Names are compared without case, within a site.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use model::SiteId;
 use store::PlacementChoice;
@@ -22,20 +22,48 @@ enum Holder {
     Chosen(usize),
 }
 
-type Names = BTreeMap<(SiteId, String), Holder>;
+/// The names that are not free, in lower case.
+struct Names<'a> {
+    world: &'a World<'a>,
+    /// Those of VMs that are not there.
+    given: HashMap<(&'a SiteId, String), Holder>,
+}
+
+impl<'a> Names<'a> {
+    fn of(world: &'a World<'a>) -> Self {
+        let promised = world.promised.iter();
+        let promised = promised.map(|(site, name)| ((site, name.to_lowercase()), Holder::Promised));
+        Self {
+            world,
+            given: promised.collect(),
+        }
+    }
+
+    fn holder(&self, site: &'a SiteId, lower: String) -> Option<Holder> {
+        let there = self.world.names.get(site);
+        if there.is_some_and(|names| names.contains(&lower)) {
+            return Some(Holder::There);
+        }
+        self.given.get(&(site, lower)).cloned()
+    }
+
+    fn give(&mut self, site: &'a SiteId, name: &str, to: usize) {
+        let key = (site, name.to_lowercase());
+        self.given.insert(key, Holder::Chosen(to));
+    }
+}
 
 /// Names every VM that has a site. Chosen names go first, so that proposals avoid them.
-pub(super) fn give(
-    world: &World<'_>,
-    vms: &mut [Placed<'_>],
+pub(super) fn give<'w, 'a: 'w>(
+    world: &'w World<'a>,
+    vms: &mut [Placed<'a>],
     choices: &[(Subject<'_>, &PlacementChoice)],
 ) {
-    let mut names = taken(world);
+    let mut names = Names::of(world);
     for index in 0..vms.len() {
         let (_, choice) = choices[index];
         if let (Some(name), Some(site)) = (&choice.name, vms[index].site) {
-            let key = (site.site.clone(), name.to_lowercase());
-            match names.get(&key).cloned() {
+            match names.holder(&site.site, name.to_lowercase()) {
                 Some(holder) => {
                     let problem = clash(&holder, name, &site.name, vms);
                     vms[index].findings.push(Finding {
@@ -43,7 +71,7 @@ pub(super) fn give(
                         problem,
                     });
                 }
-                None => drop(names.insert(key, Holder::Chosen(index))),
+                None => names.give(&site.site, name, index),
             }
         }
     }
@@ -52,25 +80,10 @@ pub(super) fn give(
         vm.name = Pick::of(choice.name.as_ref(), || {
             let site = site?;
             let name = free_name(&names, site, subject.name);
-            let key = (site.clone(), name.to_lowercase());
-            names.insert(key, Holder::Chosen(index));
+            names.give(site, &name, index);
             Some(name)
         });
     }
-}
-
-fn taken(world: &World<'_>) -> Names {
-    let mut names = Names::new();
-    for (site, name) in &world.promised {
-        names.insert((site.clone(), name.to_lowercase()), Holder::Promised);
-    }
-    for site in &world.sites {
-        for vm in &site.vms {
-            let key = (site.site.clone(), vm.name.to_lowercase());
-            names.insert(key, Holder::There);
-        }
-    }
-    names
 }
 
 fn clash(holder: &Holder, name: &str, site: &str, vms: &[Placed<'_>]) -> Problem {
@@ -85,8 +98,8 @@ fn clash(holder: &Holder, name: &str, site: &str, vms: &[Placed<'_>]) -> Problem
     }
 }
 
-fn free_name(names: &Names, site: &SiteId, wanted: &str) -> String {
-    let is_free = |name: &str| !names.contains_key(&(site.clone(), name.to_lowercase()));
+fn free_name<'a>(names: &Names<'a>, site: &'a SiteId, wanted: &str) -> String {
+    let is_free = |name: &str| names.holder(site, name.to_lowercase()).is_none();
     if is_free(wanted) {
         return wanted.to_owned();
     }

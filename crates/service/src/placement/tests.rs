@@ -1,6 +1,9 @@
 //! Proposals, stale choices and sums as tables; and whatever is chosen, a spec keeps the rules.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    sync::Arc,
+};
 
 use model::{
     ByteCount, ClusterId, Compute, DatastoreId, DiskKey, DiskType, FolderId, HostId, NetworkId,
@@ -46,6 +49,7 @@ impl Estate {
     fn plan(&self, choices: &Choices) -> Plan<'_> {
         let world = World {
             sites: self.sites.iter().collect(),
+            names: self.sites.iter().map(names).collect(),
             promised: Vec::new(),
         };
         let subjects: Vec<_> = self
@@ -78,6 +82,11 @@ impl Estate {
         }
         choices
     }
+}
+
+fn names(site: &SiteInventory) -> (SiteId, Arc<HashSet<String>>) {
+    let names = site.vms.iter().map(|vm| vm.name.to_lowercase());
+    (site.site.clone(), Arc::new(names.collect()))
 }
 
 fn on_host(id: &str) -> Option<(SiteId, Compute)> {

@@ -1,12 +1,10 @@
 //! Which existing VM a replica may return to in place of its original, and which match it.
 
-use std::collections::{BTreeSet, HashMap};
-
 use model::{LayoutFinding, PowerState, VmInfo, VmRef};
 use store::ReplicaRow;
 
 use super::{layout, pairing};
-use crate::estate::Estate;
+use crate::estate::{Estate, Lookup};
 
 /// Why a replica cannot return to a VM, with the next step; none when it can. Disks are compared
 /// apart from this.
@@ -108,9 +106,16 @@ impl<'a> Wanted<'a> {
         self.vm
     }
 
+    /// The VMs that match it by name or identity, each with what it has in common.
+    pub(crate) fn alike(&self, among: Lookup<'a>) -> impl Iterator<Item = (Match, &'a VmInfo)> {
+        let may_match = among.like(&self.name, self.identity);
+        let matched = may_match.map(|(vm, name)| (self.matched(vm, name), vm));
+        matched.filter(|(matched, _)| !matched.is_none())
+    }
+
     /// What a VM, whose name in lower case is given too, has in common with it. The disks of VMs
     /// that have nothing else in common are not looked at.
-    pub(crate) fn matched(&self, vm: &VmInfo, lower_name: &str) -> Match {
+    fn matched(&self, vm: &VmInfo, lower_name: &str) -> Match {
         let identity = self.identity.is_some() && self.identity == vm.identity.as_deref();
         let name = names(&self.name, lower_name);
         let layout = (identity || name) && self.fits(vm);
@@ -125,56 +130,6 @@ impl<'a> Wanted<'a> {
     pub(crate) fn fits(&self, vm: &VmInfo) -> bool {
         pairing::fits(self.vm, vm)
     }
-}
-
-/// The VMs that are no replicas, in their order, and which of them may match by name or identity.
-#[derive(Default)]
-pub(crate) struct Known<'a> {
-    /// Each with its name in lower case.
-    pub(crate) vms: Vec<(&'a VmInfo, String)>,
-    /// Places by each word of the name: what holds a name as words of its own holds each of its words.
-    by_word: HashMap<String, Vec<usize>>,
-    by_identity: HashMap<&'a str, Vec<usize>>,
-}
-
-impl<'a> Known<'a> {
-    pub(crate) fn of(estate: &'a Estate) -> Self {
-        let mut known = Self::default();
-        let vms = estate.vms().filter(|vm| !estate.is_replica(&vm.vm));
-        for (at, vm) in vms.enumerate() {
-            let name = vm.name.to_lowercase();
-            for word in words_of(&name) {
-                known.by_word.entry(word.to_owned()).or_default().push(at);
-            }
-            if let Some(identity) = &vm.identity {
-                known.by_identity.entry(identity).or_default().push(at);
-            }
-            known.vms.push((vm, name));
-        }
-        known
-    }
-
-    /// The places of all that may match: more than do.
-    pub(crate) fn like(&self, wanted: &Wanted<'_>) -> BTreeSet<usize> {
-        let nothing = Vec::new();
-        let of_word = |word: &str| self.by_word.get(word).unwrap_or(&nothing);
-        let rarest = words_of(&wanted.name)
-            .map(of_word)
-            .min_by_key(|places| places.len());
-        let mut like: BTreeSet<usize> = match rarest {
-            Some(places) => places.iter().copied().collect(),
-            // A name without words is looked for everywhere.
-            None => (0..self.vms.len()).collect(),
-        };
-        let identity = wanted.identity.and_then(|it| self.by_identity.get(it));
-        like.extend(identity.into_iter().flatten());
-        like
-    }
-}
-
-fn words_of(name: &str) -> impl Iterator<Item = &str> {
-    let words = name.split(|c: char| !c.is_alphanumeric());
-    words.filter(|word| !word.is_empty())
 }
 
 /// Whether a name holds another as a word of its own: `web-01-restored` holds `web-01`, and

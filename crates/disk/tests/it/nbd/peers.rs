@@ -57,7 +57,7 @@ impl Server {
             .spawn()
             .expect("the server's program is there");
         let begun = Instant::now();
-        while !socket.exists() {
+        while !testkit::listens(&socket) {
             let said = || fs::read_to_string(&log).unwrap_or_default();
             assert!(begun.elapsed() < Duration::from_secs(10), "{}", said());
             thread::sleep(Duration::from_millis(10));

@@ -1,0 +1,42 @@
+//! Whether a program listens at a Unix socket.
+
+use std::{
+    fs,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// The flag of a socket that accepts connections, as Linux writes it in its list: `unix(7)`,
+/// `/proc/net/unix`.
+const ACCEPTS: &str = "00010000";
+
+/// Waits until a program listens at a socket: its file is there a moment before that, and who
+/// connects too early is refused. Nothing connects to find out.
+///
+/// # Panics
+/// When nobody listens after `most`.
+pub fn until_listening(socket: &Path, most: Duration) {
+    let begun = Instant::now();
+    while !listens(socket) {
+        let waited = begun.elapsed();
+        assert!(
+            waited < most,
+            "nobody listens at {} after {waited:?}",
+            socket.display()
+        );
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Whether a program listens there now.
+#[must_use]
+pub fn listens(socket: &Path) -> bool {
+    let all = fs::read_to_string("/proc/net/unix").unwrap_or_default();
+    let socket = socket.to_string_lossy();
+    all.lines().any(|line| {
+        let mut fields = line.split_whitespace();
+        let accepts = fields.nth(3) == Some(ACCEPTS);
+        accepts && fields.next_back() == Some(&*socket)
+    })
+}
