@@ -53,8 +53,16 @@ pub(crate) struct Options {
     /// The built site to serve; by default the release build's
     #[arg(long, value_name = "DIR")]
     site_dir: Option<PathBuf>,
+    /// Ask only for paths that hold this, as the table names them
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    only: String,
     /// Write docs/benchmarks-latency.md
-    #[arg(long)]
+    #[arg(long, conflicts_with = "only")]
     write: bool,
 }
 
@@ -79,7 +87,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let started = begun.elapsed();
     let mut connection = Connection::open(served.address)?;
     let estate = estate::make(&mut connection, options.sessions)?;
-    let rows = measure(&mut connection, &estate, options.rounds)?;
+    let mut asks = asks(&estate);
+    asks.retain(|ask| ask.what.contains(&options.only));
+    ensure!(!asks.is_empty(), "no path holds {:?}", options.only);
+    let rows = measure(&mut connection, &asks, options.rounds)?;
     drop(served);
     fs::remove_dir_all(&data).context("remove the estate")?;
 
@@ -269,8 +280,7 @@ fn asks(estate: &Estate) -> Vec<Ask> {
 }
 
 /// Asks for everything in turn. The first round warms up and does not count.
-fn measure(connection: &mut Connection, estate: &Estate, rounds: usize) -> Result<Vec<Row>> {
-    let asks = asks(estate);
+fn measure(connection: &mut Connection, asks: &[Ask], rounds: usize) -> Result<Vec<Row>> {
     let mut rows: Vec<Row> = asks
         .iter()
         .map(|ask| Row {
