@@ -19,11 +19,14 @@ use service::{
 };
 use store::{Store, StoreError};
 use thiserror::Error;
+use tokio::{task::JoinHandle, time::MissedTickBehavior};
 
 use crate::fault;
 
 /// Task slots of each proxy that a site has at first.
 const SLOTS: u32 = 2;
+/// How often what is new of the sites is read before somebody asks.
+const READ_AHEAD: Duration = Duration::from_secs(1);
 
 /// Everything that runs behind the console.
 #[derive(Debug)]
@@ -32,6 +35,7 @@ pub struct Backend {
     lab: Lab,
     engine: Engine,
     service: Service,
+    reads_ahead: JoinHandle<()>,
 }
 
 /// A back end that could not start.
@@ -108,6 +112,7 @@ impl Backend {
             store,
             lab,
             engine,
+            reads_ahead: tokio::spawn(read_ahead(service.clone())),
             service,
         })
     }
@@ -120,12 +125,25 @@ impl Backend {
 
     /// Parks sessions, stops guests, closes the store.
     pub async fn shutdown(self) {
+        self.reads_ahead.abort();
         self.engine.shutdown().await;
         let lab = self.lab;
         if let Err(error) = tokio::task::spawn_blocking(move || lab.shutdown()).await {
             tracing::error!(%error, "the lab did not stop cleanly");
         }
         self.store.close().await;
+    }
+}
+
+async fn read_ahead(service: Service) {
+    let mut moments = tokio::time::interval(READ_AHEAD);
+    moments.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        moments.tick().await;
+        if let Err(error) = service.read_ahead().await {
+            // Whoever opens a page is told by the page.
+            tracing::debug!(%error, "nothing was read ahead");
+        }
     }
 }
 

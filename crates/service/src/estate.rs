@@ -36,6 +36,16 @@ pub(crate) struct Estate {
 pub(crate) type SiteRead = (Arc<SiteInventory>, Timestamp, Option<String>);
 
 impl Service {
+    /// Reads what is new of the sites, and makes ready what it is looked for by: asked now and then,
+    /// it spares that to whoever opens a page next.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn read_ahead(&self) -> Result<(), ApiError> {
+        self.estate().await?.index.make_ready();
+        Ok(())
+    }
+
     pub(crate) async fn estate(&self) -> Result<Estate, ApiError> {
         let unread = self.store().inventory_list_unread().await.map_err(failed)?;
         let (sites, index, running) = self.kept.read(self.store()).await?;
@@ -211,14 +221,14 @@ impl Estate {
     /// Why what is known of a site may be out of date; none when the newest reading succeeded.
     pub(crate) fn staleness(&self, site: &SiteId) -> Option<String> {
         let (inventory, read_at, error) = self.site(site)?;
-        let read = format!("{} was last read at {}", inventory.name, read_at.utc_text());
-        match error {
-            Some(error) => Some(format!("{read} and cannot be read now: {error}")),
-            None if self.now.seconds_since(*read_at) > OLD => {
-                Some(format!("{read}, and no reading has ended since"))
-            }
-            None => None,
+        if error.is_none() && self.now.seconds_since(*read_at) <= OLD {
+            return None;
         }
+        let read = format!("{} was last read at {}", inventory.name, read_at.utc_text());
+        Some(match error {
+            Some(error) => format!("{read} and cannot be read now: {error}"),
+            None => format!("{read}, and no reading has ended since"),
+        })
     }
 
     /// When the newest site was read.

@@ -1,6 +1,6 @@
 //! Where a list is: the address that shows it, filtered, sorted and a page at a time.
 
-use model::view::{ListQuery, PAGE_ROWS, PageInfo, Sort, SortColumn};
+use model::view::{ListQuery, PageInfo, Sort, SortColumn};
 
 use crate::words;
 
@@ -126,8 +126,8 @@ pub fn shown_words(page: &PageInfo, one: &str) -> String {
 
 /// The rows of a page by their numbers: "101 to 200".
 pub fn range_words(page: &PageInfo, of: usize) -> String {
-    let first = of.saturating_sub(1) * PAGE_ROWS + 1;
-    let last = (of * PAGE_ROWS).min(page.total);
+    let first = of.saturating_sub(1) * page.rows + 1;
+    let last = (of * page.rows).min(page.total);
     format!("{} to {}", words::grouped(first), words::grouped(last))
 }
 

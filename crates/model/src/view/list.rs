@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 /// Rows of a page.
 pub const PAGE_ROWS: usize = 100;
+/// Rows of a page where each is tall.
+pub const TALL_PAGE_ROWS: usize = 50;
 /// Lists shorter than this need no filter.
 const SHORT: usize = 10;
 
@@ -128,6 +130,8 @@ pub struct PageInfo {
     pub page: usize,
     /// How many pages there are; one at least.
     pub pages: usize,
+    /// Rows of a full page.
+    pub rows: usize,
 }
 
 impl PageInfo {
@@ -135,16 +139,24 @@ impl PageInfo {
     /// past the end is the last.
     #[must_use]
     pub fn of(query: &ListQuery, total: usize, all: usize) -> Self {
-        let pages = total.div_ceil(PAGE_ROWS).max(1);
+        Self::with_rows(PAGE_ROWS, query, total, all)
+    }
+
+    /// The same with so many rows on a full page; one at least.
+    #[must_use]
+    pub fn with_rows(rows: usize, query: &ListQuery, total: usize, all: usize) -> Self {
+        let rows = rows.max(1);
+        let pages = total.div_ceil(rows).max(1);
         let page = query.page.clamp(1, pages);
-        let before = (page - 1) * PAGE_ROWS;
+        let before = (page - 1) * rows;
         Self {
             all,
             total,
             before,
-            shown: total.saturating_sub(before).min(PAGE_ROWS),
+            shown: total.saturating_sub(before).min(rows),
             page,
             pages,
+            rows,
         }
     }
 

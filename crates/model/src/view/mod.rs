@@ -20,7 +20,7 @@ pub use certificate::{
     ActualView, CertificateShown, CertificateView, CertifiedDiskView, EVIDENCE_FORMAT,
     EvidenceView, PassView, PlanView, PlannedDisk,
 };
-pub use list::{ListQuery, PAGE_ROWS, PageInfo, Sort, SortColumn, StartQuery};
+pub use list::{ListQuery, PAGE_ROWS, PageInfo, Sort, SortColumn, StartQuery, TALL_PAGE_ROWS};
 pub use map::{DiskMapView, MapCells, MapPicture, MapRow, MapStanding, MapWanted};
 pub use placement::{
     DatastoreSpace, HostInput, PlaceChoice, PlaceFinding, PlaceOption, PlacedAdapter, PlacedFile,

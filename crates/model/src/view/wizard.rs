@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AfterInput, Check, CheckSubject, PageInfo, PlacementView, PlanEstimate, ProxyPickView,
-    ReplicaView, SeveralView, Verdict,
+    AfterInput, Check, CheckSubject, PAGE_ROWS, PageInfo, PlacementView, PlanEstimate,
+    ProxyPickView, ReplicaView, SeveralView, TALL_PAGE_ROWS, Verdict,
 };
 use crate::{
     BatchId, ByteCount, Destination, DraftId, Drift, FailbackMode, LayoutFinding, PolicyChoice,
@@ -40,6 +40,23 @@ pub enum WizardStep {
 }
 
 impl WizardStep {
+    /// Rows of a full page of the step's list.
+    #[must_use]
+    pub const fn page_rows(self) -> usize {
+        match self {
+            Self::TargetVm | Self::Summary => TALL_PAGE_ROWS,
+            Self::Replica
+            | Self::Destination
+            | Self::StoragePolicy
+            | Self::Host
+            | Self::ResourcePool
+            | Self::Datastore
+            | Self::Folder
+            | Self::Network
+            | Self::FailbackMode => PAGE_ROWS,
+        }
+    }
+
     /// Every step, in the order in which those that apply follow each other.
     pub const ALL: [Self; 11] = [
         Self::Replica,

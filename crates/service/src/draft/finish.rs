@@ -1,6 +1,6 @@
 //! Finish: everything is checked once more, then one session per replica is recorded, once.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use failback::Terms;
 use model::{
@@ -18,7 +18,7 @@ use crate::{
     Service,
     actor::authorise,
     after::{self, After},
-    mode,
+    mode, placement,
     preflight::{Checked, Target, policy::Policy},
     refusal::{conflict, failed, invalid},
     start::counted,
@@ -50,7 +50,8 @@ impl Service {
         let estate = self.estate().await?;
         let checked = self.plan(id, &estate, &draft.body).await?;
         nothing_blocks(&checked)?;
-        self.picked_ones_do(&estate, &draft.body, &checked)
+        let places = placement::of(&estate, &draft.body);
+        self.picked_ones_do(&estate, &draft.body, places.as_ref())
             .await
             .map_err(|refusal| conflict(refusal.message, refusal.hint))?;
         all_drift_seen(&checked, &draft.body)?;
@@ -211,8 +212,8 @@ impl Plan<'_> {
 /// The checked VMs in the order in which their sessions run.
 pub(super) fn in_order(mut checked: Vec<Checked>, body: &DraftBody) -> Vec<Checked> {
     let order = several::ordered(body);
-    let places: BTreeMap<_, usize> = order.iter().zip(0..).collect();
-    checked.sort_by_key(|it| places.get(&it.view.replica).copied());
+    let places: HashMap<_, usize> = order.iter().zip(0..).collect();
+    checked.sort_by_cached_key(|it| places.get(&it.view.replica).copied());
     checked
 }
 

@@ -4,10 +4,10 @@ use std::{collections::BTreeSet, ops::Range};
 
 use model::{
     ReplicaId,
-    view::{DraftView, ListQuery, PAGE_ROWS, PageInfo, ReplicaView, WizardStep},
+    view::{DraftView, ListQuery, PageInfo, ReplicaView, WizardStep},
 };
 
-use crate::estate::Estate;
+use crate::{estate::Estate, placement::STEPS};
 
 /// Reasons that stop Finish and are listed.
 const REASONS: usize = 50;
@@ -60,10 +60,18 @@ impl Part {
         match self {
             Self::Whole => 0..all,
             Self::Page(here, query) if *here == step => {
-                let page = PageInfo::of(query, all, all);
+                let page = page_of(step, query, all);
                 page.before..page.before + page.shown
             }
             Self::Page(..) => 0..0,
+        }
+    }
+
+    /// Whether an answer has what a step shows.
+    pub(super) fn shows(&self, step: WizardStep) -> bool {
+        match self {
+            Self::Whole => true,
+            Self::Page(here, _) => *here == step,
         }
     }
 
@@ -83,56 +91,29 @@ impl Part {
         if *step == WizardStep::Destination {
             // Those of which there is something to say that is not said of all.
             view.quick.vms.sort_by_key(|vm| vm.why_not.is_none());
-            page(&mut view.page, &mut view.quick.vms, query);
-        } else {
-            view.quick.vms.clear();
+            page(*step, &mut view.page, &mut view.quick.vms, query);
         }
         if *step == WizardStep::StoragePolicy {
-            page(&mut view.page, &mut view.policies, query);
+            page(*step, &mut view.page, &mut view.policies, query);
         } else {
             view.policies.clear();
         }
         if *step == WizardStep::TargetVm {
-            page(&mut view.page, &mut view.targets, query);
+            page(*step, &mut view.page, &mut view.targets, query);
         } else {
             view.targets.clear();
         }
-        if let Some(several) = &mut view.several {
-            if *step == WizardStep::FailbackMode {
-                page(&mut view.page, &mut several.rows, query);
-            } else {
-                several.rows.clear();
-            }
+        if *step == WizardStep::FailbackMode && view.several.is_some() {
+            view.page = page_of(*step, query, view.chosen_count);
         }
         if *step == WizardStep::Summary {
-            page(&mut view.page, &mut view.summary, query);
+            page(*step, &mut view.page, &mut view.summary, query);
         } else {
             view.summary.clear();
             view.dry_run = None;
         }
-        self.narrow_placement(view);
-    }
-
-    /// The new VMs, on the steps of a specified location.
-    fn narrow_placement(&self, view: &mut DraftView) {
-        let Self::Page(step, query) = self else {
-            return;
-        };
-        let Some(placement) = &mut view.placement else {
-            return;
-        };
-        match step {
-            WizardStep::Host
-            | WizardStep::ResourcePool
-            | WizardStep::Datastore
-            | WizardStep::Folder
-            | WizardStep::Network => page(&mut view.page, &mut placement.vms, query),
-            WizardStep::Replica
-            | WizardStep::Destination
-            | WizardStep::StoragePolicy
-            | WizardStep::TargetVm
-            | WizardStep::FailbackMode
-            | WizardStep::Summary => placement.vms.clear(),
+        if STEPS.contains(step) && view.placement.is_some() {
+            view.page = page_of(*step, query, view.chosen_count);
         }
     }
 }
@@ -146,8 +127,12 @@ fn whole(rows: usize) -> PageInfo {
 }
 
 /// Cuts a list to the page that is asked for.
-fn page<T>(info: &mut PageInfo, rows: &mut Vec<T>, query: &ListQuery) {
-    *info = PageInfo::of(query, rows.len(), rows.len());
+fn page<T>(step: WizardStep, info: &mut PageInfo, rows: &mut Vec<T>, query: &ListQuery) {
+    *info = page_of(step, query, rows.len());
     rows.drain(..info.before);
-    rows.truncate(PAGE_ROWS);
+    rows.truncate(info.shown);
+}
+
+fn page_of(step: WizardStep, query: &ListQuery, all: usize) -> PageInfo {
+    PageInfo::with_rows(step.page_rows(), query, all, all)
 }

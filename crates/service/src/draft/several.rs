@@ -2,7 +2,8 @@
 
 use std::{
     cmp::Ordering,
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Range,
 };
 
 use model::{
@@ -116,19 +117,23 @@ pub(super) fn own(
 /// The chosen replicas in their order; those that were given none come last, as they were chosen.
 pub(super) fn ordered(body: &DraftBody) -> Vec<ReplicaId> {
     let order = &body.several.order;
-    let places: BTreeMap<_, _> = order.iter().zip(0..).collect();
+    let places: HashMap<_, _> = order.iter().zip(0..).collect();
     let mut chosen = body.chosen.clone();
-    chosen.sort_by_key(|id| places.get(id).copied().unwrap_or(order.len()));
+    chosen.sort_by_cached_key(|id| places.get(id).copied().unwrap_or(order.len()));
     chosen
 }
 
-/// As the step shows it; none for a single VM.
-pub(super) fn view(estate: &Estate, body: &DraftBody) -> Option<SeveralView> {
+/// As the step shows it, with the VMs at these places; none for a single VM.
+pub(super) fn view(estate: &Estate, body: &DraftBody, shown: &Range<usize>) -> Option<SeveralView> {
     if body.chosen.len() < 2 {
         return None;
     }
     let several = &body.several;
-    let rows = ordered(body).into_iter().map(|replica| {
+    let shown = ordered(body)
+        .into_iter()
+        .skip(shown.start)
+        .take(shown.len());
+    let rows = shown.map(|replica| {
         let own = several.own.get(&replica).cloned().unwrap_or_default();
         OwnRow {
             name: estate

@@ -1,10 +1,10 @@
 //! A draft with everything that its steps show.
 
 use model::{
-    ApiError, ByteCount, Destination, DraftId,
+    ApiError, ByteCount, DraftId,
     view::{
-        CheckSubject, DraftView, FinishReply, ListQuery, PolicyRow, ProxyPickView, SummaryVm,
-        TargetRow, WizardStep,
+        CheckSubject, DraftView, FinishReply, ListQuery, PolicyRow, ProxyPickView, QuickView,
+        SummaryVm, TargetRow, WizardStep,
     },
 };
 use store::DraftBody;
@@ -19,7 +19,7 @@ use crate::{
     Service, after,
     estate::Estate,
     mode,
-    placement::{self, Plan},
+    placement::{self, Plan, STEPS},
     preflight::{self, Checked},
     refusal::failed,
 };
@@ -54,13 +54,24 @@ impl Service {
         let batch = self.store().batch_for_draft(id).await.map_err(failed)?;
         let finished: Option<FinishReply> = batch.map(FinishReply::from);
         let estate = self.estate().await?;
-        let checked = self.plan(id, &estate, &body).await?;
-        let shown = part.rows_of(WizardStep::TargetVm, body.chosen.len());
-        let targets = targets::rows(&estate, &body, &shown);
-        let proxies = self.proxy_pick(&estate, &body, &checked).await?;
+        let plan = placement::of(&estate, &body);
+        let shown = |step| part.rows_of(step, body.chosen.len());
+        let mut checked = Vec::new();
+        if part.shows(WizardStep::Summary) {
+            let all = preflight::check_placed(&estate, &body, plan.as_ref());
+            checked = in_order(all, &body);
+            let told = self.told(id).await?;
+            let rows = shown(WizardStep::Summary);
+            let rows = checked.iter_mut().skip(rows.start).take(rows.len());
+            rows.for_each(|vm| told.add(&estate, &body, plan.as_ref(), vm));
+        }
+        let targets = targets::rows(&estate, &body, &shown(WizardStep::TargetVm));
+        let proxies = part.shows(WizardStep::Destination);
+        let proxies = self.proxy_pick(&estate, &body, plan.as_ref(), proxies);
+        let proxies = proxies.await?;
         let policies = preflight::policy::rows(&estate, &body);
-        let plan = (body.destination == Some(Destination::SpecifiedLocation))
-            .then(|| placement::of(&estate, &body));
+        let placed = STEPS.iter().find(|step| part.shows(**step));
+        let placed = placed.map_or(0..0, |step| shown(*step));
         let replicas = part.replicas(&estate);
         let targets_chosen = targets.iter().filter(|row| row.chosen.is_some()).count();
         let mut view = DraftView {
@@ -68,7 +79,7 @@ impl Service {
             now: self.now(),
             steps: self.steps(
                 &body,
-                &checked,
+                part.shows(WizardStep::Summary).then_some(&*checked),
                 &targets,
                 &policies,
                 plan.as_ref(),
@@ -76,7 +87,7 @@ impl Service {
             ),
             policies,
             targets,
-            placement: plan.as_ref().map(Plan::view),
+            placement: plan.as_ref().map(|plan| plan.view(placed)),
             page: replicas.page,
             replicas: replicas.views,
             selectable: replicas.selectable,
@@ -84,17 +95,21 @@ impl Service {
             chosen_names: chosen_names(&estate, &body),
             targets_chosen,
             destinations: destinations::options(&estate),
-            quick: preflight::quick::view(&estate, &body),
+            quick: if part.shows(WizardStep::Destination) {
+                preflight::quick::view(&estate, &body)
+            } else {
+                QuickView::default()
+            },
             destination: body.destination,
             proxies,
             mode_words: body.mode.as_ref().map(mode::words).unwrap_or_default(),
             after_words: after_words(&body),
-            several: several::view(&estate, &body),
+            several: several::view(&estate, &body, &shown(WizardStep::FailbackMode)),
             several_words: several::words(&body),
             dry_run: self.dry_run_view(id).await?,
             blocked: Vec::new(),
             to_read: ByteCount::ZERO,
-            summary: in_order(checked, &body)
+            summary: checked
                 .into_iter()
                 .map(|it| self.summary_of(it, &body))
                 .collect(),
@@ -126,11 +141,12 @@ impl Service {
         view
     }
 
-    /// The steps that apply, each with whether its choice is complete.
+    /// The steps that apply, each with whether its choice is complete. Summary is where the checks are
+    /// read: it is complete only where they were made.
     fn steps(
         &self,
         body: &DraftBody,
-        checked: &[Checked],
+        checked: Option<&[Checked]>,
         targets: &[TargetRow],
         policies: &[PolicyRow],
         plan: Option<&Plan<'_>>,
@@ -142,9 +158,9 @@ impl Service {
         let mode = body.mode.as_ref().is_some_and(|mode| {
             mode::still_to_come(mode, self.now()).is_ok() && body.chosen.iter().all(own)
         });
-        let checks = checked
-            .iter()
-            .all(|it| it.view.blocked().next().is_none() && unseen(it, body).next().is_none());
+        let is_fine =
+            |it: &Checked| it.view.blocked().next().is_none() && unseen(it, body).next().is_none();
+        let checks = checked.is_some_and(|checked| checked.iter().all(is_fine));
         let targets = replicas && targets::are_complete(targets);
         let steps = WizardStep::listed(body.destination, !policies.is_empty());
         steps

@@ -1,5 +1,5 @@
-//! Where things stand in the inventories, so that nobody searches for them. Made anew when an inventory
-//! or a production pointer changed, and shared by all answers until then.
+//! Where things stand in the inventories, so that nobody searches for them. Made anew when something
+//! stands elsewhere or is called something else, and shared by all answers until then.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -18,7 +18,13 @@ pub(super) type Place = (usize, usize);
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     sites: Vec<Arc<SiteInventory>>,
-    protected: BTreeMap<ProtectedVmId, ProtectedVmRow>,
+    protected: Arc<BTreeMap<ProtectedVmId, ProtectedVmRow>>,
+    places: Arc<Places>,
+}
+
+/// Where everything is.
+#[derive(Debug, Default)]
+struct Places {
     vms: HashMap<VmRef, Place>,
     replicas: HashMap<ReplicaId, Place>,
     /// Replicas by their own VM.
@@ -35,30 +41,52 @@ pub(crate) struct Index {
 impl Index {
     pub(super) fn of(sites: Vec<Arc<SiteInventory>>, protected: &KnownProtectedVms) -> Self {
         let mut index = Self {
-            protected: protected.rows().clone(),
+            protected: Arc::new(protected.rows().clone()),
             ..Self::default()
         };
+        let mut places = Places::default();
         for (at, site) in sites.iter().enumerate() {
             let vms = site.vms.iter().enumerate();
             let vms = vms.map(|(place, vm)| (vm.vm.clone(), (at, place)));
-            index.vms.extend(vms);
+            places.vms.extend(vms);
             let jobs = site.jobs.iter().enumerate();
             let jobs = jobs.map(|(place, job)| (job.id.clone(), (at, place)));
-            index.jobs.extend(jobs);
+            places.jobs.extend(jobs);
         }
         for (at, site) in sites.iter().enumerate() {
             for (place, replica) in site.replicas.iter().enumerate() {
                 let place = (at, place);
-                index.replicas.entry(replica.id.clone()).or_insert(place);
-                index.by_vm.entry(replica.vm.clone()).or_insert(place);
+                places.replicas.entry(replica.id.clone()).or_insert(place);
+                places.by_vm.entry(replica.vm.clone()).or_insert(place);
                 let production = index.production_of(replica).clone();
                 for vm in [production, replica.original.clone()] {
-                    index.by_production.entry(vm).or_insert(place);
+                    places.by_production.entry(vm).or_insert(place);
                 }
             }
         }
-        index.sites = sites;
+        (index.sites, index.places) = (sites, Arc::new(places));
         index
+    }
+
+    /// The same of newer inventories in which everything stands where it stood: most readings find no
+    /// more than that VMs have written. None where something else changed.
+    pub(super) fn renewed(&self, sites: &[Arc<SiteInventory>]) -> Option<Self> {
+        let stands = self.sites.len() == sites.len()
+            && self
+                .sites
+                .iter()
+                .zip(sites)
+                .all(|(old, new)| Arc::ptr_eq(old, new) || stands_as_before(old, new));
+        stands.then(|| Self {
+            sites: sites.to_vec(),
+            protected: Arc::clone(&self.protected),
+            places: Arc::clone(&self.places),
+        })
+    }
+
+    /// Makes what is otherwise only made when somebody looks for it.
+    pub(super) fn make_ready(&self) {
+        let _all = (self.by_name(), self.all_lower_names(), self.all_texts());
     }
 
     fn replica_at(&self, (site, place): Place) -> Option<&ReplicaRow> {
@@ -66,15 +94,15 @@ impl Index {
     }
 
     pub(super) fn replica(&self, id: &ReplicaId) -> Option<&ReplicaRow> {
-        self.replica_at(*self.replicas.get(id)?)
+        self.replica_at(*self.places.replicas.get(id)?)
     }
 
     pub(super) fn is_replica(&self, vm: &VmRef) -> bool {
-        self.by_vm.contains_key(vm)
+        self.places.by_vm.contains_key(vm)
     }
 
     pub(super) fn protected_by(&self, vm: &VmRef) -> Option<&ReplicaRow> {
-        self.replica_at(*self.by_production.get(vm)?)
+        self.replica_at(*self.places.by_production.get(vm)?)
     }
 
     pub(super) fn vm_at(&self, (site, place): Place) -> Option<&VmInfo> {
@@ -82,7 +110,7 @@ impl Index {
     }
 
     pub(super) fn vm(&self, vm: &VmRef) -> Option<&VmInfo> {
-        self.vm_at(*self.vms.get(vm)?)
+        self.vm_at(*self.places.vms.get(vm)?)
     }
 
     pub(super) fn vms(&self) -> impl Iterator<Item = &VmInfo> {
@@ -91,7 +119,7 @@ impl Index {
 
     /// The VMs that are no replicas, by what they may be matched by.
     pub(super) fn by_name(&self) -> &ByName {
-        self.by_name.get_or_init(|| {
+        self.places.by_name.get_or_init(|| {
             let sites = self.sites.iter().enumerate();
             let vms = sites.flat_map(|(at, site)| {
                 let vms = site.vms.iter().enumerate();
@@ -103,30 +131,36 @@ impl Index {
 
     /// The names of a site's VMs in lower case.
     pub(super) fn lower_names(&self, site: &SiteId) -> Arc<HashSet<String>> {
-        let all = self.lower_names.get_or_init(|| {
+        let at = self.sites.iter().position(|it| it.site == *site);
+        let found = at.and_then(|at| self.all_lower_names().get(at));
+        found.map(Arc::clone).unwrap_or_default()
+    }
+
+    fn all_lower_names(&self) -> &[Arc<HashSet<String>>] {
+        self.places.lower_names.get_or_init(|| {
             let names = |site: &Arc<SiteInventory>| {
                 let vms = site.vms.iter();
                 Arc::new(vms.map(|vm| vm.name.to_lowercase()).collect())
             };
             self.sites.iter().map(names).collect()
-        });
-        let at = self.sites.iter().position(|it| it.site == *site);
-        let found = at.and_then(|at| all.get(at));
-        found.map(Arc::clone).unwrap_or_default()
+        })
     }
 
     /// All replicas, site by site, each with what it may be found by, in lower case: names, job and
     /// where its production VM is.
     pub(super) fn texts(&self) -> impl Iterator<Item = (&ReplicaRow, &str)> {
-        let texts = self.texts.get_or_init(|| {
-            let of = |replica: &ReplicaRow| self.text(replica).to_lowercase().into();
-            let of_site = |site: &Arc<SiteInventory>| site.replicas.iter().map(of).collect();
-            self.sites.iter().map(of_site).collect()
-        });
-        let sites = self.sites.iter().zip(texts);
+        let sites = self.sites.iter().zip(self.all_texts());
         sites.flat_map(|(site, texts)| {
             let texts = texts.iter().map(|text| &**text);
             site.replicas.iter().zip(texts)
+        })
+    }
+
+    fn all_texts(&self) -> &[Vec<Box<str>>] {
+        self.places.texts.get_or_init(|| {
+            let of = |replica: &ReplicaRow| self.text(replica).to_lowercase().into();
+            let of_site = |site: &Arc<SiteInventory>| site.replicas.iter().map(of).collect();
+            self.sites.iter().map(of_site).collect()
         })
     }
 
@@ -165,7 +199,7 @@ impl Index {
     }
 
     fn job(&self, id: &JobId) -> Option<&Job> {
-        let (site, place) = *self.jobs.get(id)?;
+        let (site, place) = *self.places.jobs.get(id)?;
         self.sites.get(site)?.jobs.get(place)
     }
 
@@ -181,6 +215,88 @@ impl Index {
             (Some(vm), _) => &vm.name,
             (None, Some(row)) => &row.name,
             (None, None) => &production.platform_id,
+        }
+    }
+}
+
+/// Whether all that places are made of is the same: who is there, in which order, and all names.
+fn stands_as_before(old: &SiteInventory, new: &SiteInventory) -> bool {
+    let vm = |(old, new): (&VmInfo, &VmInfo)| {
+        (&old.vm, &old.name, &old.identity) == (&new.vm, &new.name, &new.identity)
+    };
+    let replica = |(old, new): (&ReplicaRow, &ReplicaRow)| {
+        (&old.id, &old.vm, &old.original) == (&new.id, &new.vm, &new.original)
+            && (old.on_hold, &old.protected, &old.job) == (new.on_hold, &new.protected, &new.job)
+    };
+    (&old.site, &old.name, &old.jobs) == (&new.site, &new.name, &new.jobs)
+        && old.vms.len() == new.vms.len()
+        && old.vms.iter().zip(&new.vms).all(vm)
+        && old.replicas.len() == new.replicas.len()
+        && old.replicas.iter().zip(&new.replicas).all(replica)
+}
+
+#[cfg(test)]
+mod tests {
+    //! What may be shared between two readings, and what may not.
+
+    use model::{ByteCount, JobId, VmRef};
+    use store::KnownProtectedVms;
+
+    use super::*;
+    use crate::tests::fixture::{dr, production};
+
+    fn sites() -> Vec<SiteInventory> {
+        vec![production(), dr()]
+    }
+
+    fn shared(change: impl FnOnce(&mut Vec<SiteInventory>)) -> bool {
+        let read = |sites: Vec<SiteInventory>| sites.into_iter().map(Arc::new).collect::<Vec<_>>();
+        let index = Index::of(read(sites()), &KnownProtectedVms::default());
+        let mut newer = sites();
+        change(&mut newer);
+        let renewed = index.renewed(&read(newer.clone()));
+        if let Some(renewed) = &renewed {
+            for site in &newer {
+                for vm in &site.vms {
+                    assert_eq!(renewed.vm(&vm.vm), Some(vm), "the newer one is found");
+                }
+                for replica in &site.replicas {
+                    assert_eq!(renewed.replica(&replica.id), Some(replica));
+                }
+            }
+        }
+        renewed.is_some()
+    }
+
+    #[test]
+    fn places_are_kept_until_something_stands_elsewhere_or_is_called_otherwise() {
+        assert!(shared(|_| {}));
+        assert!(shared(|sites| {
+            sites[0].free = ByteCount(1);
+            sites[0].vms[0].disks[0].allocated = ByteCount(1);
+            sites[1].replicas[0].written_since = None;
+        }));
+        type Change = fn(&mut Vec<SiteInventory>);
+        let changes: [Change; 11] = [
+            |sites| drop(sites.pop()),
+            |sites| sites.swap(0, 1),
+            |sites| drop(sites[0].vms.pop()),
+            |sites| sites[0].vms.swap(0, 1),
+            |sites| sites[0].vms[0].name.push('2'),
+            |sites| sites[0].vms[0].identity = Some("another".to_owned()),
+            |sites| sites[0].name.push('2'),
+            |sites| sites[1].jobs[0].held ^= true,
+            |sites| sites[1].replicas[0].on_hold ^= true,
+            |sites| sites[1].replicas[0].job = JobId::new("another"),
+            |sites| {
+                sites[1].replicas[0].original = VmRef {
+                    site: sites[0].site.clone(),
+                    platform_id: "another".to_owned(),
+                };
+            },
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            assert!(!shared(change), "change {number}");
         }
     }
 }

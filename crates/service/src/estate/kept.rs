@@ -58,7 +58,10 @@ impl Kept {
         let protected = protected.await.map_err(failed)?;
         if inventories || protected || !before {
             let sites = state.inventories.rows().map(|(site, ..)| Arc::clone(site));
-            state.index = Arc::new(Index::of(sites.collect(), &state.protected));
+            let sites: Vec<_> = sites.collect();
+            let renewed = state.index.renewed(&sites).filter(|_| !protected && before);
+            let index = renewed.unwrap_or_else(|| Index::of(sites, &state.protected));
+            state.index = Arc::new(index);
         }
         state.indexed = true;
         let before = std::mem::replace(&mut state.understood, false);

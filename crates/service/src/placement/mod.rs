@@ -25,7 +25,8 @@ use std::{
 };
 
 use model::{
-    Compute, DatastoreId, DiskInfo, DiskType, ReplicaId, SiteId, SiteRole, VmInfo, view::WizardStep,
+    Compute, DatastoreId, Destination, DiskInfo, DiskType, ReplicaId, SiteId, SiteRole, VmInfo,
+    view::WizardStep,
 };
 use store::{
     DraftBody, FolderChoice, NetworkChoice, PlacementChoice, PoolChoice, ReplicaRow, SiteInventory,
@@ -171,6 +172,11 @@ impl Plan<'_> {
     pub(crate) fn is_complete(&self, step: WizardStep) -> bool {
         self.vms.iter().all(|vm| vm.is_complete(step))
     }
+
+    /// Where the VM of a replica is made.
+    pub(crate) fn place_of(&self, replica: &ReplicaId) -> Option<&Placed<'_>> {
+        self.vms.iter().find(|vm| vm.subject.replica == replica)
+    }
 }
 
 /// The steps whose choices make a place, in order.
@@ -203,8 +209,14 @@ pub(crate) fn plan<'a>(
     Plan { world, vms, space }
 }
 
-/// The plan of a draft. Replicas that are no longer there have no place.
-pub(crate) fn of<'a>(estate: &'a Estate, body: &DraftBody) -> Plan<'a> {
+/// The plan of a draft; none for destinations where the VMs are there already. Replicas that are no
+/// longer there have no place.
+pub(crate) fn of<'a>(estate: &'a Estate, body: &DraftBody) -> Option<Plan<'a>> {
+    (body.destination == Some(Destination::SpecifiedLocation)).then(|| anyway(estate, body))
+}
+
+/// The same whatever the destination is.
+pub(crate) fn anyway<'a>(estate: &'a Estate, body: &DraftBody) -> Plan<'a> {
     let subjects: Vec<Subject<'a>> = body
         .chosen
         .iter()

@@ -1,6 +1,6 @@
 //! The host or cluster of each VM: the chosen one, else the host with the fewest VMs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{Compute, HostId, SiteId, SiteResources};
 use store::{PlacementChoice, SiteInventory};
@@ -11,8 +11,12 @@ use super::{
     reach::{Reach, compute_name},
 };
 
-/// How many VMs a host has or will have.
-type Loads<'a> = BTreeMap<(&'a SiteId, &'a HostId), usize>;
+/// The hosts of each site, the next to be proposed first: the first of those with the fewest VMs, and
+/// one without a datastore only where all are.
+type Loads<'a> = BTreeMap<&'a SiteId, BTreeSet<Load>>;
+
+/// Whether a host has no datastore, how many VMs it has or will have, and its place in the site's list.
+type Load = (bool, usize, usize);
 
 /// Begins the place of each VM with its site and host.
 pub(super) fn hosts<'a>(
@@ -45,10 +49,12 @@ fn loads<'a>(world: &World<'a>, subjects: &[(Subject<'a>, &PlacementChoice)]) ->
         for id in of_vms.chain(of_choices) {
             *here.entry(id).or_default() += 1;
         }
-        for host in &site.resources.hosts {
+        let hosts = site.resources.hosts.iter().enumerate();
+        let of_site = hosts.map(|(place, host)| {
             let count = here.get(&host.id).copied().unwrap_or(0);
-            loads.insert((&site.site, &host.id), count);
-        }
+            (host.datastores.is_empty(), count, place)
+        });
+        loads.insert(&site.site, of_site.collect());
     }
     loads
 }
@@ -99,15 +105,11 @@ fn proposed<'a>(world: &World<'a>, subject: Subject<'a>, loads: &mut Loads<'a>) 
         };
         return begin(subject, None, nothing, Some(Problem::NoSite));
     };
-    // The first of those with the fewest, and one without a datastore only where all are.
-    let hosts = site.resources.hosts.iter();
-    let host = hosts.min_by_key(|host| {
-        let count = loads.get(&(&site.site, &host.id)).copied().unwrap_or(0);
-        (host.datastores.is_empty(), count)
+    let of_site = loads.entry(&site.site).or_default();
+    let host = of_site.pop_first().and_then(|(bare, count, place)| {
+        of_site.insert((bare, count + 1, place));
+        site.resources.hosts.get(place)
     });
-    if let Some(host) = host {
-        *loads.entry((&site.site, &host.id)).or_default() += 1;
-    }
     let pick = Pick {
         value: host.map(|host| Compute::Host(host.id.clone())),
         chosen: false,

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use model::{ByteCount, Datastore, DatastoreId, DiskInfo, DiskType, SiteId};
 
+use store::SiteInventory;
+
 use super::{Placed, Row, Space, find::tell, problem::Problem};
 
 /// What the configuration files of a VM take at most, logs included; an estimate.
@@ -21,9 +23,13 @@ pub(super) fn disk_takes(disk: &DiskInfo, disk_type: DiskType) -> ByteCount {
 /// The space that is taken of each datastore that is used, in the order of sites and ids.
 pub(super) fn count<'a>(vms: &[Placed<'a>]) -> Vec<Space<'a>> {
     let mut sums: BTreeMap<(&SiteId, &DatastoreId), Space<'a>> = BTreeMap::new();
-    let known: BTreeMap<(&SiteId, &DatastoreId), (&'a SiteId, &'a Datastore)> = vms
+    let sites: BTreeMap<&SiteId, &'a SiteInventory> = vms
         .iter()
         .filter_map(|vm| vm.site)
+        .map(|site| (&site.site, site))
+        .collect();
+    let known: BTreeMap<(&SiteId, &DatastoreId), (&'a SiteId, &'a Datastore)> = sites
+        .into_values()
         .flat_map(|site| {
             let all = site.resources.datastores.iter();
             all.map(|it| ((&site.site, &it.id), (&site.site, it)))

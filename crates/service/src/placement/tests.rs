@@ -105,7 +105,7 @@ fn of_web(choice: PlacementChoice) -> Choices {
 fn everything_is_proposed_and_taking_it_makes_a_spec() {
     let mut estate = Estate::new();
     estate.site().vms[0].placement.host = Some(HostId::new("h1"));
-    let shown = estate.plan(&Choices::new()).view();
+    let shown = estate.plan(&Choices::new()).view(0..3);
     let rows: Vec<_> = shown
         .vms
         .iter()
@@ -133,7 +133,7 @@ fn everything_is_proposed_and_taking_it_makes_a_spec() {
     assert!(STEPS.iter().all(|step| plan.is_complete(*step)));
     // What was taken stays, whatever would be proposed now.
     estate.site().vms[0].placement.host = Some(HostId::new("h2"));
-    let again = estate.plan(&accepted).view();
+    let again = estate.plan(&accepted).view(0..3);
     assert_eq!(again.vms[0].host.words, "h2.example");
     let spec = estate.plan(&accepted).vms[1].spec().unwrap();
     assert_eq!(spec.name, "db-01-failback");

@@ -2,6 +2,8 @@
 
 mod options;
 
+use std::ops::Range;
+
 use model::{
     DiskType,
     view::{
@@ -19,10 +21,11 @@ use super::{
 };
 
 impl Plan<'_> {
-    /// What the steps show.
-    pub(crate) fn view(&self) -> PlacementView {
+    /// What the steps show, with the VMs at these places.
+    pub(crate) fn view(&self, shown: Range<usize>) -> PlacementView {
+        let vms = self.vms.iter().skip(shown.start).take(shown.len());
         PlacementView {
-            vms: self.vms.iter().map(Placed::view).collect(),
+            vms: vms.map(Placed::view).collect(),
             hosts: options::hosts(self),
             pools: options::pools(self),
             datastores: options::datastores(self),

@@ -50,18 +50,19 @@ fn labels(replica: &VmInfo, production: &VmInfo) -> Vec<Drift> {
             tags.join(", ")
         }
     };
-    let policy = |vm: &VmInfo| {
-        vm.storage_policy
-            .clone()
-            .unwrap_or_else(|| "none".to_owned())
+    // Most have the same in the same order, and it is quickly seen.
+    let tags = if replica.tags == production.tags {
+        None
+    } else {
+        differs("tags", &sorted(&replica.tags), &sorted(&production.tags))
     };
-    [
-        differs("tags", &sorted(&replica.tags), &sorted(&production.tags)),
-        differs("storage policy", &policy(replica), &policy(production)),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    let policy = |vm: &VmInfo| vm.storage_policy.as_deref().unwrap_or("none").to_owned();
+    let policies = if replica.storage_policy == production.storage_policy {
+        None
+    } else {
+        differs("storage policy", &policy(replica), &policy(production))
+    };
+    [tags, policies].into_iter().flatten().collect()
 }
 
 /// Adapters by position. Networks of two sites have names of their own, so across sites only
@@ -70,6 +71,7 @@ fn adapters(replica: &VmInfo, production: &VmInfo) -> Vec<Drift> {
     let count = replica.adapters.len().max(production.adapters.len());
     let same_site = replica.vm.site == production.vm.site;
     (0..count)
+        .filter(|index| replica.adapters.get(*index) != production.adapters.get(*index))
         .filter_map(|index| {
             let words = |vm: &VmInfo| {
                 vm.adapters

@@ -10,14 +10,22 @@ use model::{
 use store::{DraftBody, SessionDisk};
 
 use super::{Checked, Target};
-use crate::{LiveProxies, Service, after, estate::Estate, refusal::failed};
+use crate::{
+    LiveProxies, Service, after,
+    estate::Estate,
+    placement::{self, Plan},
+    refusal::failed,
+};
 
 /// Assumed of a task while no proxy was measured: a disk over a link of 2.5 Gbit/s.
 const RATE: BytesPerSecond = BytesPerSecond(300 * 1024 * 1024);
 const HOUR: u64 = 3_600;
 
-/// What is known beside the estate and the choices.
-struct Grounds {
+/// What is told of a chosen VM beyond its checks: what it is expected to cost, and where it is made.
+/// It takes longer than the checks, so that long lists ask for it only where it is shown.
+#[derive(Debug)]
+pub(crate) struct Told {
+    // What is known beside the estate and the choices.
     now: Timestamp,
     dry_run: Option<DryRunView>,
     proxies: Vec<ProxySettings>,
@@ -25,30 +33,50 @@ struct Grounds {
 }
 
 impl Service {
-    /// The plan of a draft: every VM checked, with what it is expected to cost where its disks are
-    /// known.
+    /// The plan of a draft: every VM checked, with all that is told of it.
     pub(crate) async fn plan(
         &self,
         id: &DraftId,
         estate: &Estate,
         body: &DraftBody,
     ) -> Result<Vec<Checked>, ApiError> {
-        let grounds = Grounds {
+        let told = self.told(id).await?;
+        let plan = placement::of(estate, body);
+        let mut checked = super::check_placed(estate, body, plan.as_ref());
+        for vm in &mut checked {
+            told.add(estate, body, plan.as_ref(), vm);
+        }
+        Ok(checked)
+    }
+
+    /// What is known beside the estate and the choices, of now.
+    pub(crate) async fn told(&self, id: &DraftId) -> Result<Told, ApiError> {
+        Ok(Told {
             now: self.now(),
             dry_run: self.store().dry_run_fetch(id).await.map_err(failed)?,
             proxies: self.store().proxy_list().await.map_err(failed)?,
             live: self.wired.live.proxies(),
-        };
-        let mut checked = super::check(estate, body);
-        for vm in &mut checked {
-            let Some(target) = &vm.target else { continue };
-            vm.view.estimate = grounds.estimate(estate, body, target);
-        }
-        Ok(checked)
+        })
     }
 }
 
-impl Grounds {
+impl Told {
+    /// Adds it, where the VM's disks are known and its place is.
+    pub(crate) fn add(
+        &self,
+        estate: &Estate,
+        body: &DraftBody,
+        plan: Option<&Plan<'_>>,
+        vm: &mut Checked,
+    ) {
+        if let Some(placed) = plan.and_then(|plan| plan.place_of(&vm.view.replica)) {
+            vm.view.placement = placed.facts();
+        }
+        if let Some(target) = &vm.target {
+            vm.view.estimate = self.estimate(estate, body, target);
+        }
+    }
+
     fn estimate(&self, estate: &Estate, body: &DraftBody, target: &Target) -> Option<PlanEstimate> {
         let mode = body.mode.as_ref();
         if target.pairs.is_empty() {

@@ -22,7 +22,13 @@ use model::{
 use store::{DraftBody, ReplicaRow, SessionDisk};
 
 use self::policy::Policy;
-use crate::{after, estate::Estate, session::Work, start::counted};
+use crate::{
+    after,
+    estate::Estate,
+    placement::{self, Plan},
+    session::Work,
+    start::counted,
+};
 
 /// One chosen VM, checked.
 #[derive(Debug)]
@@ -49,9 +55,22 @@ pub(crate) struct Target {
     pub(crate) new_vm: Option<NewVm>,
 }
 
-/// Checks the chosen VMs, each by itself and then together.
+/// Checks the chosen VMs, each by itself and then together. What a reader is told beyond the checks is
+/// added by [`Told::add`], VM by VM.
 pub(crate) fn check(estate: &Estate, body: &DraftBody) -> Vec<Checked> {
-    let mut all = check_by_destination(estate, body);
+    check_placed(estate, body, placement::of(estate, body).as_ref())
+}
+
+/// The same with the places of VMs to be made, where the destination has any.
+pub(crate) fn check_placed(
+    estate: &Estate,
+    body: &DraftBody,
+    plan: Option<&Plan<'_>>,
+) -> Vec<Checked> {
+    let mut all = match plan {
+        Some(plan) => specified::check(estate, body, plan),
+        None => check_existing(estate, body),
+    };
     if let Some(warning) = after::undoes_what_is_off(&body.after_input.timer, body.power_on) {
         for vm in &mut all {
             vm.view.warn(CheckSubject::Mode, warning.clone());
@@ -60,10 +79,8 @@ pub(crate) fn check(estate: &Estate, body: &DraftBody) -> Vec<Checked> {
     all
 }
 
-fn check_by_destination(estate: &Estate, body: &DraftBody) -> Vec<Checked> {
-    if body.destination == Some(Destination::SpecifiedLocation) {
-        return specified::check(estate, body);
-    }
+/// Of destinations where the VMs are there already.
+fn check_existing(estate: &Estate, body: &DraftBody) -> Vec<Checked> {
     let chosen = body.chosen.iter();
     let mut all: Vec<Checked> = chosen.map(|id| check_one(estate, body, id)).collect();
     check_space(estate, &mut all);

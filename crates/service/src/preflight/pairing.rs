@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{DiskInfo, DiskPair, VmInfo};
+use model::{ByteCount, DiskInfo, DiskPair, VmInfo};
 
 /// For each of the replica's disks, the index of its pair at production.
 pub(crate) type Pairs = Vec<Option<usize>>;
@@ -51,7 +51,10 @@ pub(crate) fn by_layout(replica: &VmInfo, production: &VmInfo) -> Pairs {
 
 /// Whether the two have equally many disks, each with a pair of the same size and sector size.
 pub(crate) fn fits(replica: &VmInfo, production: &VmInfo) -> bool {
+    let size = |vm: &VmInfo| -> ByteCount { vm.disks.iter().map(|disk| disk.size).sum() };
+    // Most VMs differ in this, and it is quickly seen.
     replica.disks.len() == production.disks.len()
+        && size(replica) == size(production)
         && by_layout(replica, production)
             .into_iter()
             .zip(&replica.disks)

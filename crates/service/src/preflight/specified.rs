@@ -11,12 +11,11 @@ use store::{DraftBody, ReplicaRow, SessionDisk};
 use super::{Checked, Target, blank, gone, inventory_is_new, replica_allows};
 use crate::{
     estate::Estate,
-    placement::{self, Placed, STEPS},
+    placement::{self, Placed, Plan, STEPS},
 };
 
 /// Checks the chosen VMs.
-pub(super) fn check(estate: &Estate, body: &DraftBody) -> Vec<Checked> {
-    let plan = placement::of(estate, body);
+pub(super) fn check(estate: &Estate, body: &DraftBody, plan: &Plan<'_>) -> Vec<Checked> {
     let places: BTreeMap<&ReplicaId, &Placed<'_>> =
         plan.vms.iter().map(|vm| (vm.subject.replica, vm)).collect();
     let chosen = body.chosen.iter();
@@ -55,7 +54,6 @@ fn one(estate: &Estate, replica: &ReplicaRow, vm: &Placed<'_>) -> Checked {
     let allocated: ByteCount = source.disks.iter().map(|disk| disk.allocated).sum();
     let mut view = SummaryVm {
         name: source.name.clone(),
-        placement: vm.facts(),
         to_read: allocated,
         ..blank(&replica.id)
     };

@@ -1,19 +1,19 @@
 //! Pick proxies: automatic, or lists by hand, with the rules for them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use model::{
-    Actor, ApiError, Compute, DraftId, ProxyChoice, ProxyId, ProxySettings, SiteId, VmInfo,
+    Actor, ApiError, Compute, Destination, DraftId, NewVm, ProxyChoice, ProxyId, SiteId, VmInfo,
     view::{PickProxy, PickReach, PickSite, ProxyPickView},
 };
 use sched::{DiskEnd, Proxy, Refusal, Usage, check_list, fit, words};
-use store::DraftBody;
+use store::{DraftBody, ReplicaRow};
 
 use super::{modes_words, seen};
 use crate::{
     LiveProxies, Service,
     estate::Estate,
-    preflight::{self, Checked, Target},
+    placement::{self, Placed, Plan},
     refusal::{failed, invalid},
 };
 
@@ -44,8 +44,8 @@ impl Service {
         .await?;
         let body = self.draft(id).await?.body;
         let estate = self.estate().await?;
-        let checked = preflight::check(&estate, &body);
-        self.picked_ones_do(&estate, &body, &checked).await
+        let plan = placement::of(&estate, &body);
+        self.picked_ones_do(&estate, &body, plan.as_ref()).await
     }
 
     /// Refuses a list picked by hand that lacks what the failback needs.
@@ -56,9 +56,9 @@ impl Service {
         &self,
         estate: &Estate,
         body: &DraftBody,
-        checked: &[Checked],
+        plan: Option<&Plan<'_>>,
     ) -> Result<(), ApiError> {
-        let view = self.proxy_pick(estate, body, checked).await?;
+        let view = self.proxy_pick(estate, body, plan, false).await?;
         match view.refused.into_iter().next() {
             None => Ok(()),
             Some(why) => Err(invalid(
@@ -69,7 +69,8 @@ impl Service {
         }
     }
 
-    /// The choice as the Destination step shows it.
+    /// The choice as the Destination step shows it; what each proxy reaches only where it is asked
+    /// for.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -77,35 +78,46 @@ impl Service {
         &self,
         estate: &Estate,
         body: &DraftBody,
-        checked: &[Checked],
+        plan: Option<&Plan<'_>>,
+        with_reach: bool,
     ) -> Result<ProxyPickView, ApiError> {
         let settings = self.store().proxy_list().await.map_err(failed)?;
         let live = self.wired.live.proxies();
-        Ok(view(estate, body, checked, &settings, &live))
+        let proxies = seen(&settings, &live);
+        let aims = aims(estate, body, plan);
+        let routes = routes(&aims);
+        let mut view = view(estate, body, &proxies, &routes);
+        if with_reach {
+            let places: Vec<Place> = aims.iter().map(|aim| place(estate, aim)).collect();
+            view.sites = sites(estate, &routes)
+                .into_iter()
+                .map(|(site, title)| PickSite {
+                    proxies: proxies
+                        .iter()
+                        .filter(|proxy| proxy.settings.site == site)
+                        .map(|proxy| one(proxy, body, &places, &live))
+                        .collect(),
+                    site,
+                    title,
+                })
+                .collect();
+        }
+        Ok(view)
     }
 }
 
+/// What a list picked by hand lacks, and the choice in words.
 fn view(
     estate: &Estate,
     body: &DraftBody,
-    checked: &[Checked],
-    settings: &[ProxySettings],
-    live: &LiveProxies,
+    proxies: &[Proxy],
+    routes: &BTreeSet<(SiteId, SiteId)>,
 ) -> ProxyPickView {
-    let proxies = seen(settings, live);
-    let places = places(estate, body, checked);
-    let routes: BTreeSet<(SiteId, SiteId)> = places
-        .iter()
-        .map(|place| (place.source.clone(), place.target.clone()))
-        .collect();
-    let names = Names {
-        proxies: &proxies,
-        estate,
-    };
+    let names = Names { proxies, estate };
     let pick = &body.proxies;
     let (mut refused, mut warnings) = (Vec::new(), Vec::new());
     if pick.by_hand {
-        for finding in check_list(&proxies, &pick.listed, &routes) {
+        for finding in check_list(proxies, &pick.listed, routes) {
             let words = words::finding(&finding, &names);
             if finding.refuses() {
                 refused.push(words);
@@ -114,22 +126,12 @@ fn view(
             }
         }
     }
-    let listed = settings.iter().filter(|it| pick.listed.contains(&it.id));
+    let settings = proxies.iter().map(|proxy| &proxy.settings);
+    let listed = settings.filter(|it| pick.listed.contains(&it.id));
     let listed: Vec<&str> = listed.map(|it| it.name.as_str()).collect();
     ProxyPickView {
         by_hand: pick.by_hand,
-        sites: sites(estate, &routes)
-            .into_iter()
-            .map(|(site, title)| PickSite {
-                proxies: proxies
-                    .iter()
-                    .filter(|proxy| proxy.settings.site == site)
-                    .map(|proxy| one(proxy, body, &places, live))
-                    .collect(),
-                site,
-                title,
-            })
-            .collect(),
+        sites: Vec::new(),
         refused,
         warnings,
         words: if pick.by_hand {
@@ -246,39 +248,76 @@ fn reach(proxy: &Proxy, places: &[Place]) -> Vec<PickReach> {
         .collect()
 }
 
-/// Where a chosen VM's disks are read and written.
-struct Place {
-    vm: String,
-    source: SiteId,
-    target: SiteId,
-    ends: Vec<DiskEnd>,
+/// Where a chosen replica goes.
+struct Aim<'a> {
+    replica: &'a ReplicaRow,
+    site: &'a SiteId,
+    to: To<'a>,
 }
 
-fn places(estate: &Estate, body: &DraftBody, checked: &[Checked]) -> Vec<Place> {
-    let checked: BTreeMap<_, _> = checked.iter().map(|it| (&it.view.replica, it)).collect();
+/// To what.
+enum To<'a> {
+    /// A VM that is there; none while none is chosen, or it cannot be found.
+    Vm(Option<&'a VmInfo>),
+    /// One to be made.
+    Place(&'a Placed<'a>),
+}
+
+fn aims<'a>(estate: &'a Estate, body: &'a DraftBody, plan: Option<&'a Plan<'a>>) -> Vec<Aim<'a>> {
+    let places = plan.into_iter().flat_map(|plan| &plan.vms);
+    let places: HashMap<_, _> = places.map(|it| (it.subject.replica, it)).collect();
     let chosen = body.chosen.iter().filter_map(|id| estate.replica(id));
     chosen
         .map(|replica| {
-            let checked = checked.get(&replica.id);
-            let target = checked.and_then(|it| it.target.as_ref());
-            let mut ends: Vec<DiskEnd> = estate
-                .vm(&replica.vm)
-                .map(|vm| ends(estate, vm))
-                .unwrap_or_default();
-            ends.extend(target.map(|it| target_ends(estate, it)).unwrap_or_default());
-            // Where no VM to return to is chosen yet, most return to where the original is.
-            let production = target.map_or_else(
-                || estate.production_of(replica).site.clone(),
-                |target| target.production.site.clone(),
-            );
-            Place {
-                vm: estate.vm_name(&replica.vm),
-                source: replica.vm.site.clone(),
-                target: production,
-                ends,
-            }
+            // Where nothing is chosen yet, most return to where the original is.
+            let original = estate.production_of(replica);
+            let (site, to) = match body.destination {
+                None | Some(Destination::OriginalVm) => {
+                    (&original.site, To::Vm(estate.vm(original)))
+                }
+                Some(Destination::RecoveredVm) => {
+                    let chosen = body.targets.get(&replica.id);
+                    let vm = chosen.and_then(|vm| estate.vm(vm));
+                    (&chosen.unwrap_or(original).site, To::Vm(vm))
+                }
+                Some(Destination::SpecifiedLocation) => match places.get(&replica.id) {
+                    Some(placed) => (
+                        placed.site.map_or(&original.site, |site| &site.site),
+                        To::Place(placed),
+                    ),
+                    None => (&original.site, To::Vm(None)),
+                },
+            };
+            Aim { replica, site, to }
         })
         .collect()
+}
+
+/// From which sites to which the chosen VMs go.
+fn routes(aims: &[Aim<'_>]) -> BTreeSet<(SiteId, SiteId)> {
+    let routes = aims.iter().map(|aim| (&aim.replica.vm.site, aim.site));
+    let routes: HashSet<(&SiteId, &SiteId)> = routes.collect();
+    let routes = routes.into_iter();
+    routes.map(|(a, b)| (a.clone(), b.clone())).collect()
+}
+
+/// Where a chosen VM's disks are read and written.
+struct Place {
+    vm: String,
+    ends: Vec<DiskEnd>,
+}
+
+fn place(estate: &Estate, aim: &Aim<'_>) -> Place {
+    let source = estate.vm(&aim.replica.vm);
+    let mut all = source.map(|vm| ends(estate, vm)).unwrap_or_default();
+    match &aim.to {
+        To::Vm(vm) => all.extend(vm.iter().flat_map(|vm| ends(estate, vm))),
+        To::Place(placed) => all.extend(placed.spec().iter().flat_map(|it| new_ends(estate, it))),
+    }
+    Place {
+        vm: estate.vm_name(&aim.replica.vm),
+        ends: all,
+    }
 }
 
 fn ends(estate: &Estate, vm: &VmInfo) -> Vec<DiskEnd> {
@@ -294,11 +333,8 @@ fn ends(estate: &Estate, vm: &VmInfo) -> Vec<DiskEnd> {
         .collect()
 }
 
-fn target_ends(estate: &Estate, target: &Target) -> Vec<DiskEnd> {
-    let Some(spec) = &target.new_vm else {
-        let vm = estate.vm(&target.production);
-        return vm.map(|vm| ends(estate, vm)).unwrap_or_default();
-    };
+/// The ends of a VM to be made.
+fn new_ends(estate: &Estate, spec: &NewVm) -> Vec<DiskEnd> {
     let host = match &spec.compute {
         Compute::Host(host) => Some(host.clone()),
         // The cluster picks one when the VM is made.

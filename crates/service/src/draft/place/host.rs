@@ -92,7 +92,7 @@ pub(super) fn no_clash(
 ) -> Result<(), ApiError> {
     let mut after = body.clone();
     apply(&mut after, changes);
-    let plan = placement::of(estate, &after);
+    let plan = placement::anyway(estate, &after);
     let named = |vm: &Placed<'_>| {
         let mut of_vm = changes.iter().filter(|(id, _)| id == vm.subject.replica);
         of_vm.any(|(_, change)| matches!(change, Change::Name(_)))

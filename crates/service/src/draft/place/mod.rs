@@ -151,7 +151,7 @@ impl Service {
         })
         .await?;
         let (estate, draft) = (self.estate().await?, self.draft(id).await?);
-        let plan = placement::of(&estate, &draft.body);
+        let plan = placement::anyway(&estate, &draft.body);
         let blocking = plan.vms.iter().find_map(|vm| {
             let finding = vm.blocking(step).next()?;
             Some(refused(vm, finding))
@@ -168,7 +168,11 @@ impl Service {
         authorise(actor)?;
         let draft = self.open_draft(id).await?;
         let estate = self.estate().await?;
-        let changes = decide(&estate, &draft.body, &placement::of(&estate, &draft.body))?;
+        let changes = decide(
+            &estate,
+            &draft.body,
+            &placement::anyway(&estate, &draft.body),
+        )?;
         self.edit(id, |body| apply(body, &changes)).await
     }
 }
