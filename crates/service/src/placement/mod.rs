@@ -28,11 +28,12 @@ use model::{
     Compute, DatastoreId, Destination, DiskInfo, DiskType, ReplicaId, SiteId, SiteRole, VmInfo,
     view::WizardStep,
 };
+use rayon::prelude::*;
 use store::{
     DraftBody, FolderChoice, NetworkChoice, PlacementChoice, PoolChoice, ReplicaRow, SiteInventory,
 };
 
-use crate::estate::Estate;
+use crate::{estate::Estate, preflight::AT_LEAST};
 
 pub(crate) use change::{Change, proposed};
 pub(crate) use find::host_name;
@@ -201,9 +202,10 @@ pub(crate) fn plan<'a>(
         .collect();
     let mut vms = place::hosts(&world, &with_choice);
     name::give(&world, &mut vms, &with_choice);
-    for (vm, (_, choice)) in vms.iter_mut().zip(&with_choice) {
-        find::the_rest(vm, choice);
-    }
+    vms.par_iter_mut()
+        .zip(&with_choice)
+        .with_min_len(AT_LEAST)
+        .for_each(|(vm, (_, choice))| find::the_rest(vm, choice));
     let space = space::count(&vms);
     space::find_full(&mut vms, &space);
     Plan { world, vms, space }

@@ -19,6 +19,7 @@ use model::{
     VisibleState, VmInfo, VmRef,
     view::{CheckSubject, SummaryVm},
 };
+use rayon::prelude::*;
 use store::{DraftBody, ReplicaRow, SessionDisk};
 
 use self::policy::Policy;
@@ -29,6 +30,9 @@ use crate::{
     session::Work,
     start::counted,
 };
+
+/// VMs that are worth a thread of their own.
+pub(crate) const AT_LEAST: usize = 64;
 
 /// One chosen VM, checked.
 #[derive(Debug)]
@@ -81,7 +85,7 @@ pub(crate) fn check_placed(
 
 /// Of destinations where the VMs are there already.
 fn check_existing(estate: &Estate, body: &DraftBody) -> Vec<Checked> {
-    let chosen = body.chosen.iter();
+    let chosen = body.chosen.par_iter().with_min_len(AT_LEAST);
     let mut all: Vec<Checked> = chosen.map(|id| check_one(estate, body, id)).collect();
     check_space(estate, &mut all);
     check_shared_targets(&mut all);

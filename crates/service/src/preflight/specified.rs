@@ -6,9 +6,10 @@ use model::{
     ByteCount, PowerState, ReplicaId,
     view::{CheckSubject, SummaryVm},
 };
+use rayon::prelude::*;
 use store::{DraftBody, ReplicaRow, SessionDisk};
 
-use super::{Checked, Target, blank, gone, inventory_is_new, replica_allows};
+use super::{AT_LEAST, Checked, Target, blank, gone, inventory_is_new, replica_allows};
 use crate::{
     estate::Estate,
     placement::{self, Placed, Plan, STEPS},
@@ -18,7 +19,7 @@ use crate::{
 pub(super) fn check(estate: &Estate, body: &DraftBody, plan: &Plan<'_>) -> Vec<Checked> {
     let places: BTreeMap<&ReplicaId, &Placed<'_>> =
         plan.vms.iter().map(|vm| (vm.subject.replica, vm)).collect();
-    let chosen = body.chosen.iter();
+    let chosen = body.chosen.par_iter().with_min_len(AT_LEAST);
     chosen
         .map(|id| match (estate.replica(id), places.get(id)) {
             (Some(replica), Some(vm)) => one(estate, replica, vm),
