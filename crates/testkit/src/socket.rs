@@ -35,8 +35,9 @@ pub fn listens(socket: &Path) -> bool {
     let all = fs::read_to_string("/proc/net/unix").unwrap_or_default();
     let socket = socket.to_string_lossy();
     all.lines().any(|line| {
-        let mut fields = line.split_whitespace();
-        let accepts = fields.nth(3) == Some(ACCEPTS);
-        accepts && fields.next_back() == Some(&*socket)
+        // The path ends the line and may hold spaces.
+        let path = line.strip_suffix(&*socket);
+        let fields = path.filter(|fields| fields.ends_with(' '));
+        fields.is_some_and(|fields| fields.split_whitespace().nth(3) == Some(ACCEPTS))
     })
 }

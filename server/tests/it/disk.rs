@@ -147,7 +147,7 @@ fn a_journal_is_believed_for_the_same_content_of_an_unfinished_run_only() {
             .current_dir(pair.dir.path())
             .spawn()
             .expect("it runs");
-        std::thread::sleep(std::time::Duration::from_millis(3000));
+        std::thread::sleep(Duration::from_millis(3000));
         child.kill().expect("it runs");
         child.wait().expect("it ended");
     };
@@ -476,11 +476,7 @@ impl BadSector {
             .stderr(std::process::Stdio::null())
             .spawn()
             .expect("nbdkit is there");
-        let begun = std::time::Instant::now();
-        while !pair.at("socket").exists() {
-            assert!(begun.elapsed().as_secs() < 10, "no socket");
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
+        testkit::until_listening(&pair.at("socket"), Duration::from_secs(10));
         Self(child)
     }
 }

@@ -43,11 +43,7 @@ impl Nbdkit {
             .stderr(Stdio::null())
             .spawn()
             .expect("nbdkit is there");
-        let begun = Instant::now();
-        while !socket.exists() {
-            assert!(begun.elapsed() < Duration::from_secs(20), "no socket");
-            thread::sleep(Duration::from_millis(10));
-        }
+        testkit::until_listening(&socket, Duration::from_secs(20));
         Self { child, socket }
     }
 

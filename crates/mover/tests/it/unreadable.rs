@@ -5,8 +5,7 @@ use std::{
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::Arc,
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use blockmap::{BlockSize, RangeSet};
@@ -63,11 +62,7 @@ impl Peer {
             .spawn()
             .expect("nbdkit is there");
         self.child = Some(child);
-        let begun = Instant::now();
-        while !socket.exists() {
-            assert!(begun.elapsed() < Duration::from_secs(10), "no socket");
-            thread::sleep(Duration::from_millis(10));
-        }
+        testkit::until_listening(&socket, Duration::from_secs(10));
     }
 
     /// From the peer to the file.
