@@ -147,7 +147,7 @@ pub struct NewProxyInput {
 pub struct ProxyPickView {
     /// Only the picked ones may be taken.
     pub by_hand: bool,
-    /// The sites that the chosen VMs' disks are read and written at.
+    /// The sites that the chosen VMs' disks are read and written at; only for Destination.
     pub sites: Vec<PickSite>,
     /// Why a failback with these picked ones is refused, each with the next step.
     pub refused: Vec<String>,

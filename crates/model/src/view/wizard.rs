@@ -405,7 +405,8 @@ pub struct DraftView {
     pub id: DraftId,
     /// When the answer was made.
     pub now: Timestamp,
-    /// The steps that apply, in order, each with whether its choice is complete.
+    /// The steps that apply, in order, each with whether its choice is complete. Summary is complete
+    /// where the answer has its checks: for that step, or where no step was asked for.
     pub steps: Vec<(WizardStep, bool)>,
     /// Which page of the step's list the answer has; all of every list where none was asked for.
     #[serde(default)]
@@ -430,7 +431,7 @@ pub struct DraftView {
     /// Which proxies may carry the disks.
     #[serde(default)]
     pub proxies: ProxyPickView,
-    /// Quick rollback, for the original VM.
+    /// Quick rollback, for the original VM; only for Destination.
     #[serde(default)]
     pub quick: QuickView,
     /// The chosen mode as it was typed.
@@ -465,12 +466,12 @@ pub struct DraftView {
     /// For the steps of a specified location; none for other destinations.
     #[serde(default)]
     pub placement: Option<PlacementView>,
-    /// What stops Finish: the first reasons, each with its VM's name.
+    /// What stops Finish: the first reasons, each with its VM's name; only for Summary.
     #[serde(default)]
     pub blocked: Vec<(String, String)>,
     /// Per VM, for Summary.
     pub summary: Vec<SummaryVm>,
-    /// Bytes that will be read, all VMs together.
+    /// Bytes that will be read, all VMs together; only for Summary.
     #[serde(default)]
     pub to_read: ByteCount,
     /// The newest dry run.

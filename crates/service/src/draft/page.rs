@@ -75,8 +75,9 @@ impl Part {
         }
     }
 
-    /// Leaves out what the step does not show, once everything is counted.
-    pub(super) fn narrow(&self, view: &mut DraftView) {
+    /// Leaves out what the step does not show, once everything that the answer has is counted; `made`
+    /// VMs are to be made.
+    pub(super) fn narrow(&self, view: &mut DraftView, made: usize) {
         view.to_read = view.summary.iter().map(|vm| vm.to_read).sum();
         let reasons = view.summary.iter().flat_map(|vm| {
             let reasons = vm.blocked();
@@ -113,7 +114,7 @@ impl Part {
             view.dry_run = None;
         }
         if STEPS.contains(step) && view.placement.is_some() {
-            view.page = page_of(*step, query, view.chosen_count);
+            view.page = page_of(*step, query, made);
         }
     }
 }

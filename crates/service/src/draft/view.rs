@@ -63,15 +63,18 @@ impl Service {
             let told = self.told(id).await?;
             let rows = shown(WizardStep::Summary);
             let rows = checked.iter_mut().skip(rows.start).take(rows.len());
-            rows.for_each(|vm| told.add(&estate, &body, plan.as_ref(), vm));
+            let places = placement::places(plan.as_ref());
+            rows.for_each(|vm| told.add(&estate, &body, &places, vm));
         }
         let targets = targets::rows(&estate, &body, &shown(WizardStep::TargetVm));
         let proxies = part.shows(WizardStep::Destination);
         let proxies = self.proxy_pick(&estate, &body, plan.as_ref(), proxies);
         let proxies = proxies.await?;
         let policies = preflight::policy::rows(&estate, &body);
+        // Of a replica that is gone nothing is made.
+        let made = plan.as_ref().map_or(0, |plan| plan.vms.len());
         let placed = STEPS.iter().find(|step| part.shows(**step));
-        let placed = placed.map_or(0..0, |step| shown(*step));
+        let placed = placed.map_or(0..0, |step| part.rows_of(*step, made));
         let replicas = part.replicas(&estate);
         let targets_chosen = targets.iter().filter(|row| row.chosen.is_some()).count();
         let mut view = DraftView {
@@ -123,7 +126,7 @@ impl Service {
             finished,
             zones: mode::zones(),
         };
-        part.narrow(&mut view);
+        part.narrow(&mut view, made);
         Ok(view)
     }
 

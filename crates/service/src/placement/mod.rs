@@ -20,7 +20,7 @@ pub(crate) mod value;
 mod view;
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -173,11 +173,15 @@ impl Plan<'_> {
     pub(crate) fn is_complete(&self, step: WizardStep) -> bool {
         self.vms.iter().all(|vm| vm.is_complete(step))
     }
+}
 
-    /// Where the VM of a replica is made.
-    pub(crate) fn place_of(&self, replica: &ReplicaId) -> Option<&Placed<'_>> {
-        self.vms.iter().find(|vm| vm.subject.replica == replica)
-    }
+/// The places by replica.
+pub(crate) type Places<'p, 'a> = HashMap<&'a ReplicaId, &'p Placed<'a>>;
+
+/// Where the VM of each replica is made; nowhere where there is no plan.
+pub(crate) fn places<'p, 'a>(plan: Option<&'p Plan<'a>>) -> Places<'p, 'a> {
+    let all = plan.into_iter().flat_map(|plan| &plan.vms);
+    all.map(|vm| (vm.subject.replica, vm)).collect()
 }
 
 /// The steps whose choices make a place, in order.

@@ -13,7 +13,7 @@ use super::{Checked, Target};
 use crate::{
     LiveProxies, Service, after,
     estate::Estate,
-    placement::{self, Plan},
+    placement::{self, Places},
     refusal::failed,
 };
 
@@ -42,9 +42,10 @@ impl Service {
     ) -> Result<Vec<Checked>, ApiError> {
         let told = self.told(id).await?;
         let plan = placement::of(estate, body);
+        let places = placement::places(plan.as_ref());
         let mut checked = super::check_placed(estate, body, plan.as_ref());
         for vm in &mut checked {
-            told.add(estate, body, plan.as_ref(), vm);
+            told.add(estate, body, &places, vm);
         }
         Ok(checked)
     }
@@ -66,10 +67,10 @@ impl Told {
         &self,
         estate: &Estate,
         body: &DraftBody,
-        plan: Option<&Plan<'_>>,
+        places: &Places<'_, '_>,
         vm: &mut Checked,
     ) {
-        if let Some(placed) = plan.and_then(|plan| plan.place_of(&vm.view.replica)) {
+        if let Some(placed) = places.get(&vm.view.replica) {
             vm.view.placement = placed.facts();
         }
         if let Some(target) = &vm.target {

@@ -1,9 +1,7 @@
 //! The checks of a specified location: the place of each VM to be made, and what travels.
 
-use std::collections::BTreeMap;
-
 use model::{
-    ByteCount, PowerState, ReplicaId,
+    ByteCount, PowerState,
     view::{CheckSubject, SummaryVm},
 };
 use rayon::prelude::*;
@@ -17,8 +15,7 @@ use crate::{
 
 /// Checks the chosen VMs.
 pub(super) fn check(estate: &Estate, body: &DraftBody, plan: &Plan<'_>) -> Vec<Checked> {
-    let places: BTreeMap<&ReplicaId, &Placed<'_>> =
-        plan.vms.iter().map(|vm| (vm.subject.replica, vm)).collect();
+    let places = placement::places(Some(plan));
     let chosen = body.chosen.par_iter().with_min_len(AT_LEAST);
     chosen
         .map(|id| match (estate.replica(id), places.get(id)) {

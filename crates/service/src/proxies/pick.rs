@@ -1,6 +1,6 @@
 //! Pick proxies: automatic, or lists by hand, with the rules for them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use model::{
     Actor, ApiError, Compute, Destination, DraftId, NewVm, ProxyChoice, ProxyId, SiteId, VmInfo,
@@ -264,8 +264,7 @@ enum To<'a> {
 }
 
 fn aims<'a>(estate: &'a Estate, body: &'a DraftBody, plan: Option<&'a Plan<'a>>) -> Vec<Aim<'a>> {
-    let places = plan.into_iter().flat_map(|plan| &plan.vms);
-    let places: HashMap<_, _> = places.map(|it| (it.subject.replica, it)).collect();
+    let places = placement::places(plan);
     let chosen = body.chosen.iter().filter_map(|id| estate.replica(id));
     chosen
         .map(|replica| {

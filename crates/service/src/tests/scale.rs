@@ -9,7 +9,7 @@ use model::{
     },
 };
 
-use super::fixture::{Fixture, NOW, actor, manual};
+use super::fixture::{Fixture, NOW, actor, manual, resources};
 use crate::{Also, Ticks};
 
 const MORE: usize = 246;
@@ -250,6 +250,30 @@ async fn a_step_has_a_page_of_its_own_list_and_counts_of_all() {
     let to_read = whole.summary.iter().map(|vm| vm.to_read).sum();
     assert_eq!((whole.summary.len(), summary.to_read), (MORE, to_read));
     assert_eq!(summary.steps, whole.steps);
+}
+
+/// Found in review: such a replica was counted, and the last page was empty.
+#[tokio::test]
+async fn a_replica_that_is_gone_has_no_row_among_the_vms_to_be_made() {
+    let mut fixture = many().await;
+    fixture.production.resources = resources();
+    fixture.read_sites().await;
+    let chosen: Vec<String> = (0..101).map(|it| format!("r-many-{it:03}")).collect();
+    let chosen: Vec<&str> = chosen.iter().map(String::as_str).collect();
+    let id = fixture.complete_draft(&chosen).await;
+    let specified = Some(Destination::SpecifiedLocation);
+    let service = &fixture.service;
+    service
+        .draft_set_destination(&actor(), &id, specified)
+        .await
+        .unwrap();
+    let rows = |view: DraftView| (view.placement.unwrap().vms.len(), view.page);
+    let (shown, of) = rows(step(&fixture, &id, WizardStep::Host, page(2)).await);
+    assert_eq!((shown, of.page, of.total), (1, 2, 101));
+    fixture.dr.vms.retain(|vm| vm.name != "many-050-replica");
+    fixture.read_sites().await;
+    let (shown, of) = rows(step(&fixture, &id, WizardStep::Host, page(2)).await);
+    assert_eq!((shown, of.page, of.total), (100, 1, 100));
 }
 
 #[tokio::test]
