@@ -16,6 +16,9 @@ use crate::{
 /// How often a guest that shuts down is looked at.
 const POLL: Duration = Duration::from_millis(100);
 
+/// How often a guest is asked to shut down: one that has just begun to boot does not hear it.
+const ASK_AGAIN: Duration = Duration::from_secs(15);
+
 /// Asks the guest to shut down, waits as long as the platform grants, then powers off.
 pub(super) async fn shut_down(stage: Stage, controls: Controls) -> Result<Performed, EffectError> {
     let timeout = stage.dr.capabilities().shutdown_timeout;
@@ -25,6 +28,7 @@ pub(super) async fn shut_down(stage: Stage, controls: Controls) -> Result<Perfor
     }
     let began = Instant::now();
     blocking(&dr, &vm, |dr, vm| dr.request_shutdown(vm)).await?;
+    let mut asked = began;
     while power(&dr, &vm).await? != PowerState::Off {
         if controls.is_cancelled() {
             return Err(EffectError::Stopped);
@@ -42,6 +46,13 @@ pub(super) async fn shut_down(stage: Stage, controls: Controls) -> Result<Perfor
                 warnings: vec![text],
                 ..Performed::saying("powered off")
             });
+        }
+        if asked.elapsed() >= ASK_AGAIN {
+            asked = Instant::now();
+            // It may have gone off just now, and then there is nobody to ask.
+            if let Err(error) = blocking(&dr, &vm, |dr, vm| dr.request_shutdown(vm)).await {
+                tracing::debug!(%error, "the guest was not asked again");
+            }
         }
         tokio::time::sleep(POLL).await;
     }
