@@ -255,6 +255,9 @@ pub struct NewVm {
     pub hardware_version: Option<u32>,
     /// Record which ranges are written.
     pub change_tracking: bool,
+    /// The replica VM: a platform that knows it gives the new VM what else its configuration says.
+    #[serde(default)]
+    pub like: Option<VmRef>,
 }
 
 impl NewVm {

@@ -193,5 +193,6 @@ fn spec(vm: &str, session: &SessionId, described: &Value, disk_type: DiskType) -
         firmware: Firmware::Uefi,
         hardware_version: Some(19),
         change_tracking: true,
+        like: None,
     }
 }

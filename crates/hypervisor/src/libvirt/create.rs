@@ -7,16 +7,16 @@ use std::{
     sync::Arc,
 };
 
-use model::{Adapter, DatastoreId, DiskType, Firmware, NetworkId, NewDisk, NewVm, VmRef};
+use model::{DatastoreId, DiskType, Firmware, NewAdapter, NewDisk, NewVm, VmRef};
 use roxmltree::Document;
 
 use super::{
-    Libvirt, Site,
+    Libvirt, Site, alike,
     domain::{Domain, child, text},
     domain_uuid,
     edit::escape,
     images,
-    record::{Created, VmRecord},
+    record::{Created, Image, VmRecord},
 };
 use crate::PlatformError;
 
@@ -65,12 +65,57 @@ impl Libvirt {
             .collect::<Result<_, PlatformError>>()?;
         let made = self
             .make_images(spec, &paths)
-            .and_then(|()| define(site, spec, owner, &paths));
+            .and_then(|()| self.definition(site, spec, owner, &paths))
+            .and_then(|xml| define(site, &xml));
         *super::lock(&site.read) = None;
         if made.is_err() {
             images::remove(paths.iter().map(PathBuf::as_path));
         }
         made
+    }
+
+    /// What the replica's configuration says, where its host is one of libvirt; else what the choices
+    /// say.
+    fn definition(
+        &self,
+        site: &Site,
+        spec: &NewVm,
+        owner: &str,
+        paths: &[PathBuf],
+    ) -> Result<String, PlatformError> {
+        let record = VmRecord {
+            created: Some(Created {
+                id: spec.vm.platform_id.clone(),
+                owner: owner.to_owned(),
+            }),
+            ..VmRecord::default()
+        };
+        let like = spec.like.as_ref();
+        let Some(like) = like.filter(|like| self.site(&like.site).is_ok()) else {
+            return xml(spec, &record, paths, &virt_type(site)?);
+        };
+        let replica = self.site(&like.site)?;
+        let uuid = domain_uuid(&like.platform_id).to_string();
+        let configured = replica
+            .virsh
+            .run(&["dumpxml", "--inactive", "--security-info", &uuid])
+            .map_err(|error| replica.failed(None, error))?;
+        let disks = spec.disks.iter().zip(paths);
+        let images: Vec<(String, Image)> = disks
+            .map(|(disk, path)| {
+                let image = Image {
+                    path: path.clone(),
+                    format: disk.format,
+                };
+                (disk.key.as_str().to_owned(), image)
+            })
+            .collect();
+        alike::definition(&configured, spec, &images, &record).map_err(|error| {
+            PlatformError::Unexpected {
+                vm: spec.vm.clone(),
+                what: format!("it cannot be made like {like}: {error}"),
+            }
+        })
     }
 
     fn make_images(&self, spec: &NewVm, paths: &[PathBuf]) -> Result<(), PlatformError> {
@@ -179,12 +224,11 @@ fn directory(site: &Site, id: &DatastoreId) -> Result<PathBuf, PlatformError> {
     text(target, "path").map(PathBuf::from).ok_or_else(gone)
 }
 
-fn define(site: &Site, spec: &NewVm, owner: &str, paths: &[PathBuf]) -> Result<(), PlatformError> {
+fn define(site: &Site, xml: &str) -> Result<(), PlatformError> {
     let io = |source| PlatformError::Io {
         operation: "hand a definition to virsh".to_owned(),
         source,
     };
-    let xml = xml(spec, owner, paths, &virt_type(site)?)?;
     let mut file = images::private_file().map_err(io)?;
     std::io::Write::write_all(&mut file, xml.as_bytes()).map_err(io)?;
     let path = file.path().display().to_string();
@@ -212,17 +256,10 @@ fn virt_type(site: &Site) -> Result<String, PlatformError> {
 
 fn xml(
     spec: &NewVm,
-    owner: &str,
+    record: &VmRecord,
     paths: &[PathBuf],
     virt_type: &str,
 ) -> Result<String, PlatformError> {
-    let record = VmRecord {
-        created: Some(Created {
-            id: spec.vm.platform_id.clone(),
-            owner: owner.to_owned(),
-        }),
-        ..VmRecord::default()
-    };
     let record = record.to_element().map_err(|source| PlatformError::Parse {
         what: "the new VM's record".to_owned(),
         source,
@@ -245,7 +282,7 @@ fn xml(
         push_disk(&mut xml, disk, path);
     }
     for adapter in &spec.adapters {
-        push_adapter(&mut xml, &adapter.source, adapter.network.as_ref());
+        xml.push_str(&adapter_element(adapter, "virtio"));
     }
     xml.push_str(
         "<serial type='pty'/><channel type='unix'>\
@@ -279,19 +316,16 @@ fn push_disk(xml: &mut String, disk: &NewDisk, path: &Path) {
     debug_assert!(written.is_ok(), "a string takes everything");
 }
 
-fn push_adapter(xml: &mut String, adapter: &Adapter, network: Option<&NetworkId>) {
-    let mac = escape(&adapter.mac);
-    let tail = format!("<mac address='{mac}'/><model type='virtio'/>");
-    let attached = network.and_then(|id| id.as_str().split_once(':'));
-    match attached {
+/// An adapter of a model, attached to its network or to none.
+pub(super) fn adapter_element(adapter: &NewAdapter, model: &str) -> String {
+    let (mac, model) = (escape(&adapter.source.mac), escape(model));
+    let tail = format!("<mac address='{mac}'/><model type='{model}'/>");
+    let network = adapter.network.as_ref();
+    match network.and_then(|id| id.as_str().split_once(':')) {
         Some((kind, name)) => {
             let name = escape(name);
-            xml.push_str(&format!(
-                "<interface type='{kind}'><source {kind}='{name}'/>{tail}</interface>"
-            ));
+            format!("<interface type='{kind}'><source {kind}='{name}'/>{tail}</interface>")
         }
-        None => xml.push_str(&format!(
-            "<interface type='user'>{tail}<link state='down'/></interface>"
-        )),
+        None => format!("<interface type='user'>{tail}<link state='down'/></interface>"),
     }
 }

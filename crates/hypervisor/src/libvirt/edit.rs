@@ -22,6 +22,11 @@ pub(super) struct Edit<'x> {
 }
 
 impl<'x> Edit<'x> {
+    /// The XML as it was.
+    pub(super) const fn xml(&self) -> &'x str {
+        self.xml
+    }
+
     pub(super) fn of(xml: &'x str) -> Self {
         Self {
             xml,
@@ -112,11 +117,11 @@ impl<'x> Edit<'x> {
         Ok(self)
     }
 
-    fn replace(&mut self, range: Range<usize>, text: String) {
+    pub(super) fn replace(&mut self, range: Range<usize>, text: String) {
         self.changes.push((range, text));
     }
 
-    fn insert(&mut self, at: usize, text: String) {
+    pub(super) fn insert(&mut self, at: usize, text: String) {
         self.changes.push((at..at, text));
     }
 
@@ -177,11 +182,11 @@ pub(super) fn fenced_for(devices: Node<'_, '_>) -> Option<String> {
     })
 }
 
-fn devices<'a, 'i>(document: &'a Document<'i>) -> Result<Node<'a, 'i>, DomainError> {
+pub(super) fn devices<'a, 'i>(document: &'a Document<'i>) -> Result<Node<'a, 'i>, DomainError> {
     child(document.root_element(), "devices").ok_or(DomainError::Missing("devices"))
 }
 
-fn fences<'a, 'i>(devices: Node<'a, 'i>) -> impl Iterator<Item = Node<'a, 'i>> {
+pub(super) fn fences<'a, 'i>(devices: Node<'a, 'i>) -> impl Iterator<Item = Node<'a, 'i>> {
     children(devices, "disk").filter(|disk| {
         let file = child(*disk, "source").and_then(|it| it.attribute("file"));
         file.is_some_and(|it| it.starts_with(FENCE))

@@ -69,7 +69,9 @@ impl Libvirt {
         let pools = pools(site, &about.pools)?;
         let seen = self.read_vms(site, &about.domains)?;
         let host = HostId::new(about.name.clone());
-        let vms: Vec<VmInfo> = seen.iter().map(|it| it.info(&host, &pools)).collect();
+        let mut vms: Vec<VmInfo> = seen.iter().map(|it| it.info(&host, &pools)).collect();
+        // A host lists those that run first: with each start they would be in another order.
+        vms.sort_by(|one, other| one.vm.cmp(&other.vm));
         let replicas = seen
             .iter()
             .filter_map(|it| it.cell.replica())

@@ -13,6 +13,7 @@
 //! an overlay holds is what was written since it began, so the record of writes survives whatever
 //! happens to a QEMU.
 
+mod alike;
 mod cell;
 mod create;
 mod domain;

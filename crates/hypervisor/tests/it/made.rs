@@ -42,6 +42,7 @@ fn wanted(folder: &std::path::Path, name: &str) -> NewVm {
         firmware: Firmware::Bios,
         hardware_version: None,
         change_tracking: true,
+        like: None,
     }
 }
 

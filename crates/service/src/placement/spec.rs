@@ -38,6 +38,7 @@ impl Placed<'_> {
             firmware: source.firmware,
             hardware_version: source.placement.hardware_version,
             change_tracking: source.change_tracking,
+            like: Some(source.vm.clone()),
         })
     }
 

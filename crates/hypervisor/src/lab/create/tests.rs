@@ -82,6 +82,7 @@ fn spec() -> NewVm {
         firmware: Firmware::Uefi,
         hardware_version: Some(19),
         change_tracking: true,
+        like: None,
     }
 }
 
