@@ -113,10 +113,10 @@ impl Home {
         );
         let path = self.path(&format!("{name}.xml"));
         fs::write(&path, xml).expect("written");
-        let uri = if name == self.name {
-            &self.hosts.prod
-        } else {
+        let uri = if name == self.replica() {
             &self.hosts.dr
+        } else {
+            &self.hosts.prod
         };
         self.virsh(uri, &["define", &text(&path)]);
     }
@@ -138,6 +138,11 @@ impl Home {
         let said = self.said(name);
         let found = said.rsplit_once("GUEST-MARKER old=[")?.1;
         Some(found.split_once(']')?.0.to_owned())
+    }
+
+    /// How often a guest has come up.
+    fn boots_of(&self, name: &str) -> usize {
+        self.said(name).matches("GUEST-MARKER").count()
     }
 
     fn virsh(&self, uri: &str, arguments: &[&str]) -> String {
@@ -250,36 +255,62 @@ impl Home {
 
     /// Through the wizard to the original VM; it stays off after the switchover.
     fn finish(&self, console: &Console) {
-        let row = until("the replica in Failover", LIMIT, || {
+        let row = self.failed_over(console);
+        Self::finish_of(console, row.id.as_str());
+    }
+
+    /// Waits until production was read again: until then it shows what was held a moment ago.
+    fn read_again(&self, console: &Console) {
+        let read_at = || {
+            let sites = sites(console)?.sites;
+            sites
+                .into_iter()
+                .find(|it| it.uri.as_deref() == Some(&self.hosts.prod))?
+                .read_at
+        };
+        let before = until("production", LIMIT, read_at);
+        // The reading at work may have begun before.
+        let again = |than| {
+            until("the next reading", LIMIT, || {
+                read_at().filter(|at| *at > than)
+            })
+        };
+        again(again(before));
+    }
+
+    /// The replica, once it may be failed back.
+    fn failed_over(&self, console: &Console) -> ReplicaView {
+        until("the replica in Failover", LIMIT, || {
             self.row(console)
-                .filter(|row| row.state == VisibleState::Failover)
-        });
-        self.finish_of(console, row.id.as_str());
+                .filter(|row| row.state == VisibleState::Failover && row.power == PowerState::On)
+        })
     }
 
     /// The same of any replica.
-    fn finish_of(&self, console: &Console, replica: &str) {
+    fn finish_of(console: &Console, replica: &str) {
+        let original = [
+            ("destination", "original_vm"),
+            ("quick", "false"),
+            ("press", "next"),
+        ];
+        Self::finish_by(console, replica, &[("destination", &original)]);
+    }
+
+    /// The same by the steps of any destination.
+    fn finish_by(console: &Console, replica: &str, steps: &[(&str, &[(&str, &str)])]) {
         let form = [("preselect[0]", replica)];
         let created = console
             .post("/api/console/draft/create", &form)
             .expect("an answer");
         let path = location(&created);
         let draft = path.split('/').nth(2).unwrap_or_default().to_owned();
-        let steps: [(&str, &[(&str, &str)]); 3] = [
-            (
-                "destination",
-                &[
-                    ("destination", "original_vm"),
-                    ("quick", "false"),
-                    ("press", "next"),
-                ],
-            ),
+        let last: [(&str, &[(&str, &str)]); 2] = [
             ("mode", &[("mode", "manual"), ("press", "next")]),
             ("summary", &[("reason", "a test"), ("press", "finish")]),
         ];
-        for (step, form) in steps {
+        for (step, form) in steps.iter().chain(&last) {
             let mut fields = vec![("id", draft.as_str())];
-            fields.extend(form);
+            fields.extend(form.iter());
             posted(console, &format!("/api/console/draft/{step}"), &fields);
         }
     }
@@ -291,8 +322,18 @@ impl Home {
         what: &str,
         want: impl Fn(&SessionView) -> bool,
     ) -> SessionView {
+        Self::session_of(console, &self.name, what, want)
+    }
+
+    /// The same of a VM that is called otherwise.
+    fn session_of(
+        console: &Console,
+        vm: &str,
+        what: &str,
+        want: impl Fn(&SessionView) -> bool,
+    ) -> SessionView {
         until(what, LIMIT, || {
-            let session = console.newest_session(&self.name)?;
+            let session = console.newest_session(vm)?;
             let attention = &session.summary.attention;
             assert!(attention.is_none(), "{what}: {attention:?}");
             want(&session).then_some(session)
@@ -307,13 +348,23 @@ impl Home {
 
     /// The production disk is what the replica's was when it went off.
     fn equal(&self) {
+        self.is_equal(&self.name);
+    }
+
+    /// The same of another VM at production.
+    fn is_equal(&self, vm: &str) {
         let replica = self.newest(&self.hosts.dr, &self.replica());
-        let production = self.newest(&self.hosts.prod, &self.name);
+        let production = self.newest(&self.hosts.prod, vm);
         self.qemu_img(&["compare", &production, &replica]);
     }
 
     /// Boots production, which finds what the replica wrote last.
     fn boots(&self) {
+        self.boots_as(&self.name, &self.name);
+    }
+
+    /// Boots another VM at production, which writes to the console of `log`.
+    fn boots_as(&self, vm: &str, log: &str) {
         let said = self.said(&self.replica());
         let (_, boot) = said.rsplit_once("GUEST-TICK").expect("it ticked");
         let tick: u32 = boot
@@ -321,8 +372,13 @@ impl Home {
             .next()
             .and_then(|it| it.parse().ok())
             .expect("a number");
-        self.virsh_prod(&["start", &self.name]);
-        let marker = until("production's guest", LIMIT, || self.marker(&self.name));
+        let before = self.boots_of(log);
+        self.virsh_prod(&["start", vm]);
+        let marker = until("production's guest", LIMIT, || {
+            (self.boots_of(log) > before)
+                .then(|| self.marker(log))
+                .flatten()
+        });
         let written: u32 = marker
             .rsplit(' ')
             .next()
@@ -339,6 +395,8 @@ impl Drop for Home {
     fn drop(&mut self) {
         for (uri, name) in [
             (&self.hosts.prod, self.original()),
+            (&self.hosts.prod, format!("{}-restored", self.name)),
+            (&self.hosts.prod, format!("{}-failback", self.name)),
             (&self.hosts.dr, self.replica()),
         ] {
             for arguments in [
@@ -493,7 +551,7 @@ fn a_host_that_hangs_is_told_holds_nobody_up_and_is_found_again() {
         rows.find(|row| row.name == "tiny-a-replica")
     });
     let begun = std::time::Instant::now();
-    home.finish_of(&console, row.id.as_str());
+    Home::finish_of(&console, row.id.as_str());
     let state = |state| {
         until("the lab's session", Duration::from_secs(30), || {
             let session = console.newest_session("tiny-a")?;
@@ -522,6 +580,131 @@ fn a_host_that_hangs_is_told_holds_nobody_up_and_is_found_again() {
     until("that it answers", LIMIT, || {
         error()?.is_empty().then_some(())
     });
+}
+
+#[test]
+fn a_recovered_vm_takes_the_originals_place_after_an_undo() {
+    let Some(home) = Home::new() else { return };
+    // What other tools restored from a backup: the original, and something that was lost with it.
+    let restored = format!("{}-restored", home.name);
+    fs::copy(home.disk(&home.name), home.disk(&restored)).expect("copied");
+    home.define(&restored);
+    fs::copy(home.disk(&restored), home.path("restored.qcow2")).expect("copied");
+    let console = home.console(None);
+    home.connect(&console);
+    let row = home.failed_over(&console);
+    let uuid = home.virsh_prod(&["domuuid", &restored]);
+    let prod = until("the site", LIMIT, || {
+        let sites = sites(&console)?.sites;
+        sites.into_iter().find(|it| it.name == "Hamburg real")
+    });
+    let target = format!("{}/{uuid}", prod.id);
+    let line = [
+        ("replicas[0]", row.id.as_str()),
+        ("targets[0]", &target),
+        ("others[0]", ""),
+        ("press", "next"),
+    ];
+    let chosen = [("destination", "recovered_vm"), ("press", "next")];
+    let steps: [(&str, &[(&str, &str)]); 2] = [("destination", &chosen), ("target", &line)];
+
+    Home::finish_by(&console, row.id.as_str(), &steps);
+    console.act(
+        &home.in_state(&console, VisibleState::ReadyToSwitch),
+        "switch_now",
+    );
+    let back = home.in_state(&console, VisibleState::Failback);
+    home.is_equal(&restored);
+    home.boots_as(&restored, &restored);
+    console.act(&back, "undo");
+    home.session(&console, "the end", |it| it.summary.ended_at.is_some());
+    let (now, before) = (home.disk(&restored), home.path("restored.qcow2"));
+    assert_eq!(home.newest(&home.hosts.prod, &restored), text(&now));
+    home.qemu_img(&["compare", &text(&now), &text(&before)]);
+
+    home.read_again(&console);
+    let row = home.failed_over(&console);
+    Home::finish_by(&console, row.id.as_str(), &steps);
+    console.act(
+        &home.in_state(&console, VisibleState::ReadyToSwitch),
+        "switch_now",
+    );
+    let back = home.in_state(&console, VisibleState::Failback);
+    home.is_equal(&restored);
+    home.boots_as(&restored, &restored);
+    console.act(&back, "commit");
+    home.session(&console, "the end", |it| it.summary.ended_at.is_some());
+    let row = until("the replica's row", LIMIT, || {
+        home.row(&console)
+            .filter(|row| row.state == VisibleState::Ready)
+    });
+    assert_eq!(row.production_name, restored);
+    // The original is as it was.
+    home.qemu_img(&[
+        "compare",
+        &text(&home.disk(&home.name)),
+        &text(&home.path("before.qcow2")),
+    ]);
+}
+
+#[test]
+fn a_new_vm_is_made_like_the_replica_boots_and_is_gone_after_an_undo() {
+    let Some(home) = Home::new() else { return };
+    let console = home.console(None);
+    home.connect(&console);
+    let made = format!("{}-failback", home.name);
+    let chosen = [("destination", "specified_location"), ("press", "next")];
+    let next = [("press", "next")];
+    let steps: [(&str, &[(&str, &str)]); 6] = [
+        ("destination", &chosen),
+        ("host", &next),
+        ("pool", &next),
+        ("datastore", &next),
+        ("folder", &next),
+        ("network", &next),
+    ];
+    let reached = |state: VisibleState| {
+        Home::session_of(&console, &made, &format!("{state:?}"), |it| {
+            it.summary.state == state
+        })
+    };
+    let ended = || {
+        Home::session_of(&console, &made, "the end", |it| {
+            it.summary.ended_at.is_some()
+        })
+    };
+
+    let row = home.failed_over(&console);
+    Home::finish_by(&console, row.id.as_str(), &steps);
+    console.act(&reached(VisibleState::ReadyToSwitch), "switch_now");
+    let back = reached(VisibleState::Failback);
+    home.is_equal(&made);
+    // Its definition is the replica's, so it boots as that did, and writes to the same console.
+    home.boots_as(&made, &home.replica());
+    console.act(&back, "undo");
+    ended();
+    let names = home.virsh_prod(&["list", "--all", "--name"]);
+    assert!(!names.lines().any(|name| name.trim() == made), "{names}");
+
+    home.read_again(&console);
+    let row = home.failed_over(&console);
+    Home::finish_by(&console, row.id.as_str(), &steps);
+    console.act(&reached(VisibleState::ReadyToSwitch), "switch_now");
+    let back = reached(VisibleState::Failback);
+    home.is_equal(&made);
+    home.boots_as(&made, &home.replica());
+    console.act(&back, "commit");
+    ended();
+    let row = until("the replica's row", LIMIT, || {
+        home.row(&console)
+            .filter(|row| row.state == VisibleState::Ready)
+    });
+    assert_eq!(row.production_name, made);
+    home.qemu_img(&[
+        "compare",
+        &text(&home.disk(&home.name)),
+        &text(&home.path("before.qcow2")),
+    ]);
 }
 
 fn run(command: &mut Command) {
