@@ -474,7 +474,7 @@ pub struct DraftView {
     /// Bytes that will be read, all VMs together; only for Summary.
     #[serde(default)]
     pub to_read: ByteCount,
-    /// The newest dry run.
+    /// The newest dry run; only for Summary.
     pub dry_run: Option<DryRunView>,
     /// Set once Finish was pressed: the sessions it started.
     pub finished: Option<FinishReply>,

@@ -48,10 +48,11 @@ impl Service {
         let draft = self.draft(id).await?;
         let (destination, mode) = self.complete(&draft.body)?;
         let estate = self.estate().await?;
-        let checked = self.plan(id, &estate, &draft.body).await?;
-        nothing_blocks(&checked)?;
         let places = placement::of(&estate, &draft.body);
-        self.picked_ones_do(&estate, &draft.body, places.as_ref())
+        let places = places.as_ref();
+        let checked = self.plan(id, &estate, &draft.body, places).await?;
+        nothing_blocks(&checked)?;
+        self.picked_ones_do(&estate, &draft.body, places)
             .await
             .map_err(|refusal| conflict(refusal.message, refusal.hint))?;
         all_drift_seen(&checked, &draft.body)?;

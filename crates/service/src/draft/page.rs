@@ -109,9 +109,6 @@ impl Part {
         }
         if *step == WizardStep::Summary {
             page(*step, &mut view.page, &mut view.summary, query);
-        } else {
-            view.summary.clear();
-            view.dry_run = None;
         }
         if STEPS.contains(step) && view.placement.is_some() {
             view.page = page_of(*step, query, made);

@@ -4,7 +4,7 @@ use model::{ApiError, DraftId};
 
 use super::{finish::in_order, several};
 use crate::{
-    Service, mode,
+    Service, mode, placement,
     preflight::text::{Head, report},
 };
 
@@ -16,7 +16,8 @@ impl Service {
     pub async fn draft_report(&self, id: &DraftId) -> Result<String, ApiError> {
         let body = self.draft(id).await?.body;
         let estate = self.estate().await?;
-        let checked = self.plan(id, &estate, &body).await?;
+        let places = placement::of(&estate, &body);
+        let checked = self.plan(id, &estate, &body, places.as_ref()).await?;
         let vms: Vec<_> = in_order(checked, &body)
             .into_iter()
             .map(|it| self.summary_of(it, &body))

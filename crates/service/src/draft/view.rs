@@ -56,8 +56,9 @@ impl Service {
         let estate = self.estate().await?;
         let plan = placement::of(&estate, &body);
         let shown = |step| part.rows_of(step, body.chosen.len());
-        let mut checked = Vec::new();
+        let (mut checked, mut dry_run) = (Vec::new(), None);
         if part.shows(WizardStep::Summary) {
+            dry_run = self.dry_run_view(id).await?;
             let all = preflight::check_placed(&estate, &body, plan.as_ref());
             checked = in_order(all, &body);
             let told = self.told(id).await?;
@@ -109,7 +110,7 @@ impl Service {
             after_words: after_words(&body),
             several: several::view(&estate, &body, &shown(WizardStep::FailbackMode)),
             several_words: several::words(&body),
-            dry_run: self.dry_run_view(id).await?,
+            dry_run,
             blocked: Vec::new(),
             to_read: ByteCount::ZERO,
             summary: checked

@@ -13,7 +13,7 @@ use super::{Checked, Target};
 use crate::{
     LiveProxies, Service, after,
     estate::Estate,
-    placement::{self, Places},
+    placement::{self, Places, Plan},
     refusal::failed,
 };
 
@@ -33,17 +33,18 @@ pub(crate) struct Told {
 }
 
 impl Service {
-    /// The plan of a draft: every VM checked, with all that is told of it.
+    /// The plan of a draft, with the places of VMs to be made: every VM checked, with all that is told
+    /// of it.
     pub(crate) async fn plan(
         &self,
         id: &DraftId,
         estate: &Estate,
         body: &DraftBody,
+        plan: Option<&Plan<'_>>,
     ) -> Result<Vec<Checked>, ApiError> {
         let told = self.told(id).await?;
-        let plan = placement::of(estate, body);
-        let places = placement::places(plan.as_ref());
-        let mut checked = super::check_placed(estate, body, plan.as_ref());
+        let places = placement::places(plan);
+        let mut checked = super::check_placed(estate, body, plan);
         for vm in &mut checked {
             told.add(estate, body, &places, vm);
         }
