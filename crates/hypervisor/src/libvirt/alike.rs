@@ -42,13 +42,18 @@ impl Edit<'_> {
             let old = child(root, tag).ok_or(DomainError::Missing(tag))?;
             self.replace(old.range(), format!("<{tag}>{}</{tag}>", escape(text)));
         }
+        // What the firmware tells the guest must be the same UUID, or libvirt refuses the VM.
+        let system = child(root, "sysinfo").and_then(|it| child(it, "system"));
+        let entries = system.into_iter().flat_map(|it| children(it, "entry"));
+        for entry in entries.filter(|it| it.attribute("name") == Some("uuid")) {
+            self.replace(entry.range(), format!("<entry name='uuid'>{uuid}</entry>"));
+        }
         Ok(self)
     }
 
     fn without_other_disks(mut self, targets: &BTreeSet<&str>) -> Result<Self, DomainError> {
         let document = Document::parse(self.xml())?;
         let devices = devices(&document)?;
-        let held: Vec<_> = fences(devices).collect();
         for disk in children(devices, "disk") {
             let target = child(disk, "target").and_then(|it| it.attribute("dev"));
             if target.is_some_and(|target| targets.contains(target)) {
@@ -57,7 +62,7 @@ impl Edit<'_> {
             let is_drive = matches!(disk.attribute("device"), Some("cdrom" | "floppy"));
             match child(disk, "source") {
                 // The drive stays, empty.
-                Some(source) if is_drive && !held.contains(&disk) => {
+                Some(source) if is_drive && fences(devices).all(|fence| fence != disk) => {
                     self.replace(source.range(), String::new());
                 }
                 None if is_drive => {}
@@ -115,7 +120,8 @@ mod tests {
         <memory unit='MiB'>192</memory><vcpu>3</vcpu><os><type machine='pc-q35-9.2'>hvm</type>\
         <loader readonly='yes' type='pflash'>/ovmf/CODE.fd</loader>\
         <nvram template='/ovmf/VARS.fd'>/var/shop_VARS.fd</nvram></os>\
-        <cpu mode='host-model'/><devices>\
+        <sysinfo type='smbios'><system><entry name='uuid'>11111111-2222-3333-4444-555555555555</entry>\
+        <entry name='serial'>SHOP-7</entry></system></sysinfo><cpu mode='host-model'/><devices>\
         <disk type='file' device='disk'><driver name='qemu' type='qcow2' cache='none'/>\
         <source file='/dr/a.qcow2'/><backingStore type='file'><source file='/dr/below'/></backingStore>\
         <target dev='vda' bus='virtio'/></disk>\
@@ -173,7 +179,12 @@ mod tests {
         let xml = definition(LIKE, &spec(), &images, &VmRecord::default()).unwrap();
         let made = Domain::parse(&xml).unwrap();
         let uuid = domain_uuid(&spec().vm.platform_id).to_string();
-        assert_eq!((made.name.as_str(), &made.identity), ("shop & more", &uuid));
+        // The serial number is what tells that it is the same machine.
+        assert_eq!(
+            (made.name.as_str(), made.identity.as_str()),
+            ("shop & more", "SHOP-7")
+        );
+        assert_eq!(xml.matches(&uuid).count(), 2, "{xml}");
         assert_eq!((made.machine.as_str(), made.cpus), ("pc-q35-9.2", 3));
         let disks: Vec<_> = made
             .disks

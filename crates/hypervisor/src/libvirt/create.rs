@@ -91,10 +91,10 @@ impl Libvirt {
             ..VmRecord::default()
         };
         let like = spec.like.as_ref();
-        let Some(like) = like.filter(|like| self.site(&like.site).is_ok()) else {
+        let known = like.and_then(|like| Some((like, self.site(&like.site).ok()?)));
+        let Some((like, replica)) = known else {
             return xml(spec, &record, paths, &virt_type(site)?);
         };
-        let replica = self.site(&like.site)?;
         let uuid = domain_uuid(&like.platform_id).to_string();
         let configured = replica
             .virsh
