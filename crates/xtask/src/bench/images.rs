@@ -22,7 +22,7 @@ use super::{case::Facts, floor, half::allocated};
 const BLOCK: u64 = 65_536;
 const PIECE: u64 = 4096;
 /// What other work on the machine is left of the file system.
-const ROOM: u64 = 64 << 30;
+const ROOM: u64 = 20 << 30;
 /// A run has 1 to 32 MiB.
 const RUN: std::ops::RangeInclusive<u64> = 16..=512;
 /// Images that another version of this file made are made anew.
