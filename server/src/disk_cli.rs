@@ -184,11 +184,7 @@ fn task(ends: &Ends, source: Arc<dyn Disk>, target: Arc<dyn Disk>) -> anyhow::Re
     Ok(Task {
         source,
         target,
-        scope: match (&ends.ranges, &ends.bitmap) {
-            (Some(path), _) => Scope::Ranges(ranges(path)?),
-            (None, Some(name)) => Scope::Ranges(bitmap::ranges(&ends.source, name)?),
-            (None, None) => Scope::Whole,
-        },
+        scope: scope(ends)?,
         block,
         journal: None,
         task_key: format!(
@@ -201,6 +197,14 @@ fn task(ends: &Ends, source: Arc<dyn Disk>, target: Arc<dyn Disk>) -> anyhow::Re
         digests: both_digests(ends)?,
         sample: sample(ends)?,
         unreadable: ends.unreadable.into(),
+    })
+}
+
+fn scope(ends: &Ends) -> anyhow::Result<Scope> {
+    Ok(match (&ends.ranges, &ends.bitmap) {
+        (Some(path), _) => Scope::Ranges(ranges(path)?),
+        (None, Some(name)) => Scope::Ranges(bitmap::ranges(&ends.source, name)?),
+        (None, None) => Scope::Whole,
     })
 }
 

@@ -80,6 +80,7 @@ fn wire() {
         ("device", 2, true, Proof::Device),
         ("dry-run", 3, false, Proof::Cache),
         ("seeded", 4, true, Proof::Cache),
+        ("part", 5, true, Proof::Cache),
     ] {
         let seeds = if name == "seeded" {
             seeds()
@@ -92,8 +93,7 @@ fn wire() {
         record(
             fuzz::disk(),
             Arc::new(changed),
-            apply,
-            proof,
+            (&scope(name), apply, proof),
             &seeds,
             [&to_far, &to_near],
         );
@@ -109,8 +109,7 @@ fn wire() {
         record(
             Arc::new(changed),
             fuzz::disk(),
-            apply,
-            proof,
+            (&scope(name), apply, proof),
             &seeds,
             [&to_far, &to_near],
         );
@@ -126,6 +125,15 @@ fn wire() {
             &format!("{name}-sealed"),
             &heard[..heard.len().min(600)],
         );
+    }
+}
+
+/// What is asked for.
+fn scope(name: &str) -> Scope {
+    if name == "part" {
+        Scope::Ranges(mover::fuzzing::part())
+    } else {
+        Scope::Whole
     }
 }
 
@@ -146,8 +154,7 @@ fn seeds() -> Vec<Arc<dyn Disk>> {
 fn record(
     source: Arc<dyn Disk>,
     target: Arc<dyn Disk>,
-    apply: bool,
-    proof: Proof,
+    (scope, apply, proof): (&Scope, bool, Proof),
     seeds: &[Arc<dyn Disk>],
     [to_far, to_near]: [&Arc<Mutex<Vec<u8>>>; 2],
 ) {
@@ -160,6 +167,8 @@ fn record(
     let far = thread::spawn(move || serve_with(&seeds, open, far_in, far_out));
     let task = Remote {
         source,
+        scope: scope.clone(),
+        sample: None,
         block: BlockSize::MIN,
         apply,
         proof,

@@ -76,6 +76,14 @@ impl Unread {
         }
     }
 
+    /// Takes in what another pass over the same disk could not read.
+    pub(crate) fn join(&mut self, other: &Self, size: u64) {
+        self.unit = self.unit.max(other.unit);
+        for range in other.ranges.iter() {
+            self.insert(range, size);
+        }
+    }
+
     fn widened(&self, range: ByteRange, size: u64) -> ByteRange {
         let Some(unit) = self.unit else { return range };
         let start = range.start - range.start % unit;

@@ -12,13 +12,13 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use blockmap::BlockSize;
+use blockmap::{BlockSize, RangeSet};
 use disk::Disk;
-use model::ByteCount;
+use model::{ByteCount, ByteRange};
 
 pub use self::digests::digests;
 use crate::{
-    Controls, Meter, Proof, Unreadable,
+    Controls, Meter, Proof, Scope, Unreadable,
     journal::{self, Header, Journal, Known},
     remote::{self, Remote, serve, sync},
 };
@@ -31,6 +31,16 @@ const SIZE: usize = (1 << 20) + 70_001;
 pub fn content() -> Vec<u8> {
     static CONTENT: OnceLock<Vec<u8>> = OnceLock::new();
     CONTENT.get_or_init(make_content).clone()
+}
+
+/// Some ranges of the disk, over its groups.
+#[must_use]
+pub fn part() -> RangeSet {
+    let size = SIZE as u64;
+    RangeSet::from_ranges([
+        ByteRange::new(8192, 90_000),
+        ByteRange::new(size - 5000, 5000),
+    ])
 }
 
 fn make_content() -> Vec<u8> {
@@ -72,6 +82,11 @@ pub fn near_end(data: &[u8], source: Arc<dyn Disk>) {
     let wire = remote::fuzzing::sealed(data);
     let task = Remote {
         source,
+        scope: match data.get(1) {
+            Some(byte) if byte % 2 == 0 => Scope::Ranges(part()),
+            _ => Scope::Whole,
+        },
+        sample: None,
         block: BlockSize::MIN,
         apply: data.first().is_some_and(|byte| byte % 2 == 0),
         proof: Proof::Cache,

@@ -9,6 +9,7 @@ mod journal;
 mod left;
 mod map;
 mod oracle;
+mod part;
 mod remote;
 mod resume;
 mod sample;

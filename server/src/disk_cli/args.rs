@@ -72,7 +72,7 @@ pub struct Ends {
     pub(super) ranges: Option<std::path::PathBuf>,
     /// Look only at what this dirty bitmap of the source names: an NBD server's context
     /// `qemu:dirty-bitmap:NAME`
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["ranges", "via"])]
+    #[arg(long, value_name = "NAME", conflicts_with = "ranges")]
     pub(super) bitmap: Option<String>,
     /// Keep the target's digests in this file: while they are valid, the target is read only where
     /// it differs. With `--via` the far end keeps them
@@ -94,7 +94,7 @@ pub struct Ends {
     pub(super) queue: Option<NonZeroUsize>,
     /// Run this command as the far end and speak with it over its input and output: on the
     /// target's host, `landfall disk serve TARGET`
-    #[arg(long, value_name = "COMMAND", conflicts_with = "ranges")]
+    #[arg(long, value_name = "COMMAND")]
     pub(super) via: Option<String>,
     /// Print one JSON object with every counter, and progress as JSON lines on standard error
     #[arg(long)]

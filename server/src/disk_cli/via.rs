@@ -19,7 +19,7 @@ use mover::{
 
 use super::{
     Ends, Format, SyncArgs, Verify, block, cancel, controls, kept, open, progress::Progress,
-    report::Summary, status, streams::Bell,
+    report::Summary, sample, scope, status, streams::Bell,
 };
 
 /// Arguments of `disk serve`.
@@ -76,6 +76,8 @@ fn open_seed(name: &str) -> anyhow::Result<Arc<dyn Disk>> {
 pub(super) fn run(ends: &Ends, command: &str, sync: Option<&SyncArgs>) -> anyhow::Result<ExitCode> {
     let task = Remote {
         source: open(&ends.source, ends.source_format, Access::Read)?,
+        scope: scope(ends)?,
+        sample: sample(ends)?,
         block: block(ends)?,
         apply: sync.is_some(),
         proof: match sync.map(|args| args.verify) {

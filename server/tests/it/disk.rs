@@ -558,6 +558,32 @@ fn ranges_are_checked_by_a_sample_unless_that_is_off() {
 }
 
 #[test]
+fn only_ranges_go_over_a_link_and_a_sample_tells_of_more() {
+    let pair = Pair::new();
+    let content = vec![7; 8 << 20];
+    fs::write(pair.at("source"), &content).expect("written");
+    let far = format!("{} disk serve copy", env!("CARGO_BIN_EXE_landfall"));
+    let mut changed = content.clone();
+    changed[(1 << 20) + 5] = 8;
+    changed[(5 << 20) + 5] = 8;
+    fs::write(pair.at("copy"), &changed).expect("written");
+    fs::write(pair.at("ranges"), format!("{} 100\n", 1 << 20)).expect("written");
+    let sync = |sample: &str| {
+        let ranges = ["--ranges", "ranges", "--sample", sample, "--via", &far];
+        pair.json(&[&["sync", "source"], &ranges[..]].concat())
+    };
+    let (status, named) = sync("off");
+    assert_eq!((status, number(&named, "scanned")), (Some(0), 65_536));
+    assert_eq!(number(&named, "outside"), (8 << 20) - 65_536);
+    assert!(!pair.equal("copy", "raw"));
+    // It is small enough to be a census.
+    let (status, widened) = sync("1");
+    assert_eq!((status, number(&widened, "scanned")), (Some(0), 8 << 20));
+    assert_eq!(widened["sample"]["widened"]["start"], 5 << 20);
+    assert!(pair.equal("copy", "raw"));
+}
+
+#[test]
 fn a_seed_at_the_far_end_is_copied_there_and_not_sent() {
     let pair = Pair::new();
     let mut content = vec![0; 8 << 20];

@@ -147,6 +147,11 @@ fn a_bitmap_of_the_source_says_where_to_look() {
     assert_eq!((bytes[1 << 20], bytes[7 << 20]), (2, 1));
     let diff = |more: &[&str]| landfall(&[&["diff", uri, plain(&target)], more].concat());
     assert_eq!(diff(&named).status.code(), Some(0));
+    let program = env!("CARGO_BIN_EXE_landfall");
+    let far = format!("{program} disk serve {}", plain(&target));
+    let apart = |more: &[&str]| landfall(&[&["diff", uri, "--via", &far], more].concat());
+    assert_eq!(apart(&named).status.code(), Some(0));
+    assert_eq!(apart(&["--bitmap", "cp"]).status.code(), Some(1));
     // All of so small a disk is in the sample.
     assert_eq!(diff(&["--bitmap", "cp"]).status.code(), Some(1));
     assert_eq!(diff(&[]).status.code(), Some(1));

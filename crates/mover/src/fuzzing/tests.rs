@@ -58,5 +58,5 @@ fn what_fuzzing_begins_with_speaks_the_protocol_of_now() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 8);
+    assert_eq!(seen, 10);
 }

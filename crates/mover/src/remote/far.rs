@@ -11,7 +11,7 @@ use std::{
 };
 
 use blake3::Hash;
-use blockmap::{BlockSize, Node, RowAt, Rows as _};
+use blockmap::{BlockSize, Node, RangeSet, RowAt, Rows as _};
 use disk::{Disk, DiskError};
 use model::{ByteCount, ByteRange};
 
@@ -24,6 +24,7 @@ use super::{
     scanning::Scans,
     seeds::Seeds,
     walk::ASKED,
+    within::{MOST, Within, checked},
 };
 use crate::{
     Controls, Digests, StoreError,
@@ -110,7 +111,10 @@ fn begin<W: Write + Send>(
     let Some(Frame::Begin(terms)) = Frame::read(input)? else {
         return Err(unheard("the near end did not begin"));
     };
-    let block = BlockSize::new(terms.block).ok_or_else(|| unheard("an impossible block size"))?;
+    let groups = Groups {
+        size: terms.size,
+        block: BlockSize::new(terms.block).ok_or_else(|| unheard("an impossible block size"))?,
+    };
     let opened = open(terms.size, terms.dry_run);
     let (target, digests) = opened.map_err(|words| FarError::Open { words })?;
     if target.size().0 != terms.size {
@@ -119,76 +123,158 @@ fn begin<W: Write + Send>(
             target_size: target.size(),
         });
     }
-    let groups = Groups {
-        size: terms.size,
-        block,
+    let Some(mut ranges) = terms.within else {
+        let whole = Pass {
+            groups,
+            terms,
+            target,
+            within: None,
+            digests,
+        };
+        return whole.run(seeds, input, output);
     };
-    let writes_lost = target.losses().writes;
-    let (kept, known) = open_digests(digests.as_ref(), groups)?;
-    output.send(&Frame::Ready(known))?;
-    let mut far = Far {
-        groups,
-        target,
-        walk: matches!((terms.root, known), (Some(_), FarDigests::Believed(_))),
-        kept,
-        terms,
-        scans: Mutex::new(Scans::default()),
-        changed: Condvar::new(),
-        ended: AtomicBool::new(false),
-        hashed: AtomicU64::new(0),
-        controls: Controls::default(),
-    };
-    // A dry run sends nothing, with or without, and neither do equal disks.
-    let equal = matches!((far.terms.root, known), (Some(ours), FarDigests::Believed(theirs)) if ours == theirs);
-    let seeds = if equal || far.terms.dry_run {
-        &[]
-    } else {
-        seeds
-    };
-    let seeds = Seeds::scan(seeds, block, |bytes| {
-        far.hashed.fetch_add(bytes, Ordering::Relaxed);
-    });
-    for seed in seeds.dropped() {
-        output.send(&Frame::Dropped { seed })?;
+    if digests.is_some() {
+        let words =
+            "digests are kept of whole disks: leave out either them or the ranges".to_owned();
+        return Err(FarError::Open { words });
     }
-    let prefixes: Vec<u64> = seeds.prefixes().collect();
-    for prefixes in prefixes.chunks(PREFIXES) {
-        let prefixes = prefixes.to_vec();
-        output.send(&Frame::Seeds { prefixes })?;
+    loop {
+        let within = Arc::new(hear_ranges(ranges, groups, input)?);
+        let part = Within {
+            disk: target.clone(),
+            part: within.clone(),
+        };
+        let pass = Pass {
+            groups,
+            terms,
+            target: Arc::new(part),
+            within: Some(within),
+            digests: None,
+        };
+        pass.run(seeds, input, output)?;
+        // The near end may have found that its ranges are not all that changed.
+        ranges = match Frame::read(input)? {
+            None => return Ok(()),
+            Some(Frame::Begin(next)) if next.is_more_of(&terms) => next.within.unwrap_or_default(),
+            Some(_) => return Err(unheard("the near end goes on with another disk")),
+        };
     }
-    let result = thread::scope(|scope| {
-        let (asked, asks) = sync_channel::<RowAt>(ASKED);
-        let far = &far;
-        if far.walk {
-            scope.spawn(move || far.answer_all(&asks, output));
-        } else {
-            let lanes = thread::available_parallelism().map_or(1, usize::from);
-            for _ in 0..lanes.min(8) {
-                scope.spawn(|| far.scan_all(output));
+}
+
+/// The ranges that the near end asks for.
+fn hear_ranges(count: u64, groups: Groups, input: &mut impl Read) -> Result<RangeSet, FarError> {
+    if count > MOST {
+        return Err(unheard("the near end asks for too many ranges"));
+    }
+    let mut all = Vec::new();
+    while (all.len() as u64) < count {
+        match Frame::read(input)? {
+            Some(Frame::Within { ranges }) if !ranges.is_empty() => all.extend(ranges),
+            _ => {
+                return Err(unheard(
+                    "the near end does not say which ranges it asks for",
+                ));
             }
         }
-        let result = far.apply_all(seeds, input, output, asked);
-        if result.is_err() {
-            // Nobody waits for what a peer of the target would still answer.
-            far.target.interrupt();
-            far.controls.cancel();
-        }
-        {
-            // Who is about to wait has looked at it under this lock.
-            let _scans = far.lock();
-            far.ended.store(true, Ordering::SeqCst);
-        }
-        far.changed.notify_all();
-        result
-    });
-    let sealed = result.and_then(|(outcome, source)| far.seal(outcome, source));
-    let outcome = sealed.inspect_err(|error| far.distrust_damaged(error))?;
-    if far.target.losses().writes != writes_lost {
-        let source = DiskError::WritesLost;
-        return Err(FarError::Flush { source });
     }
-    output.send(&Frame::Proved(outcome))?;
-    Ok(())
+    if all.len() as u64 != count {
+        return Err(unheard("the near end asks for other ranges than it said"));
+    }
+    let checked = checked(all, groups.block, ByteCount(groups.size));
+    checked.ok_or_else(|| unheard("the near end asks for ranges that are no blocks"))
+}
+
+/// One synchronisation: of a whole disk, or of a part of it.
+struct Pass {
+    groups: Groups,
+    terms: Terms,
+    target: Arc<dyn Disk>,
+    within: Option<Arc<RangeSet>>,
+    digests: Option<Digests>,
+}
+
+impl Pass {
+    fn run<W: Write + Send>(
+        self,
+        seeds: &[Arc<dyn Disk>],
+        input: &mut impl Read,
+        output: &Output<W>,
+    ) -> Result<(), FarError> {
+        let Self {
+            groups,
+            terms,
+            target,
+            within,
+            digests,
+        } = self;
+        let writes_lost = target.losses().writes;
+        let (kept, known) = open_digests(digests.as_ref(), groups)?;
+        output.send(&Frame::Ready(known))?;
+        let mut far = Far {
+            groups,
+            target,
+            within,
+            walk: matches!((terms.root, known), (Some(_), FarDigests::Believed(_))),
+            kept,
+            terms,
+            scans: Mutex::new(Scans::default()),
+            changed: Condvar::new(),
+            ended: AtomicBool::new(false),
+            hashed: AtomicU64::new(0),
+            controls: Controls::default(),
+        };
+        // A dry run sends nothing, with or without, and neither do equal disks.
+        let equal = matches!((far.terms.root, known), (Some(ours), FarDigests::Believed(theirs)) if ours == theirs);
+        let seeds = if equal || far.terms.dry_run {
+            &[]
+        } else {
+            seeds
+        };
+        let seeds = Seeds::scan(seeds, groups.block, |bytes| {
+            far.hashed.fetch_add(bytes, Ordering::Relaxed);
+        });
+        for seed in seeds.dropped() {
+            output.send(&Frame::Dropped { seed })?;
+        }
+        let prefixes: Vec<u64> = seeds.prefixes().collect();
+        for prefixes in prefixes.chunks(PREFIXES) {
+            let prefixes = prefixes.to_vec();
+            output.send(&Frame::Seeds { prefixes })?;
+        }
+        let result = thread::scope(|scope| {
+            let (asked, asks) = sync_channel::<RowAt>(ASKED);
+            let far = &far;
+            if far.walk {
+                scope.spawn(move || far.answer_all(&asks, output));
+            } else {
+                let lanes = thread::available_parallelism().map_or(1, usize::from);
+                for _ in 0..lanes.min(8) {
+                    scope.spawn(|| far.scan_all(output));
+                }
+            }
+            let result = far.apply_all(seeds, input, output, asked);
+            if result.is_err() {
+                // Nobody waits for what a peer of the target would still answer.
+                far.target.interrupt();
+                far.controls.cancel();
+            }
+            {
+                // Who is about to wait has looked at it under this lock.
+                let _scans = far.lock();
+                far.ended.store(true, Ordering::SeqCst);
+            }
+            far.changed.notify_all();
+            result
+        });
+        let sealed = result.and_then(|(outcome, source)| far.seal(outcome, source));
+        let outcome = sealed.inspect_err(|error| far.distrust_damaged(error))?;
+        if far.target.losses().writes != writes_lost {
+            let source = DiskError::WritesLost;
+            return Err(FarError::Flush { source });
+        }
+        output.send(&Frame::Proved(outcome))?;
+        Ok(())
+    }
 }
 
 /// Opens what is kept of the target, or begins it.
@@ -213,6 +299,8 @@ fn open_digests(
 
 pub(super) struct Far {
     pub(super) target: Arc<dyn Disk>,
+    /// What is asked for, where that is a part of the disk.
+    within: Option<Arc<RangeSet>>,
     /// The target's digests, believed or being made.
     pub(super) kept: Option<Kept>,
     /// Both ends have digests: rows of the tree are asked for, and nothing is scanned.
@@ -231,6 +319,12 @@ pub(super) struct Far {
 impl Far {
     pub(super) fn lock(&self) -> MutexGuard<'_, Scans> {
         self.scans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes of a range that are asked for.
+    pub(super) fn asked(&self, range: ByteRange) -> u64 {
+        let within = self.within.as_ref();
+        within.map_or(range.len, |within| within.within(range).total().0)
     }
 
     /// Tells the near end why this one cannot go on.

@@ -10,7 +10,7 @@ mod parse;
 use std::io::{self, Read, Write};
 
 use blockmap::RowAt;
-use model::ByteCount;
+use model::{ByteCount, ByteRange};
 
 pub(super) use super::parts::{FarDigests, Outcome, Terms, Theirs};
 use super::{
@@ -33,6 +33,7 @@ const SEEDED: u8 = 25;
 const DROPPED: u8 = 26;
 const LEFT: u8 = 27;
 const PART: u8 = 28;
+const WITHIN: u8 = 29;
 /// Of a block's payload, what comes before its content.
 const BEFORE_CONTENT: usize = 45;
 
@@ -41,6 +42,8 @@ const BEFORE_CONTENT: usize = 45;
 pub(super) enum Frame {
     /// Near: what is asked for.
     Begin(Terms),
+    /// Near: some of the ranges that are asked for, in order.
+    Within { ranges: Vec<ByteRange> },
     /// Far: it can be done.
     Ready(FarDigests),
     /// Near, where both ends have digests and the roots differ: a row of the far end's tree.
@@ -134,6 +137,7 @@ impl Frame {
             Self::Dropped { .. } => DROPPED,
             Self::Left { .. } => LEFT,
             Self::Part { .. } => PART,
+            Self::Within { .. } => WITHIN,
         }
     }
 
@@ -143,6 +147,7 @@ impl Frame {
             Self::Data { bytes, .. } | Self::Part { bytes, .. } => bytes,
             Self::Failed(failure) => failure.words.as_bytes(),
             Self::Begin(_)
+            | Self::Within { .. }
             | Self::Ready(_)
             | Self::Ask(_)
             | Self::Nodes { .. }
@@ -167,6 +172,12 @@ impl Frame {
     fn put(&self, head: &mut Vec<u8>) {
         match self {
             Self::Begin(terms) => terms.put(head),
+            Self::Within { ranges } => {
+                for range in ranges {
+                    head.extend(range.start.to_le_bytes());
+                    head.extend(range.len.to_le_bytes());
+                }
+            }
             Self::Ready(digests) => {
                 head.extend(HELLO);
                 match digests {

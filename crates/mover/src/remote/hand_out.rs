@@ -123,9 +123,9 @@ impl Near<'_> {
                     jobs.send(Job { group, theirs })
                         .map_err(|_| MoverError::Cancelled)?;
                 } else {
-                    let range = self.groups.range(group);
-                    let len = ByteCount(range.len);
-                    holes.push(range);
+                    let asked = self.asked(self.groups.range(group));
+                    let len = asked.total();
+                    holes.extend(asked.iter());
                     self.watch.meter.update(|counters| {
                         counters.scanned += len;
                         counters.skipped += len;

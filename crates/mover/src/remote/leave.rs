@@ -69,6 +69,7 @@ impl Near<'_> {
         far_hole: bool,
         frames: &SyncSender<Frame>,
     ) -> Result<(), MoverError> {
+        self.found(block);
         let runs = readable(block, bad);
         let left = RangeSet::from_ranges([block]).subtract(&runs);
         self.count(block, runs.total(), far_hole);

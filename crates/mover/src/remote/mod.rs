@@ -14,6 +14,10 @@
 //! are compared first: equal ones are the end of it, and otherwise the near end walks down both
 //! trees.
 //!
+//! Where only ranges of the disk are asked for, the near end names them first, and all else is a hole
+//! at both ends: the roots are of these ranges. Blocks drawn from the rest go with them as a sample. When
+//! one of those differs, the near end begins again over the same streams, with the rest.
+//!
 //! At the end the far end asks once more for what its device does not return as it was written, and
 //! names what it repaired. It may know other disks as seeds: what is in one of them is named by its
 //! digest and copied there. How tightly a block is packed follows the rate of the link.
@@ -37,6 +41,7 @@ mod seeds;
 mod send;
 mod sync;
 mod walk;
+mod within;
 mod work;
 
 pub use far::{serve, serve_with, serve_with_digests};

@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use blockmap::RangeSet;
 use disk::DiskError;
 use model::ByteRange;
 
@@ -30,6 +31,8 @@ const JOBS: usize = 64;
 const FRAMES: usize = 64;
 /// How long a far end's words are waited for once the link broke.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+/// Ranges in one frame.
+const RANGES: usize = 8192;
 /// How often a waiting thread looks at the controls.
 pub(super) const GLANCE: Duration = Duration::from_millis(20);
 
@@ -51,6 +54,18 @@ pub(super) struct Near<'a> {
     pub(super) unread: Mutex<Unread>,
     /// What the far end has elsewhere, in order.
     pub(super) seeds: RwLock<Vec<u64>>,
+    pub(super) part: Part,
+    /// The first block of the sample that differs, or that cannot be read.
+    pub(super) untold: Mutex<Option<ByteRange>>,
+}
+
+/// What is asked for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Part {
+    /// Of the disk; none for all of it.
+    pub(super) within: Option<Arc<RangeSet>>,
+    /// Of that, what was drawn as a sample of what change tracking left out.
+    pub(super) sample: RangeSet,
 }
 
 /// A group to compare; nothing of the far end's where it has a hole there.
@@ -78,6 +93,7 @@ impl<'a> Near<'a> {
         task: &'a Remote,
         groups: Groups,
         kept: Option<&'a Kept>,
+        part: Part,
         watch: &'a Watch<'a>,
     ) -> Self {
         Self {
@@ -93,6 +109,31 @@ impl<'a> Near<'a> {
             dropped: Mutex::default(),
             unread: Mutex::default(),
             seeds: RwLock::default(),
+            part,
+            untold: Mutex::default(),
+        }
+    }
+
+    /// What is asked for of a range.
+    pub(super) fn asked(&self, range: ByteRange) -> RangeSet {
+        match &self.part.within {
+            Some(within) => within.within(range),
+            None => RangeSet::from_ranges([range]),
+        }
+    }
+
+    /// Whether a block is asked for.
+    pub(super) fn is_asked(&self, block: ByteRange) -> bool {
+        let within = self.part.within.as_ref();
+        within.is_none_or(|within| within.contains(block))
+    }
+
+    /// Takes a block that differs, or that cannot be read: of a sample it says that the ranges are not
+    /// all that changed.
+    pub(super) fn found(&self, block: ByteRange) {
+        if self.part.sample.contains(block) {
+            let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
+            untold.get_or_insert(block);
         }
     }
 }
@@ -102,11 +143,12 @@ impl<'a> Near<'a> {
     reason = "every frame that is not awaited is the same mistake of the far end"
 )]
 impl Near<'_> {
-    /// Begins, then lets one thread read, some work and one write, until the far end has proved.
+    /// Begins, then lets one thread read, some work and one write, until the far end has proved. The
+    /// output is closed where that fails.
     pub(super) fn run(
         &self,
         input: impl Read + Send,
-        mut output: impl Write + Send,
+        output: &mut Option<impl Write + Send>,
     ) -> Result<(Outcome, u64, FarDigests), MoverError> {
         let mut input = Counted {
             inner: BufReader::with_capacity(1 << 17, input),
@@ -117,10 +159,10 @@ impl Near<'_> {
             block: u32::try_from(self.groups.block.bytes()).unwrap_or(u32::MAX),
             device: self.task.proof == Proof::Device,
             dry_run: !self.task.apply,
+            within: self.part.within.as_ref().map(|it| it.iter().count() as u64),
             root: self.believed().and_then(Kept::root),
         };
-        let mut wire = Frame::Begin(terms).write(&mut output).map_err(link)?;
-        output.flush().map_err(link)?;
+        let mut wire = self.begin(terms, output.as_mut()).map_err(link)?;
         let Frame::Ready(far) = self.frame(&mut input)? else {
             return Err(protocol());
         };
@@ -185,6 +227,19 @@ impl Near<'_> {
         })?;
         wire += sent.load(Ordering::Relaxed) + input.bytes;
         Ok((outcome, wire, far))
+    }
+
+    /// Says what is asked for; returns the bytes of it.
+    fn begin(&self, terms: Terms, output: Option<&mut impl Write>) -> io::Result<u64> {
+        let mut output = BufWriter::new(output.ok_or(io::ErrorKind::BrokenPipe)?);
+        let mut wire = Frame::Begin(terms).write(&mut output)?;
+        let ranges: Vec<ByteRange> = self.part.within.iter().flat_map(|it| it.iter()).collect();
+        for ranges in ranges.chunks(RANGES) {
+            let ranges = ranges.to_vec();
+            wire += Frame::Within { ranges }.write(&mut output)?;
+        }
+        output.flush()?;
+        Ok(wire)
     }
 
     /// The source's digests, where they say what it holds.
@@ -297,11 +352,31 @@ impl Near<'_> {
         frames.send(frame).map_err(|_| MoverError::Cancelled)
     }
 
+    /// Writes what is sent. What does not end with all that there is to say closes the output: the
+    /// far end waits for nothing then.
     fn write_all(
+        &self,
+        output: &mut Option<impl Write>,
+        frames: &Receiver<Frame>,
+        sent: &AtomicU64,
+    ) -> Result<(), MoverError> {
+        let mut is_done = false;
+        let result = match output.as_mut() {
+            Some(output) => self.write_frames(output, frames, sent, &mut is_done),
+            None => Err(link(io::ErrorKind::BrokenPipe.into())),
+        };
+        if result.is_err() || !is_done {
+            drop(output.take());
+        }
+        result
+    }
+
+    fn write_frames(
         &self,
         output: impl Write,
         frames: &Receiver<Frame>,
         sent: &AtomicU64,
+        is_done: &mut bool,
     ) -> Result<(), MoverError> {
         let mut output = BufWriter::with_capacity(1 << 17, output);
         loop {
@@ -322,6 +397,7 @@ impl Near<'_> {
                 }
             };
             let begun = Instant::now();
+            *is_done = matches!(frame, Frame::Done { .. });
             let bytes = frame.write(&mut output).map_err(link)?;
             self.pace.wrote(bytes, begun.elapsed());
             sent.fetch_add(bytes, Ordering::Relaxed);

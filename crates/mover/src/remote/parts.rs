@@ -6,7 +6,7 @@ use super::root::GROUP;
 use crate::Disbelieved;
 
 /// Names this protocol and its version.
-pub(super) const HELLO: [u8; 8] = *b"LFDISK06";
+pub(super) const HELLO: [u8; 8] = *b"LFDISK07";
 
 /// How the far end proves what it wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub(super) struct Terms {
     pub(super) device: bool,
     /// Write nothing.
     pub(super) dry_run: bool,
+    /// Only ranges of the disk: so many follow.
+    pub(super) within: Option<u64>,
     /// The root of the source's kept digests, where they are believed.
     pub(super) root: Option<Node>,
 }
@@ -28,7 +30,15 @@ impl Terms {
         head.extend(self.block.to_le_bytes());
         head.push(u8::from(self.device));
         head.push(u8::from(self.dry_run));
+        head.push(u8::from(self.within.is_some()));
+        head.extend(self.within.unwrap_or_default().to_le_bytes());
         head.extend(self.root.iter().flat_map(|root| root.0));
+    }
+
+    /// Whether a near end that began with `first` may go on with these.
+    pub(super) fn is_more_of(&self, first: &Self) -> bool {
+        let within = first.within;
+        self.within.is_some() && Self { within, ..*self } == *first
     }
 
     pub(super) fn take(rest: &mut &[u8]) -> Option<Self> {
@@ -40,6 +50,11 @@ impl Terms {
             block: u32::from_le_bytes(take(rest)?),
             device: take::<1>(rest)? != [0],
             dry_run: take::<1>(rest)? != [0],
+            within: {
+                let is_part = take::<1>(rest)? != [0];
+                let ranges = number(rest)?;
+                is_part.then_some(ranges)
+            },
             root: if rest.is_empty() {
                 None
             } else {

@@ -130,7 +130,9 @@ impl Far {
             |range, buffer| self.fill(range, buffer),
             |piece| {
                 all.extend_from_slice(piece.digests);
-                hashed += piece.bytes.len() as u64;
+                if !piece.bytes.is_empty() {
+                    hashed += self.asked(piece.range);
+                }
                 let zero = if piece.bytes.is_empty() {
                     Theirs::Hole
                 } else {

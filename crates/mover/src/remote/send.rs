@@ -33,6 +33,9 @@ impl Near<'_> {
         let mut wrote = false;
         let mut found = Found::new(self.watch.meter.draws());
         for (index, block) in self.groups.block.blocks(piece).enumerate() {
+            if !self.is_asked(block) {
+                continue;
+            }
             if let Seen::Read(bytes, bad) = &seen
                 && !bad.intersect(&RangeSet::from_ranges([block])).is_empty()
             {
@@ -92,6 +95,7 @@ impl Near<'_> {
             if same {
                 continue;
             }
+            self.found(block);
             wrote |= self.task.apply;
             match ours {
                 None => self.send_zero(block, frames)?,

@@ -144,6 +144,8 @@ proptest! {
         let before = target.bytes();
         let task = Remote {
             source: source.clone(),
+            scope: Scope::Whole,
+            sample: None,
             block: case.block,
             apply: true,
             proof: case.proof,

@@ -16,13 +16,15 @@ use testkit::{BitFlip, Call, Counting, FailAt, MemDisk, When, random_image, scat
 
 use super::assert_done;
 use crate::{
-    Controls, Meter, MoverError, Note, Proof, Report, Unreadable,
+    Controls, Meter, MoverError, Note, Proof, Report, Scope, Unreadable,
     remote::{FarError, FarFault, Remote, serve, serve_with, sync},
 };
 
 pub(super) fn remote(source: Arc<dyn Disk>, proof: Proof) -> Remote {
     Remote {
         source,
+        scope: Scope::Whole,
+        sample: None,
         block: BlockSize::MIN,
         apply: true,
         proof,
@@ -31,7 +33,7 @@ pub(super) fn remote(source: Arc<dyn Disk>, proof: Proof) -> Remote {
 }
 
 /// Joins both ends; `wrap` may damage what the near end sends.
-fn join<W: Write + Send>(
+pub(super) fn join<W: Write + Send>(
     task: &Remote,
     target: Arc<dyn Disk>,
     wrap: impl FnOnce(WriteHalf) -> W,

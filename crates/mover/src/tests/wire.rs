@@ -25,7 +25,7 @@ use testkit::{
 
 use super::{BLOCK, assert_done};
 use crate::{
-    Controls, Meter, MoverError, Proof, Report, Unreadable,
+    Controls, Meter, MoverError, Proof, Report, Scope, Unreadable,
     remote::{FarError, Remote, serve, sync},
 };
 
@@ -181,6 +181,8 @@ impl Ends {
 fn remote(source: Arc<dyn Disk>, proof: Proof) -> Remote {
     Remote {
         source,
+        scope: Scope::Whole,
+        sample: None,
         block: BlockSize::MIN,
         apply: true,
         proof,

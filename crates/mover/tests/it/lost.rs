@@ -199,6 +199,8 @@ fn cancel_ends_a_near_end_whose_source_is_silent_or_whose_far_end_is() {
         let (near, far) = UnixStream::pair().expect("a pair");
         let task = Remote {
             source: source.disk.clone(),
+            scope: Scope::Whole,
+            sample: None,
             block: BlockSize::default(),
             apply: true,
             proof: Proof::Cache,

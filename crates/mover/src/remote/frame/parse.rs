@@ -1,10 +1,11 @@
 //! Frames from bytes that anybody may have sent.
 
 use blockmap::{Node, RowAt};
+use model::ByteRange;
 
 use super::{
     DATA, DROPPED, FarDigests, Frame, LEFT, Outcome, PART, REPAIRED, SEEDED, SEEDS, SETTLE,
-    SETTLED, Terms, WANT,
+    SETTLED, Terms, WANT, WITHIN,
 };
 use crate::{
     Disbelieved,
@@ -28,6 +29,13 @@ pub(super) fn frame(kind: u8, payload: &[u8]) -> Option<Frame> {
             }
             _ => FarDigests::Believed(Node(take(&mut rest)?)),
         }),
+        WITHIN => {
+            let mut ranges = Vec::with_capacity(rest.len() / 16);
+            while !rest.is_empty() {
+                ranges.push(ByteRange::new(number(&mut rest)?, number(&mut rest)?));
+            }
+            Frame::Within { ranges }
+        }
         11 => Frame::Ask(row_at(&mut rest)?),
         12 => Frame::Nodes {
             at: row_at(&mut rest)?,

@@ -10,7 +10,7 @@ use testkit::{Call, Counting, MemDisk, random_image, scatter_changes};
 
 use super::{believed, digests, leaves_of, runs::Moving, shape};
 use crate::{
-    Controls, Digests, Disbelieved, Meter, MoverError, NotKept, Note, Proof, Report, Side,
+    Controls, Digests, Disbelieved, Meter, MoverError, NotKept, Note, Proof, Report, Scope, Side,
     Unreadable,
     remote::{FarError, Remote, serve_with_digests, sync_with_digests},
     tests::{BLOCK, assert_done, remote::WriteHalf},
@@ -28,6 +28,8 @@ fn link(
 ) -> (Synced, Result<(), FarError>) {
     let task = Remote {
         source,
+        scope: Scope::Whole,
+        sample: None,
         block: blockmap::BlockSize::MIN,
         apply,
         proof: Proof::Cache,
