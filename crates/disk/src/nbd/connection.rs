@@ -30,6 +30,9 @@ pub(super) struct Request<'a> {
     pub(super) payload: &'a [u8],
 }
 
+/// Pieces of memory that are kept for what comes next.
+const SPARE: usize = 4;
+
 /// What is kept for a caller that does not read itself.
 #[derive(Debug, Default)]
 struct Kept {
@@ -46,6 +49,9 @@ struct State {
     someone_reads: bool,
     expected: HashMap<u64, Expected>,
     kept: HashMap<u64, Kept>,
+    /// Memory of data that was handed over, for the next to be kept: allocated in one thread and freed in
+    /// another it would come to much more than is ever in use.
+    spare: Vec<Vec<u8>>,
     /// Why nothing works any more.
     broken: Option<(io::ErrorKind, String)>,
 }
@@ -158,7 +164,7 @@ impl Connection {
                 let kept = state.kept.remove(&cookie).unwrap_or_default();
                 state.expected.remove(&cookie);
                 drop(state);
-                return hand_over(kept, sink).end(expected);
+                return self.hand_over(kept, sink).end(expected);
             }
             check(&state)?;
             if state.someone_reads {
@@ -199,7 +205,7 @@ impl Connection {
         sink: &mut Sink<'_>,
     ) -> Result<(), Failure> {
         let mut reader = lock(&self.reader);
-        let mut answer = hand_over(earlier, sink);
+        let mut answer = self.hand_over(earlier, sink);
         loop {
             let chunk = chunk(&mut *reader, self.agreed.headers)?;
             if chunk.cookie == cookie {
@@ -212,7 +218,14 @@ impl Connection {
             let (other, mut kept) = {
                 let mut state = lock(&self.state);
                 let expected = state.expected.get(&chunk.cookie).copied();
-                (expected, state.kept.remove(&chunk.cookie))
+                let mut kept = state.kept.remove(&chunk.cookie);
+                if kept.is_none() && matches!(expected.map(|it| it.kind), Some(Kind::Data(_))) {
+                    kept = state.spare.pop().map(|data| Kept {
+                        data,
+                        ..Kept::default()
+                    });
+                }
+                (expected, kept)
             };
             let done = kept.as_ref().is_some_and(|kept| kept.done);
             let Some(other) = other.filter(|_| !done) else {
@@ -234,6 +247,28 @@ impl Connection {
                 self.changed.notify_all();
             }
         }
+    }
+
+    /// Gives a caller what was kept for it.
+    fn hand_over(&self, kept: Kept, sink: &mut Sink<'_>) -> Answer {
+        match sink {
+            Sink::Data(buffer) if kept.data.len() == buffer.len() => {
+                buffer.copy_from_slice(&kept.data);
+            }
+            Sink::Extents(extents) => extents.extend(kept.extents),
+            // Nothing was kept, or nothing can be.
+            Sink::Status | Sink::Data(_) => {}
+        }
+        let mut memory = kept.data;
+        // Nobody may take what it holds for an answer.
+        memory.clear();
+        if memory.capacity() > 0 {
+            let mut state = lock(&self.state);
+            if state.spare.len() < SPARE {
+                state.spare.push(memory);
+            }
+        }
+        kept.answer
     }
 }
 
@@ -257,17 +292,4 @@ fn check(state: &State) -> io::Result<()> {
         None => Ok(()),
         Some((kind, words)) => Err(io::Error::new(*kind, words.clone())),
     }
-}
-
-/// Gives a caller what was kept for it.
-fn hand_over(kept: Kept, sink: &mut Sink<'_>) -> Answer {
-    match sink {
-        Sink::Data(buffer) if kept.data.len() == buffer.len() => {
-            buffer.copy_from_slice(&kept.data);
-        }
-        Sink::Extents(extents) => extents.extend(kept.extents),
-        // Nothing was kept, or nothing can be.
-        Sink::Status | Sink::Data(_) => {}
-    }
-    kept.answer
 }
