@@ -89,9 +89,8 @@ pub fn run(command: SiteCommand) -> anyhow::Result<ExitCode> {
 /// What a host says of itself.
 fn tried(uri: &str) -> anyhow::Result<String> {
     let uri = ConnectionUri::parse(uri)?;
-    let virsh = LibvirtSettings::default().virsh;
-    let report =
-        test_connection(&virsh, &uri).map_err(|why| Error::msg(format!("{uri}: {why}")))?;
+    let report = test_connection(&LibvirtSettings::default(), &uri)
+        .map_err(|why| Error::msg(format!("{uri}: {why}")))?;
     Ok(format!(
         "host {}, libvirt {}, QEMU {}, {} VMs",
         report.host, report.libvirt, report.qemu, report.vms
@@ -109,7 +108,7 @@ fn add(args: &AddArgs) -> anyhow::Result<String> {
         uri: args.uri.clone(),
     };
     with_store(&args.data, async |store| {
-        let connected = connect_site(store, &LibvirtSettings::default().virsh, &site).await;
+        let connected = connect_site(store, &LibvirtSettings::default(), &site).await;
         let (_, said) = connected.map_err(Error::msg)?;
         Ok(said)
     })

@@ -1,10 +1,8 @@
 //! Sites that people connect, and the pairs that they register there.
 
-use std::path::Path;
-
 use hypervisor::{
     PlatformError,
-    libvirt::{ConnectionUri, LibvirtSite, test_connection},
+    libvirt::{ConnectionUri, LibvirtSettings, LibvirtSite, test_connection},
 };
 use model::{NewSite, SiteId, SiteSettings, with_causes};
 use store::{EstateAsk, Store, StoreError};
@@ -33,8 +31,7 @@ pub(crate) async fn answer(config: &Config, ask: &EstateAsk) -> Result<String, S
         .ok_or("This console connects no sites.")?;
     match ask {
         EstateAsk::PutSite { site } => {
-            let (settings, said) =
-                connect_site(&config.store, &libvirt.settings().virsh, site).await?;
+            let (settings, said) = connect_site(&config.store, libvirt.settings(), site).await?;
             libvirt.put_site(of_settings(&settings)?);
             proxies::put_first(config)
                 .await
@@ -66,12 +63,12 @@ pub(crate) async fn answer(config: &Config, ask: &EstateAsk) -> Result<String, S
 /// Why it is not connected, with the next step; then nothing is saved.
 pub async fn connect_site(
     store: &Store,
-    virsh: &Path,
+    settings: &LibvirtSettings,
     site: &NewSite,
 ) -> Result<(SiteSettings, String), String> {
     let uri = ConnectionUri::parse(&site.uri).map_err(|error| error.to_string())?;
-    let virsh = virsh.to_owned();
-    let report = blocking(move || test_connection(&virsh, &uri)).await??;
+    let how = settings.clone();
+    let report = blocking(move || test_connection(&how, &uri)).await??;
     let settings = SiteSettings {
         id: SiteId::new(report.id),
         name: site.name.clone(),

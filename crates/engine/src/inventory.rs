@@ -234,6 +234,7 @@ fn read(
         replica_row(record, written_since)
     });
     let replicas = replicas.collect();
+    let transport_modes = platform.transport_modes(&site);
     let inventory = SiteInventory {
         replicas,
         site,
@@ -248,7 +249,7 @@ fn read(
         creates_vms: capabilities.creates_vms,
         storage_policies: capabilities.storage_policies,
         repoints_jobs: capabilities.repoints_jobs,
-        transport_modes: capabilities.transport_modes,
+        transport_modes,
         no_quick_rollback: capabilities.no_quick_rollback.map(str::to_owned),
     };
     Ok((inventory, newly))

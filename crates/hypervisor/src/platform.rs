@@ -145,6 +145,13 @@ pub trait Platform: Send + Sync + fmt::Debug {
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
 
+    /// How proxies reach the disks of a site, best first: those of [`Capabilities`] where all its sites are
+    /// alike.
+    fn transport_modes(&self, site: &SiteId) -> Vec<TransportMode> {
+        let _ = site;
+        self.capabilities().transport_modes
+    }
+
     /// The sites it has.
     fn sites(&self) -> Vec<SiteId>;
 

@@ -97,7 +97,7 @@ fn end(platform: &dyn Platform, vm: &VmRef, key: &DiskKey) -> DiskEnd {
         site: vm.site.clone(),
         datastore: disk.and_then(|disk| disk.datastore.clone()),
         host: info.and_then(|info| info.placement.host),
-        modes: platform.capabilities().transport_modes,
+        modes: platform.transport_modes(&vm.site),
     }
 }
 

@@ -10,8 +10,8 @@ const AT_EACH_SITE: usize = 2;
 /// Gives each site its first proxies, where it has none.
 pub(crate) async fn put_first(config: &Config) -> Result<(), StoreError> {
     for platform in &config.platforms {
-        let modes = platform.capabilities().transport_modes;
         for site in platform.sites() {
+            let modes = platform.transport_modes(&site);
             let proxies: Vec<_> = (1..=AT_EACH_SITE)
                 .map(|number| proxy(&site, number, &modes, config.slots))
                 .collect();

@@ -1,7 +1,7 @@
 //! One VM while a call is at work on it: what libvirt says of it, Landfall's record, and saving both
 //! in one step.
 
-use std::{collections::BTreeMap, io::Write as _, sync::Arc};
+use std::{collections::BTreeMap, io::Write as _, path::PathBuf, sync::Arc};
 
 use model::{DiskKey, VmRef, with_causes};
 
@@ -280,6 +280,17 @@ impl Cell {
             None => return Err(self.held("nobody")),
         }
         Ok(())
+    }
+
+    /// Its images are opened by nobody of ours any more.
+    pub(super) fn end_movers(&self) {
+        let record = self.record();
+        let bases = record.bases.values().map(|it| it.path.as_path());
+        let layers = record.layers.iter().flat_map(|it| it.files.values());
+        let newest = self.domain.movable().filter_map(|it| self.newest(it).ok());
+        let newest: Vec<_> = newest.map(|it| it.path).collect();
+        let layers = layers.chain(&newest).map(PathBuf::as_path);
+        self.site.images.end(bases.chain(layers));
     }
 
     pub(super) fn unexpected(&self, what: impl Into<String>) -> PlatformError {

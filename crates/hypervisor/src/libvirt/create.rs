@@ -3,7 +3,6 @@
 use std::{
     fmt::Write as _,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
     sync::Arc,
 };
 
@@ -64,12 +63,12 @@ impl Libvirt {
             .map(|(index, disk)| Ok(directory(site, &disk.datastore)?.join(file_name(spec, index))))
             .collect::<Result<_, PlatformError>>()?;
         let made = self
-            .make_images(spec, &paths)
+            .make_images(site, spec, &paths)
             .and_then(|()| self.definition(site, spec, owner, &paths))
             .and_then(|xml| define(site, &xml));
         *super::lock(&site.read) = None;
         if made.is_err() {
-            images::remove(paths.iter().map(PathBuf::as_path));
+            site.images.remove(paths.iter().map(PathBuf::as_path));
         }
         made
     }
@@ -118,36 +117,27 @@ impl Libvirt {
         })
     }
 
-    fn make_images(&self, spec: &NewVm, paths: &[PathBuf]) -> Result<(), PlatformError> {
+    fn make_images(
+        &self,
+        site: &Site,
+        spec: &NewVm,
+        paths: &[PathBuf],
+    ) -> Result<(), PlatformError> {
         for (disk, path) in spec.disks.iter().zip(paths) {
-            self.make_image(&spec.vm, disk, path)?;
+            let preallocation = match disk.disk_type {
+                DiskType::AsSource | DiskType::Thin => "off",
+                DiskType::ThickLazyZeroed => "falloc",
+                DiskType::ThickEagerZeroed => "full",
+            };
+            let image = Image {
+                path: path.clone(),
+                format: disk.format,
+            };
+            let what = format!("make disk {}", disk.name);
+            let images = &site.images;
+            images.make(&spec.vm, &what, &image, disk.size, preallocation)?;
         }
         Ok(())
-    }
-
-    fn make_image(&self, vm: &VmRef, disk: &NewDisk, path: &Path) -> Result<(), PlatformError> {
-        let preallocation = match disk.disk_type {
-            DiskType::AsSource | DiskType::Thin => "off",
-            DiskType::ThickLazyZeroed => "falloc",
-            DiskType::ThickEagerZeroed => "full",
-        };
-        let output = Command::new(&self.inner.settings.qemu_img)
-            .args(["create", "-q", "-f", disk.format.word(), "-o"])
-            .arg(format!("preallocation={preallocation}"))
-            .arg(path)
-            .arg(disk.size.0.to_string())
-            .env("LC_ALL", "C")
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|source| images::io_error("start qemu-img to make", path, source))?;
-        if output.status.success() {
-            return Ok(());
-        }
-        let words = String::from_utf8_lossy(&output.stderr);
-        Err(PlatformError::Unexpected {
-            vm: vm.clone(),
-            what: format!("disk {} is not made: {}", disk.name, words.trim()),
-        })
     }
 
     /// See [`crate::Platform::remove_vm`].
@@ -187,7 +177,7 @@ impl Libvirt {
                 "--snapshots-metadata",
                 "--nvram",
             ])?;
-            images::remove(files.iter().map(PathBuf::as_path));
+            cell.site.images.remove(files.iter().map(PathBuf::as_path));
             Ok(())
         });
         match removed {

@@ -4,9 +4,7 @@
 //! stays, unless it is seen running, or its fence was gone. For one that nobody holds its images tell:
 //! whoever writes or puts another in the place of one changes their fingerprint.
 
-use std::path::Path;
-
-use super::{cell::Cell, images, record::VmRecord};
+use super::{cell::Cell, record::VmRecord};
 use crate::PlatformError;
 
 impl Cell {
@@ -47,12 +45,6 @@ impl Cell {
             .map(|image| image.path.as_path())
             .chain(bases)
             .chain(layers.map(std::path::PathBuf::as_path));
-        images::fingerprint(all).map_err(|source| {
-            images::io_error(
-                "look at the images of",
-                Path::new(&self.domain.name),
-                source,
-            )
-        })
+        self.site.images.fingerprint(&self.vm, all)
     }
 }

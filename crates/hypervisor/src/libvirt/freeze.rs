@@ -8,7 +8,6 @@ use model::{EpochId, PointName};
 use super::{
     cell::Cell,
     domain::{Domain, Source},
-    images,
     record::{Layer, Pending, PointRecord, VmRecord},
 };
 use crate::{Frozen, PlatformError, clock::now};
@@ -153,7 +152,8 @@ impl Cell {
         }
         // Of one that runs nothing is removed: a file that is in nobody's way is no harm.
         if !self.runs() {
-            images::remove(pending.layer.files.values().map(PathBuf::as_path));
+            let files = pending.layer.files.values();
+            self.site.images.remove(files.map(PathBuf::as_path));
         }
         Ok(())
     }

@@ -8,15 +8,16 @@ use std::{
 };
 
 use model::{
-    ByteCount, DiskInfo, DiskKey, HostId, Job, JobId, Placement, PowerState, VmInfo, VmRef,
+    ByteCount, DiskInfo, DiskKey, HostId, Job, JobId, Placement, PowerState, TransportMode, VmInfo,
+    VmRef,
 };
 
 use super::{
     Libvirt, Site,
     cell::{Cell, QUESTIONS, questions},
     domain::Source,
-    domain_uuid, images, lock,
-    resources::{Pool, free, pools, resources, store_of},
+    domain_uuid, lock,
+    resources::{Pool, free, pools, resources, space, store_of},
 };
 use crate::{Inventory, PlatformError};
 
@@ -24,6 +25,9 @@ use crate::{Inventory, PlatformError};
 const PER_DOMAIN: usize = QUESTIONS + 1;
 /// Domains that are asked about at once: what is asked is one argument, which has its limit.
 const AT_ONCE: usize = 100;
+
+/// So many times as long what was read is good while the host tells what happens.
+const WHILE_IT_TELLS: u32 = 6;
 
 /// What a host says of itself.
 pub(super) struct AboutHost {
@@ -33,16 +37,27 @@ pub(super) struct AboutHost {
     pub(super) networks: Vec<String>,
 }
 
+/// What libvirt says of a disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Sizes {
+    capacity: ByteCount,
+    /// What its newest image takes.
+    allocation: ByteCount,
+}
+
 /// A VM and what its disks take.
 pub(super) struct Seen {
     pub(super) cell: Cell,
-    sizes: BTreeMap<String, ByteCount>,
+    sizes: BTreeMap<String, Sizes>,
 }
 
 impl Libvirt {
     /// What a site holds, read a moment ago at the most.
     pub(super) fn known_site(&self, site: &Arc<Site>) -> Result<Inventory, PlatformError> {
-        let fresh = self.inner.settings.reread_after;
+        let mut fresh = self.inner.settings.reread_after;
+        if site.events.tells() {
+            fresh *= WHILE_IT_TELLS;
+        }
         // Held meanwhile: who asks at the same time gets the same answer.
         let mut read = lock(&site.read);
         if let Some((at, known)) = &*read
@@ -79,12 +94,13 @@ impl Libvirt {
         for replica in &replicas {
             self.remember(&replica.id, &replica.vm);
         }
-        let resources = resources(&about, &pools, &seen);
+        let space = space(site, &seen);
+        let resources = resources(&about, &pools, &space, &seen);
         Ok(Inventory {
             site: site.config.id.clone(),
             name: site.config.name.clone(),
             role: site.config.role,
-            free: free(&seen, &resources),
+            free: free(&space, &resources),
             jobs: jobs(&replicas),
             vms,
             replicas,
@@ -126,7 +142,7 @@ impl Libvirt {
         }
         Some(Seen {
             cell,
-            sizes: capacities(sizes.first().and_then(Option::as_deref).unwrap_or_default()),
+            sizes: sizes_of(sizes.first().and_then(Option::as_deref).unwrap_or_default()),
         })
     }
 
@@ -141,7 +157,7 @@ impl Libvirt {
         let sizes = answers.get(1).cloned().flatten().unwrap_or_default();
         let seen = Seen {
             cell,
-            sizes: capacities(&sizes),
+            sizes: sizes_of(&sizes),
         };
         Ok(seen.info(&HostId::new(host), &[]))
     }
@@ -175,13 +191,20 @@ fn about(site: &Site) -> Result<AboutHost, PlatformError> {
     })
 }
 
-/// The capacity of each target, from a table of `Target Capacity Allocation Physical`.
-fn capacities(table: &str) -> BTreeMap<String, ByteCount> {
+/// The sizes of each target, from a table of `Target Capacity Allocation Physical`.
+fn sizes_of(table: &str) -> BTreeMap<String, Sizes> {
     let row = |line: &str| {
         let mut words = line.split_whitespace();
         let target = words.next()?.to_owned();
-        let capacity = words.next()?.parse().ok()?;
-        Some((target, ByteCount(capacity)))
+        let mut bytes = || words.next()?.parse().ok().map(ByteCount);
+        let (capacity, allocation) = (bytes()?, bytes()?);
+        Some((
+            target,
+            Sizes {
+                capacity,
+                allocation,
+            },
+        ))
     };
     table.lines().filter_map(row).collect()
 }
@@ -229,11 +252,19 @@ impl Seen {
         };
         let lowest = base.map(|it| &it.path).or(own);
         let files: BTreeSet<&PathBuf> = layers.chain(lowest).chain(own).collect();
+        let sizes = self.sizes.get(&disk.target).copied().unwrap_or_default();
         DiskInfo {
             key: DiskKey::new(disk.target.clone()),
             name: disk.target.clone(),
-            size: self.sizes.get(&disk.target).copied().unwrap_or_default(),
-            allocated: files.into_iter().map(|it| images::allocated(it)).sum(),
+            size: sizes.capacity,
+            // Asking another host of each file would take too long.
+            allocated: match self.cell.site.images.transport() {
+                TransportMode::DirectStorage => files
+                    .into_iter()
+                    .map(|it| self.cell.site.images.allocated(it))
+                    .sum(),
+                TransportMode::VirtualAppliance | TransportMode::Network => sizes.allocation,
+            },
             format: base.map_or(disk.format, |it| it.format),
             sector: disk.sector,
             slot: disk.slot.clone(),
@@ -277,8 +308,14 @@ mod tests {
                      -------------------------------------------\n\
                      \u{20}vda      1073741824   67112960     67108864\n";
         assert_eq!(
-            capacities(table),
-            BTreeMap::from([("vda".to_owned(), ByteCount(1 << 30))])
+            sizes_of(table),
+            BTreeMap::from([(
+                "vda".to_owned(),
+                Sizes {
+                    capacity: ByteCount(1 << 30),
+                    allocation: ByteCount(67_112_960),
+                }
+            )])
         );
     }
 }

@@ -65,11 +65,14 @@ impl Cell {
         layer: Layer,
         below: &BTreeMap<String, Image>,
     ) -> Result<(), PlatformError> {
-        images::make_overlays(&self.vm, &layer, below)?;
+        self.site.images.make_overlays(&self.vm, &layer, below)?;
         let sources = layer.images();
         record.layers.push(layer);
-        self.define(&record, &sources)
-            .inspect_err(|_| images::remove(sources.values().map(|it| it.path.as_path())))
+        let defined = self.define(&record, &sources);
+        defined.inspect_err(|_| {
+            let made = sources.values().map(|it| it.path.as_path());
+            self.site.images.remove(made);
+        })
     }
 
     /// See [`crate::Platform::layer_drop`].
@@ -82,6 +85,7 @@ impl Cell {
 
     fn layer_drop_off(&mut self, name: &str, index: usize) -> Result<(), PlatformError> {
         self.newest_of_all()?;
+        self.end_movers();
         let above = index + 1..self.record().depth();
         if self.record().is_boundary(index) || above.clone().any(|it| !self.record().is_orphan(it))
         {
@@ -122,7 +126,7 @@ impl Cell {
         let named = layers.filter(|it| it.name.as_deref() == Some(name));
         named
             .flat_map(|it| it.files.values())
-            .map(|path| images::allocated(path))
+            .map(|path| self.site.images.allocated(path))
             .sum()
     }
 

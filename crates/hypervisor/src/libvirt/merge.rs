@@ -5,7 +5,6 @@ use std::{path::PathBuf, thread, time::Duration};
 
 use super::{
     cell::Cell,
-    images,
     record::{Image, Layer},
 };
 use crate::PlatformError;
@@ -18,6 +17,7 @@ const LOOKS: usize = 40;
 /// Merges the overlay at an index of all disks. No point may lie just below it.
 pub(super) fn merge(cell: &mut Cell, index: usize) -> Result<(), PlatformError> {
     cell.check_as_left(Some(index))?;
+    cell.end_movers();
     if cell.runs() {
         merge_running(cell, index)
     } else {
@@ -73,15 +73,11 @@ fn merge_off(cell: &mut Cell, index: usize) -> Result<(), PlatformError> {
 }
 
 fn commit_off(cell: &Cell, index: usize, disk: &OneDisk) -> Result<(), PlatformError> {
-    images::commit(cell, &disk.overlay, &disk.below.path)?;
+    let images = &cell.site.images;
+    images.commit(&cell.vm, &disk.overlay, &disk.below.path)?;
     let mut above = cell.record().layers.iter().skip(index + 1);
     if let Some(above) = above.find_map(|layer| layer.files.get(&disk.target)) {
-        disk::set_backing(above, &disk.below.path, disk.below.format).map_err(|source| {
-            PlatformError::Disk {
-                vm: cell.vm.clone(),
-                source,
-            }
-        })?;
+        images.set_backing(&cell.vm, above, &disk.below)?;
     }
     Ok(())
 }

@@ -1,12 +1,13 @@
 //! QEMU hosts under libvirt as a platform.
 //!
-//! - `uri` checks an address, `virsh` calls the client, `domain` reads XML, `edit` changes it.
+//! - `uri` checks an address, `virsh` calls the client, `process` ends what hangs, `ssh` is a host that is
+//!   not this machine, `images` does what is to be done to image files, here or there; `domain` reads XML, `edit` changes it.
 //! - `record` is what Landfall keeps of a VM, in its domain's metadata; `cell` is one VM while a call
 //!   is at work on it: what libvirt says, the record, and saving both in one step.
 //! - `power` starts, stops and holds; `freeze` takes points, `points` drops and reverts to them and
 //!   answers what was written; `layers` makes and drops overlays, `merge` merges them; `epoch` tells
 //!   foreign writes.
-//! - `inventory` reads a site, `resources` what it offers to place VMs in; `replicas` keeps pairs;
+//! - `events` listens to a host; `inventory` reads a site, `resources` what it offers to place VMs in; `replicas` keeps pairs;
 //!   `create` makes and removes VMs.
 //!
 //! Points and layers are qcow2 overlays beside the images, as libvirt's external snapshots are. What
@@ -19,6 +20,7 @@ mod create;
 mod domain;
 mod edit;
 mod epoch;
+mod events;
 mod freeze;
 mod images;
 mod inventory;
@@ -27,9 +29,11 @@ mod merge;
 mod platform_impl;
 mod points;
 mod power;
+mod process;
 mod record;
 mod replicas;
 mod resources;
+mod ssh;
 mod test_connection;
 mod uri;
 mod virsh;
@@ -44,7 +48,12 @@ use std::{
 use model::{ReplicaId, SiteId, SiteRole, VmRef};
 use uuid::Uuid;
 
-use self::virsh::{Virsh, VirshError};
+use self::{
+    events::Events,
+    images::Images,
+    ssh::Ssh,
+    virsh::{Virsh, VirshError},
+};
 pub use self::{
     test_connection::{ConnectionReport, test_connection},
     uri::{ConnectionUri, ConnectionUriError},
@@ -74,12 +83,15 @@ pub struct LibvirtSite {
 pub struct LibvirtSettings {
     /// The client.
     pub virsh: PathBuf,
-    /// The program that merges overlays of a VM that is off.
+    /// The program that merges overlays of a VM that is off, where its images are files of this machine.
     pub qemu_img: PathBuf,
+    /// The program that reaches other hosts.
+    pub ssh: PathBuf,
     /// How long a guest may take to shut down before it is powered off.
     pub shutdown_timeout: Duration,
     /// How old what was read of a site may be when it is asked for again; what Landfall changes there
-    /// itself is read anew. One that did not answer is not asked for as long, either.
+    /// itself is read anew, and so is what the host says has happened; while it does, this is six times as
+    /// long. One that did not answer is not asked for as long, either.
     pub reread_after: Duration,
 }
 
@@ -88,8 +100,19 @@ impl Default for LibvirtSettings {
         Self {
             virsh: "virsh".into(),
             qemu_img: "qemu-img".into(),
+            ssh: "ssh".into(),
             shutdown_timeout: SHUTDOWN_TIMEOUT,
             reread_after: REREAD_AFTER,
+        }
+    }
+}
+
+impl LibvirtSettings {
+    /// The images of a host: by ssh where its libvirt is reached so, else as files of this machine.
+    fn images(&self, site: &SiteId, uri: &ConnectionUri) -> Images {
+        match uri.ssh() {
+            Some(address) => Images::there(site.clone(), Ssh::new(self.ssh.clone(), address)),
+            None => Images::here(site.clone(), self.qemu_img.clone()),
         }
     }
 }
@@ -113,9 +136,10 @@ struct Inner {
 struct Site {
     config: LibvirtSite,
     virsh: Virsh,
-    qemu_img: PathBuf,
+    images: Images,
     /// One operation at a time changes a VM.
     operations: Mutex<BTreeMap<Uuid, Arc<Mutex<()>>>>,
+    events: Events,
     /// What was read last, or why it could not be, and when.
     read: Mutex<Option<(Instant, Result<Inventory, String>)>>,
 }
@@ -142,14 +166,16 @@ impl Libvirt {
     /// Adds a site, or changes the one of that id. Nothing is connected to yet.
     pub fn put_site(&self, config: LibvirtSite) {
         let settings = &self.inner.settings;
-        let site = Site {
+        let site = Arc::new(Site {
             virsh: Virsh::new(settings.virsh.clone(), config.uri.clone()),
-            qemu_img: settings.qemu_img.clone(),
+            images: settings.images(&config.id, &config.uri),
             config,
             operations: Mutex::default(),
+            events: Events::default(),
             read: Mutex::default(),
-        };
-        lock(&self.inner.sites).insert(site.config.id.clone(), Arc::new(site));
+        });
+        Events::listen(&site);
+        lock(&self.inner.sites).insert(site.config.id.clone(), site);
     }
 
     /// Forgets a site; nothing at it is changed.

@@ -6,7 +6,7 @@ use model::{
     TransportMode, VmInfo, VmRef,
 };
 
-use super::{Libvirt, images, replicas};
+use super::{Libvirt, replicas};
 use crate::{
     Capabilities, DiskAt, Frozen, Inventory, KeptPoint, LayerName, Platform, PlatformError, Point,
     Ranges,
@@ -27,6 +27,11 @@ impl Platform for Libvirt {
             repoints_jobs: true,
             shutdown_timeout: self.inner.settings.shutdown_timeout,
         }
+    }
+
+    fn transport_modes(&self, site: &SiteId) -> Vec<TransportMode> {
+        let site = self.site(site).ok();
+        site.iter().map(|site| site.images.transport()).collect()
     }
 
     fn sites(&self) -> Vec<SiteId> {
@@ -126,15 +131,18 @@ impl Platform for Libvirt {
         match (at, writer) {
             (DiskAt::Active, Some(writer)) => self.change(vm, |cell| {
                 cell.check_writer(writer)?;
-                Ok(images::locator(&cell.newest(cell.disk(disk)?)?))
+                let newest = cell.newest(cell.disk(disk)?)?;
+                cell.site.images.open(vm, &newest, true)
             }),
             (DiskAt::Active, None) => {
                 let cell = self.look(vm)?;
-                Ok(images::locator(&cell.newest(cell.disk(disk)?)?))
+                let newest = cell.newest(cell.disk(disk)?)?;
+                cell.site.images.open(vm, &newest, false)
             }
             (DiskAt::Point(point), None) => {
-                let image = self.look(vm)?.frozen_image(disk, point)?;
-                Ok(images::locator(&image))
+                let cell = self.look(vm)?;
+                let image = cell.frozen_image(disk, point)?;
+                cell.site.images.open(vm, &image, false)
             }
             (DiskAt::Point(point), Some(_)) => Err(PlatformError::Unexpected {
                 vm: vm.clone(),

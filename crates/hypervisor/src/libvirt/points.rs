@@ -6,7 +6,7 @@ use model::{DiskKey, EpochId, PointName};
 
 use super::{
     cell::Cell,
-    images, merge,
+    merge,
     record::{Image, Layer, PointRecord},
 };
 use crate::{PlatformError, Point, Ranges};
@@ -92,6 +92,7 @@ impl Cell {
 
     fn revert_off(&mut self, point: &PointRecord) -> Result<(), PlatformError> {
         self.newest_of_all()?;
+        self.end_movers();
         self.nothing_foreign_above(point)?;
         let below = self.images_at(point.depth)?;
         let (mut record, layer) = self.next_layer(&below, None, &point.owner);
@@ -110,7 +111,9 @@ impl Cell {
         // A disk that was taken away keeps what it was left at.
         let known = |target: &str| self.domain.movable().any(|it| it.target == target);
         let ours = files.filter(|(target, _)| known(target));
-        images::remove(ours.map(|(_, path)| path.as_path()));
+        self.site
+            .images
+            .remove(ours.map(|(_, path)| path.as_path()));
     }
 
     fn nothing_foreign_above(&self, point: &PointRecord) -> Result<(), PlatformError> {
@@ -180,6 +183,7 @@ impl Cell {
             };
             overlays.push(path.as_path());
         }
-        images::own_ranges(&self.vm, overlays.into_iter()).map(Ranges::Written)
+        let own = self.site.images.own_ranges(&self.vm, overlays.into_iter());
+        own.map(Ranges::Written)
     }
 }

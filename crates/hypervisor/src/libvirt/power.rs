@@ -17,6 +17,7 @@ impl Cell {
             return Ok(());
         }
         self.must_not_be_saved()?;
+        self.end_movers();
         let mut record = self.record().clone();
         record.write_epoch += 1;
         record.settled_at = 0;
@@ -84,6 +85,7 @@ impl Cell {
             Some(held_by) => return Err(self.held(&held_by.clone())),
             None => return Ok(()),
         }
+        self.end_movers();
         let mut record = self.record().clone();
         // What movers wrote while it was held counts as known: it is what the session proved.
         record.settled_at = self.changed_at()?;

@@ -1,7 +1,7 @@
 //! What a libvirt host offers to place VMs in: directories of images, networks and bridges.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -11,6 +11,7 @@ use roxmltree::Document;
 use super::{
     Site,
     domain::{Domain, Source, child, text},
+    images::Space,
     inventory::{AboutHost, Seen, ask},
 };
 use crate::PlatformError;
@@ -71,7 +72,12 @@ pub(super) fn store_of(directory: &Path, pools: &[Pool]) -> DatastoreId {
     }
 }
 
-pub(super) fn resources(about: &AboutHost, pools: &[Pool], seen: &[Seen]) -> SiteResources {
+pub(super) fn resources(
+    about: &AboutHost,
+    pools: &[Pool],
+    space: &BTreeMap<PathBuf, Space>,
+    seen: &[Seen],
+) -> SiteResources {
     let mut datastores: Vec<Datastore> = pools
         .iter()
         .map(|pool| Datastore {
@@ -82,7 +88,7 @@ pub(super) fn resources(about: &AboutHost, pools: &[Pool], seen: &[Seen]) -> Sit
             default_policy: None,
         })
         .collect();
-    datastores.extend(directories(pools, seen));
+    datastores.extend(directories(pools, space));
     let networks = networks(about, seen);
     let host = Host {
         id: HostId::new(about.name.clone()),
@@ -99,32 +105,27 @@ pub(super) fn resources(about: &AboutHost, pools: &[Pool], seen: &[Seen]) -> Sit
     }
 }
 
-/// Directories of images that are in no pool, where this machine sees them.
-fn directories(pools: &[Pool], seen: &[Seen]) -> Vec<Datastore> {
+/// The folders that images of VMs lie in, and what each has; none of those that cannot be looked at.
+pub(super) fn space(site: &Site, seen: &[Seen]) -> BTreeMap<PathBuf, Space> {
     let domains = seen.iter().map(|it| &it.cell.domain);
-    let directories: BTreeSet<&Path> = domains.flat_map(image_directories).collect();
-    let outside = directories
-        .into_iter()
-        .filter(|it| pools.iter().all(|pool| pool.path != *it));
-    outside
-        .filter_map(|directory| {
-            let (capacity, free) = space(directory)?;
-            Some(Datastore {
-                id: store_of(directory, pools),
-                name: directory.display().to_string(),
-                capacity,
-                free,
-                default_policy: None,
-            })
-        })
-        .collect()
+    let folders: BTreeSet<&Path> = domains.flat_map(image_directories).collect();
+    site.images.space(folders.into_iter())
 }
 
-/// What a directory's file system holds in all, and what of it is free.
-fn space(directory: &Path) -> Option<(ByteCount, ByteCount)> {
-    let about = rustix::fs::statvfs(directory).ok()?;
-    let bytes = |blocks: u64| ByteCount(blocks.saturating_mul(about.f_frsize));
-    Some((bytes(about.f_blocks), bytes(about.f_bavail)))
+/// Folders of images that are in no pool.
+fn directories(pools: &[Pool], space: &BTreeMap<PathBuf, Space>) -> Vec<Datastore> {
+    let outside = space
+        .iter()
+        .filter(|(folder, _)| pools.iter().all(|pool| pool.path != **folder));
+    outside
+        .map(|(folder, space)| Datastore {
+            id: store_of(folder, pools),
+            name: folder.display().to_string(),
+            capacity: space.capacity,
+            free: space.free,
+            default_policy: None,
+        })
+        .collect()
 }
 
 fn image_directories(domain: &Domain) -> impl Iterator<Item = &Path> {
@@ -151,10 +152,8 @@ fn networks(about: &AboutHost, seen: &[Seen]) -> Vec<Network> {
 }
 
 /// Where layers are made there is as much as the fullest of the VMs' directories has.
-pub(super) fn free(seen: &[Seen], resources: &SiteResources) -> ByteCount {
-    let domains = seen.iter().map(|it| &it.cell.domain);
-    let directories = domains.flat_map(image_directories);
-    let measured = directories.filter_map(space).map(|(_, free)| free);
+pub(super) fn free(space: &BTreeMap<PathBuf, Space>, resources: &SiteResources) -> ByteCount {
+    let measured = space.values().map(|it| it.free);
     let stores = resources.datastores.iter().map(|it| it.free);
     measured.min().or_else(|| stores.max()).unwrap_or_default()
 }

@@ -1,12 +1,14 @@
 //! Trying a connection before it is saved.
 
-use std::path::Path;
+use std::time::Duration;
 
 use model::with_causes;
 use roxmltree::Document;
 
 use super::{
+    LibvirtSettings,
     domain::{child, text},
+    ssh::Ssh,
     uri::ConnectionUri,
     virsh::Virsh,
 };
@@ -30,8 +32,11 @@ pub struct ConnectionReport {
 ///
 /// # Errors
 /// Why it cannot be reached, in words for an operator.
-pub fn test_connection(virsh: &Path, uri: &ConnectionUri) -> Result<ConnectionReport, String> {
-    let client = Virsh::new(virsh.to_owned(), uri.clone());
+pub fn test_connection(
+    settings: &LibvirtSettings,
+    uri: &ConnectionUri,
+) -> Result<ConnectionReport, String> {
+    let client = Virsh::new(settings.virsh.clone(), uri.clone());
     let commands = [
         "hostname",
         "version --daemon",
@@ -42,6 +47,10 @@ pub fn test_connection(virsh: &Path, uri: &ConnectionUri) -> Result<ConnectionRe
     let batch = client
         .batch(&commands)
         .map_err(|error| with_causes(&error))?;
+    if let Some(address) = uri.ssh() {
+        let ssh = Ssh::new(settings.ssh.clone(), address);
+        tools(&ssh)?;
+    }
     let answers = batch.answers;
     let answer = |index: usize| answers.get(index).cloned().flatten().unwrap_or_default();
     let versions = answer(1);
@@ -56,6 +65,22 @@ pub fn test_connection(virsh: &Path, uri: &ConnectionUri) -> Result<ConnectionRe
             .filter(|line| !line.trim().is_empty())
             .count(),
     })
+}
+
+/// What moves data there.
+fn tools(ssh: &Ssh) -> Result<(), String> {
+    let patience = Duration::from_secs(20);
+    for tool in ["qemu-img", "qemu-nbd"] {
+        ssh.run("\"$1\" --version", &[tool], patience)
+            .map_err(|error| {
+                format!(
+                    "{tool} cannot be run there, by which data moves. Install it (Debian: qemu-utils), \
+                     for the user that the address names. {}",
+                    with_causes(&error)
+                )
+            })?;
+    }
+    Ok(())
 }
 
 fn host_id(capabilities: &str) -> Option<String> {

@@ -23,6 +23,16 @@ const PARAMETERS: [&str; 7] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionUri(String);
 
+/// A host that ssh goes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SshAddress {
+    /// `USER@HOST`, or the host alone.
+    pub(super) destination: String,
+    pub(super) port: Option<String>,
+    /// The private key to go with.
+    pub(super) keyfile: Option<String>,
+}
+
 /// A URI that is refused. Each text names the cause and the next step.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ConnectionUriError {
@@ -100,6 +110,34 @@ impl ConnectionUri {
         &self.0
     }
 
+    /// Who is reached how, where the way in is ssh.
+    pub(super) fn ssh(&self) -> Option<SshAddress> {
+        let rest = self.0.strip_prefix("qemu+ssh://")?;
+        let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+        let (authority, _) = place.split_once('/')?;
+        let (user, host) = match authority.rsplit_once('@') {
+            Some((user, host)) => (Some(user), host),
+            None => (None, authority),
+        };
+        // An address of IPv6 stands in brackets.
+        let (host, port) = match host.strip_prefix('[').and_then(|it| it.split_once(']')) {
+            Some((host, port)) => (host, port.strip_prefix(':')),
+            None => match host.split_once(':') {
+                Some((host, port)) => (host, Some(port)),
+                None => (host, None),
+            },
+        };
+        let parameter = |name: &str| {
+            let mut all = parameters.split('&').filter_map(|it| it.split_once('='));
+            all.find_map(|(key, value)| (key == name).then(|| value.to_owned()))
+        };
+        Some(SshAddress {
+            destination: user.map_or_else(|| host.to_owned(), |user| format!("{user}@{host}")),
+            port: port.map(str::to_owned),
+            keyfile: parameter("keyfile"),
+        })
+    }
+
     /// As the client gets it: one that would ask at a terminal fails instead.
     pub(super) fn for_client(&self) -> String {
         if !self.0.starts_with("qemu+ssh://") {
@@ -144,6 +182,26 @@ mod tests {
         ] {
             assert_eq!(ConnectionUri::parse(uri).map(|it| it.0), Ok(uri.to_owned()));
         }
+    }
+
+    #[test]
+    fn the_way_by_ssh_is_told_apart() {
+        let ssh = |uri: &str| {
+            let it = ConnectionUri::parse(uri).expect("an address").ssh()?;
+            Some([Some(it.destination), it.port, it.keyfile].map(Option::unwrap_or_default))
+        };
+        let told = |uri, parts: [&str; 3]| assert_eq!(ssh(uri), Some(parts.map(str::to_owned)));
+        told("qemu+ssh://host/system", ["host", "", ""]);
+        told(
+            "qemu+ssh://root@host:2222/system?mode=auto&keyfile=/k",
+            ["root@host", "2222", "/k"],
+        );
+        told(
+            "qemu+ssh://root@[fe80::1]:22/system",
+            ["root@fe80::1", "22", ""],
+        );
+        assert_eq!(ssh("qemu:///system"), None);
+        assert_eq!(ssh("qemu+tls://host/system"), None);
     }
 
     #[test]

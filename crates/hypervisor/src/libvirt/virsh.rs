@@ -1,27 +1,20 @@
 //! Calling `virsh`: one process per call, ended when it takes too long, its words turned into
 //! errors that say whether to try again.
 
-use std::{
-    ffi::OsStr,
-    io::{self, Read},
-    os::unix::process::CommandExt as _,
-    path::PathBuf,
-    process::{Child, Command, ExitStatus, Stdio},
-    thread::{self, JoinHandle},
-    time::{Duration, Instant},
-};
+use std::{ffi::OsStr, io, path::PathBuf, process::Command, time::Duration};
 
 use thiserror::Error;
 use uuid::Uuid;
 
-use super::uri::ConnectionUri;
+use super::{
+    process::{self, Ended},
+    uri::ConnectionUri,
+};
 
 /// How long an order may take; none waits for data to be copied.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How long questions may take, all that are asked at once: a host that hangs is one that is gone.
 const PATIENCE_TO_ASK: Duration = Duration::from_secs(20);
-/// Between two looks at whether a call has ended.
-const LOOK: Duration = Duration::from_millis(4);
 
 /// A call that failed.
 #[derive(Debug, Error)]
@@ -119,44 +112,28 @@ impl Virsh {
         })
     }
 
-    fn command(&self) -> Command {
+    pub(super) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command
             .args(["--quiet", "--connect", &self.uri.for_client()])
             .env("LC_ALL", "C")
-            .env_remove("LIBVIRT_DEFAULT_URI")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            // An `ssh` that it starts must end with it.
-            .process_group(0);
+            .env_remove("LIBVIRT_DEFAULT_URI");
         command
     }
 
     fn finish(
         &self,
-        mut command: Command,
+        command: Command,
         what: &str,
         patience: Duration,
-    ) -> Result<Output, VirshError> {
-        let start = |source| VirshError::Start {
+    ) -> Result<Ended, VirshError> {
+        let ended = process::finish(command, patience).map_err(|source| VirshError::Start {
             program: self.program.display().to_string(),
             source,
-        };
-        let mut child = command.spawn().map_err(start)?;
-        let stdout = reader(child.stdout.take());
-        let stderr = reader(child.stderr.take());
-        let Some(status) = wait(&mut child, patience).map_err(start)? else {
-            end_group(&mut child);
-            return Err(VirshError::TimedOut {
-                command: what.to_owned(),
-                patience,
-            });
-        };
-        Ok(Output {
-            status,
-            stdout: stdout.join().unwrap_or_default(),
-            stderr: stderr.join().unwrap_or_default(),
+        })?;
+        ended.ok_or_else(|| VirshError::TimedOut {
+            command: what.to_owned(),
+            patience,
         })
     }
 }
@@ -173,50 +150,6 @@ impl Batch {
     /// Why one of them failed, where all were about the same.
     pub(super) fn failure(&self) -> VirshError {
         classify("ask about it".to_owned(), &self.complaint)
-    }
-}
-
-struct Output {
-    status: ExitStatus,
-    stdout: String,
-    stderr: String,
-}
-
-fn reader(from: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut from) = from
-            && let Err(error) = from.read_to_end(&mut bytes)
-        {
-            tracing::warn!(%error, "what virsh says cannot be read");
-        }
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
-}
-
-fn wait(child: &mut Child, patience: Duration) -> io::Result<Option<ExitStatus>> {
-    let began = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if began.elapsed() > patience {
-            return Ok(None);
-        }
-        thread::sleep(LOOK);
-    }
-}
-
-fn end_group(child: &mut Child) {
-    if let Ok(id) = i32::try_from(child.id())
-        && let Some(group) = rustix::process::Pid::from_raw(id)
-        && let Err(error) =
-            rustix::process::kill_process_group(group, rustix::process::Signal::KILL)
-    {
-        tracing::warn!(%error, "virsh cannot be ended");
-    }
-    if let Err(error) = child.wait() {
-        tracing::warn!(%error, "virsh cannot be waited for");
     }
 }
 
@@ -247,9 +180,9 @@ fn classify(command: String, stderr: &str) -> VirshError {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::PermissionsExt};
+    use std::{fs, os::unix::fs::PermissionsExt, thread};
 
-    use super::*;
+    use super::{super::process::LOOK, *};
 
     /// A client that is a script.
     fn virsh(directory: &std::path::Path, script: &str) -> Virsh {

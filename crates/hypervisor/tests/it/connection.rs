@@ -1,19 +1,21 @@
-//! Trying a connection, losing one, and what a site holds.
+//! Trying a connection, losing one, hearing what happens, and what a site holds.
+
+use std::time::{Duration, Instant};
 
 use hypervisor::{
     Platform as _, PlatformError, Retry,
-    libvirt::{ConnectionUri, test_connection},
+    libvirt::{ConnectionUri, Libvirt, LibvirtSettings, LibvirtSite, test_connection},
 };
-use model::{ByteCount, DiskPair, NewPair, PowerState, ReplicaState, SiteId};
+use model::{ByteCount, DiskPair, NewPair, PowerState, ReplicaState, SiteId, SiteRole};
 
 use crate::hosts::{Hosts, MIB, Vm, key, nowhere};
 
 #[test]
 fn a_connection_that_works_says_what_is_there_and_one_that_does_not_says_why() {
     let Some(hosts) = Hosts::told() else { return };
-    let virsh = hosts.settings().virsh;
+    let settings = hosts.settings();
     let uri = ConnectionUri::parse(&hosts.prod).unwrap();
-    let report = test_connection(&virsh, &uri).unwrap();
+    let report = test_connection(&settings, &uri).unwrap();
     assert_eq!(report.host, "prod");
     for version in [&report.libvirt, &report.qemu] {
         assert!(
@@ -24,8 +26,77 @@ fn a_connection_that_works_says_what_is_there_and_one_that_does_not_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let uri = format!("qemu:///system?socket={}", nowhere(folder.path()));
     let uri = ConnectionUri::parse(&uri).unwrap();
-    let why = test_connection(&virsh, &uri).unwrap_err();
+    let why = test_connection(&settings, &uri).unwrap_err();
     assert!(why.contains("No such file"), "{why}");
+}
+
+#[test]
+fn a_host_is_the_same_by_every_way_in() {
+    let Some(hosts) = Hosts::told() else { return };
+    let settings = hosts.settings();
+    let try_uri = |uri: &str| test_connection(&settings, &ConnectionUri::parse(uri).unwrap());
+    let here = try_uri(&hosts.prod).unwrap();
+    let tls = hosts.prod_tls.clone();
+    assert_eq!(try_uri(&tls).unwrap().id, here.id);
+    // A client that has no certificate of the authority that the host knows.
+    let (place, folder) = tls.split_once("pkipath=").unwrap();
+    let other = tempfile::tempdir().unwrap();
+    std::fs::copy(
+        format!("{folder}/cacert.pem"),
+        other.path().join("cacert.pem"),
+    )
+    .unwrap();
+    let why = try_uri(&format!("{place}pkipath={}", other.path().display())).unwrap_err();
+    assert!(why.contains("TLS") || why.contains("certificate"), "{why}");
+
+    let ssh = hosts.by_ssh().prod;
+    assert_eq!(try_uri(&ssh).unwrap().id, here.id);
+    let (place, _) = ssh.split_once("keyfile=").unwrap();
+    let why = try_uri(&format!("{place}keyfile=/nowhere/key")).unwrap_err();
+    assert!(why.contains("Permission denied"), "{why}");
+    let without_tools = LibvirtSettings {
+        ssh: "false".into(),
+        ..settings.clone()
+    };
+    let uri = ConnectionUri::parse(&ssh).unwrap();
+    let why = test_connection(&without_tools, &uri).unwrap_err();
+    assert!(why.contains("qemu-img"), "{why}");
+}
+
+#[test]
+fn what_happens_at_a_host_is_told_and_not_waited_for() {
+    let Some(hosts) = Hosts::told() else { return };
+    let vm = Vm::new(&hosts);
+    let settings = LibvirtSettings {
+        reread_after: Duration::from_secs(3600),
+        ..hosts.settings()
+    };
+    let libvirt = Libvirt::new(settings);
+    libvirt.put_site(LibvirtSite {
+        id: vm.vm.site.clone(),
+        name: "prod".to_owned(),
+        role: SiteRole::Production,
+        uri: ConnectionUri::parse(&hosts.prod).unwrap(),
+    });
+    let power = || {
+        let inventory = libvirt.inventory(&vm.vm.site).unwrap();
+        let found = inventory.vms.into_iter().find(|it| it.vm == vm.vm);
+        found.map(|it| it.power)
+    };
+    let until = |wanted: PowerState| {
+        let begun = Instant::now();
+        while power() != Some(wanted) {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{wanted:?}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    until(PowerState::Off);
+    // The client needs a moment until it listens; what happens in it is told by the next event.
+    std::thread::sleep(Duration::from_secs(2));
+    vm.start_stopped();
+    until(PowerState::On);
+    vm.virsh(&["destroy", &vm.name]).unwrap();
+    until(PowerState::Off);
 }
 
 #[test]
@@ -35,10 +106,10 @@ fn a_host_that_does_not_answer_is_no_loss_and_may_answer_later() {
     let libvirt = hosts.platform();
     let uri = format!("qemu:///system?socket={}", nowhere(folder.path()));
     let gone = SiteId::new("gone");
-    libvirt.put_site(hypervisor::libvirt::LibvirtSite {
+    libvirt.put_site(LibvirtSite {
         id: gone.clone(),
         name: "Gone".to_owned(),
-        role: model::SiteRole::Production,
+        role: SiteRole::Production,
         uri: ConnectionUri::parse(&uri).unwrap(),
     });
     let error = libvirt.inventory(&gone).unwrap_err();

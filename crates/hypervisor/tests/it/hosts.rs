@@ -26,6 +26,9 @@ pub(crate) const CLUSTER: u64 = 64 << 10;
 pub(crate) struct Hosts {
     pub(crate) prod: String,
     pub(crate) dr: String,
+    prod_ssh: String,
+    dr_ssh: String,
+    pub(crate) prod_tls: String,
     virsh_dir: PathBuf,
 }
 
@@ -33,12 +36,27 @@ impl Hosts {
     /// None where there are none; the reason was told before the tests began.
     pub(crate) fn told() -> Option<Self> {
         let line = std::env::var("LANDFALL_LIBVIRT").ok()?;
-        Some(serde_json::from_str(&line).expect("the line of the hosts"))
+        let hosts: Self = serde_json::from_str(&line).expect("the line of the hosts");
+        Some(if env!("CARGO_CRATE_NAME") == "by_ssh" {
+            hosts.by_ssh()
+        } else {
+            hosts
+        })
+    }
+
+    /// The same hosts, as other machines.
+    pub(crate) fn by_ssh(self) -> Self {
+        Self {
+            prod: self.prod_ssh.clone(),
+            dr: self.dr_ssh.clone(),
+            ..self
+        }
     }
 
     pub(crate) fn settings(&self) -> LibvirtSettings {
         LibvirtSettings {
             virsh: self.virsh_dir.join("virsh"),
+            ssh: self.virsh_dir.join("ssh"),
             reread_after: Duration::ZERO,
             ..LibvirtSettings::default()
         }

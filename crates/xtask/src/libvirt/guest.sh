@@ -39,6 +39,6 @@ while :; do
     # Another cluster of 64 KiB each time, within 16 MiB.
     dd if=/dev/urandom of=/dev/vda bs=65536 seek=$((64 + tick % 256)) count=1 \
         conv=notrunc,fsync 2>/dev/null
-    echo "GUEST-TICK $tick up=$(up)"
+    echo "GUEST-TICK $tick up=$(up) now=$(date +%s)"
     sleep 1
 done

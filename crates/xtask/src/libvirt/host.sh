@@ -20,15 +20,16 @@ mount -t tmpfs -o mode=755 tmpfs "$root"
 mount --make-unbindable "$root"
 cd "$root"
 
-mkdir -p usr proc sys dev run/libvirt tmp var/tmp
+mkdir -p usr proc sys dev run/libvirt run/sshd tmp var/tmp
+ln -s /run var/run
 for link in bin sbin lib lib64; do ln -s "usr/$link" "$link"; done
 mount --bind "$packages/usr" usr
 mount -o remount,bind,ro usr
 
 cp -a "$packages/etc" etc
 rm -rf etc/libvirt
-printf 'root:x:0:0::/:/bin/sh\nlibvirt-qemu:x:64055:64055::/:/bin/false\n' > etc/passwd
-printf 'root:x:0:\nkvm:x:105:\nlibvirt:x:106:\nlibvirt-qemu:x:64055:\n' > etc/group
+printf 'root:x:0:0::/:/bin/sh\nlibvirt-qemu:x:64055:64055::/:/bin/false\nsshd:x:64056:65534::/run/sshd:/bin/false\n' > etc/passwd
+printf 'root:x:0:\nkvm:x:105:\nlibvirt:x:106:\nlibvirt-qemu:x:64055:\nnogroup:x:65534:\n' > etc/group
 printf '127.0.0.1 localhost %s\n' "$name" > etc/hosts
 
 for own in /*; do

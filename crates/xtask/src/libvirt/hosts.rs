@@ -6,7 +6,8 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader},
-    os::unix::process::CommandExt as _,
+    net::TcpListener,
+    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -24,6 +25,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where libvirtd listens, within a host's folder.
 const LISTENS: &str = "run/libvirt-sock";
+
+/// Where a host sees its certificates and what its sshd reads.
+const PKI: &str = "/etc/libvirt/pki";
+const SSHD: &str = "/etc/libvirt/sshd";
 
 /// The longest path that a socket can have on Linux.
 const SOCKET: usize = 107;
@@ -89,6 +94,14 @@ pub(super) struct Host {
     outer: Child,
     /// Process 1 inside, by its number outside.
     first: Pid,
+    /// Where it listens besides its socket, on loopback.
+    ports: Ports,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Ports {
+    ssh: u16,
+    tls: u16,
 }
 
 impl Host {
@@ -99,7 +112,11 @@ impl Host {
             "the path of {} is too long for a socket in it",
             folder.display()
         );
-        configure(&folder)?;
+        let ports = Ports {
+            ssh: free_port()?,
+            tls: free_port()?,
+        };
+        configure(kit, &folder, ports)?;
         let log = folder.join("host.log");
         let errors = fs::File::create(&log).with_context(|| format!("make {}", log.display()))?;
         let script = folder.join("host.sh");
@@ -133,6 +150,7 @@ impl Host {
             folder,
             outer,
             first,
+            ports,
         };
         scripts::write_host(&host.folder, first.as_raw_nonzero().get())?;
         Ok(host)
@@ -144,13 +162,34 @@ impl Host {
         format!("qemu:///system?socket={}", socket.display())
     }
 
+    /// The same by ssh.
+    pub(super) fn ssh_uri(&self, kit: &Kit) -> String {
+        let key = kit.keys().join("client");
+        let port = self.ports.ssh;
+        format!(
+            "qemu+ssh://root@127.0.0.1:{port}/system?proxy=native&keyfile={}",
+            key.display()
+        )
+    }
+
+    /// The same by TLS.
+    pub(super) fn tls_uri(&self, kit: &Kit) -> String {
+        let port = self.ports.tls;
+        format!(
+            "qemu+tls://localhost:{port}/system?pkipath={}",
+            kit.keys().display()
+        )
+    }
+
     /// Where its files are.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
 
     fn start_libvirtd(&self) -> Result<()> {
-        workspace::output(&mut Command::new(self.folder.join(scripts::START)))?;
+        for start in [scripts::START, scripts::START_SSHD] {
+            workspace::output(&mut Command::new(self.folder.join(start)))?;
+        }
         Ok(())
     }
 
@@ -175,20 +214,52 @@ impl Drop for Host {
     }
 }
 
-/// The files that libvirtd reads. A host keeps its identity when it is started again.
-fn configure(folder: &Path) -> Result<()> {
+/// The files that libvirtd and sshd read. A host keeps its identity when it is started again.
+fn configure(kit: &Kit, folder: &Path, ports: Ports) -> Result<()> {
     stamp::write(&folder.join("etc/qemu.conf"), QEMU_CONF.as_bytes())?;
-    let daemon = folder.join("etc/libvirtd.conf");
-    if daemon.exists() {
-        return Ok(());
+    let identity = folder.join("host_uuid");
+    if !identity.exists() {
+        let uuid = fs::read("/proc/sys/kernel/random/uuid").context("ask for a UUID")?;
+        stamp::write(&identity, &uuid)?;
     }
-    let uuid = fs::read_to_string("/proc/sys/kernel/random/uuid").context("ask for a UUID")?;
+    let uuid = fs::read_to_string(&identity).context("read a host's UUID")?;
+    let Ports { ssh, tls } = ports;
     let text = format!(
         "host_uuid = \"{}\"\nunix_sock_rw_perms = \"0700\"\nauth_unix_ro = \"none\"\n\
-         auth_unix_rw = \"none\"\nlog_outputs = \"2:file:/var/log/libvirt/libvirtd.log\"\n",
+         auth_unix_rw = \"none\"\nlog_outputs = \"2:file:/var/log/libvirt/libvirtd.log\"\n\
+         listen_tls = 1\nlisten_tcp = 0\nlisten_addr = \"127.0.0.1\"\ntls_port = \"{tls}\"\n\
+         auth_tls = \"none\"\nca_file = \"{PKI}/cacert.pem\"\n\
+         cert_file = \"{PKI}/servercert.pem\"\nkey_file = \"{PKI}/serverkey.pem\"\n",
         uuid.trim()
     );
-    stamp::write(&daemon, text.as_bytes())
+    stamp::write(&folder.join("etc/libvirtd.conf"), text.as_bytes())?;
+    let text = format!(
+        "Port {ssh}\nListenAddress 127.0.0.1\nHostKey {SSHD}/host\nPidFile /run/libvirt/sshd.pid\n\
+         AuthorizedKeysFile {SSHD}/authorized_keys\nStrictModes no\nUsePAM no\n\
+         PasswordAuthentication no\nKbdInteractiveAuthentication no\n\
+         PermitRootLogin prohibit-password\n",
+    );
+    stamp::write(&folder.join("etc/sshd/sshd_config"), text.as_bytes())?;
+    for (from, to) in [
+        ("host", "sshd/host"),
+        ("client.pub", "sshd/authorized_keys"),
+        ("cacert.pem", "pki/cacert.pem"),
+        ("servercert.pem", "pki/servercert.pem"),
+        ("serverkey.pem", "pki/serverkey.pem"),
+    ] {
+        let to = folder.join("etc").join(to);
+        let key = fs::read(kit.keys().join(from)).with_context(|| format!("read {from}"))?;
+        stamp::write(&to, &key)?;
+        fs::set_permissions(&to, fs::Permissions::from_mode(0o600))
+            .with_context(|| format!("keep {} to root", to.display()))?;
+    }
+    Ok(())
+}
+
+/// A port that nobody listens on.
+fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).context("find a free port")?;
+    Ok(listener.local_addr().context("find a free port")?.port())
 }
 
 /// Waits for the script to say that all is mounted, and by what number the outside knows it.

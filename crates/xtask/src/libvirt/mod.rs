@@ -8,6 +8,7 @@ mod cpio;
 mod demo;
 mod guest;
 mod hosts;
+mod keys;
 mod packages;
 mod scripts;
 #[cfg(test)]
@@ -44,6 +45,11 @@ pub(crate) struct Options {
 struct Line<'a> {
     prod: String,
     dr: String,
+    /// The same by ssh: Landfall sees no image then.
+    prod_ssh: String,
+    dr_ssh: String,
+    /// Production by TLS with a client certificate, and its address with the folder of that.
+    prod_tls: String,
     /// Each host's files, with the programs that kill and start its libvirtd.
     prod_dir: &'a Path,
     dr_dir: &'a Path,
@@ -58,6 +64,9 @@ impl<'a> Line<'a> {
         Self {
             prod: hosts.prod.uri(),
             dr: hosts.dr.uri(),
+            prod_ssh: hosts.prod.ssh_uri(kit),
+            dr_ssh: hosts.dr.ssh_uri(kit),
+            prod_tls: hosts.prod.tls_uri(kit),
             prod_dir: hosts.prod.folder(),
             dr_dir: hosts.dr.folder(),
             virsh_dir: kit.bin(),
@@ -136,6 +145,7 @@ impl Kit {
             guest::ensure(&place)?;
             let kit = Self { place };
             scripts::write_clients(&kit.root(), &kit.bin())?;
+            keys::ensure(&kit)?;
             console::say(format_args!(
                 "libvirt, QEMU and a guest are there after {}.",
                 console::duration(begun.elapsed())
@@ -151,6 +161,11 @@ impl Kit {
 
     fn bin(&self) -> PathBuf {
         self.place.join("bin")
+    }
+
+    /// Keys and certificates.
+    fn keys(&self) -> PathBuf {
+        self.place.join("keys")
     }
 
     fn kernel(&self) -> PathBuf {

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Their dependencies come with them.
-const WANTED: [&str; 8] = [
+const WANTED: [&str; 12] = [
     "qemu-system-x86",
     "qemu-system-common",
     "qemu-utils",
@@ -28,6 +28,10 @@ const WANTED: [&str; 8] = [
     "libvirt-daemon-driver-storage",
     "libvirt-clients",
     "busybox-static",
+    "openssh-server",
+    "openssl",
+    "dash",
+    "coreutils",
 ];
 
 /// The packages that are taken from backports when those have them: older ones know less of

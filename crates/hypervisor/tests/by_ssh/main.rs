@@ -1,0 +1,16 @@
+//! The same as `it`, with both hosts reached by ssh: their images are no files of this machine then, and
+//! go through the hosts' own tools and NBD.
+
+#![expect(dead_code, reason = "not every module of `it` is here")]
+
+#[path = "../it/hosts.rs"]
+mod hosts;
+#[path = "../it/layers.rs"]
+mod layers;
+#[path = "../it/made.rs"]
+mod made;
+#[path = "../it/points.rs"]
+mod points;
+#[path = "../it/power.rs"]
+mod power;
+mod servers;
