@@ -80,6 +80,32 @@ pub enum DiskError {
 }
 
 impl DiskError {
+    /// Whether the way to the disk is gone, and not the disk: opened again, it may be there.
+    #[must_use]
+    pub fn is_way_lost(&self) -> bool {
+        use io::ErrorKind as Kind;
+        match self {
+            Self::Open { source, .. }
+            | Self::Create { source, .. }
+            | Self::Read { source, .. }
+            | Self::Write { source, .. }
+            | Self::Flush { source }
+            | Self::Map { source, .. } => matches!(
+                source.kind(),
+                Kind::BrokenPipe
+                    | Kind::ConnectionAborted
+                    | Kind::ConnectionRefused
+                    | Kind::ConnectionReset
+                    | Kind::HostUnreachable
+                    | Kind::NetworkDown
+                    | Kind::NetworkUnreachable
+                    | Kind::NotConnected
+            ),
+            Self::WritesLost => true,
+            Self::Unaligned { .. } | Self::PastEnd { .. } => false,
+        }
+    }
+
     /// Whether the same call may succeed later without anybody's help.
     #[must_use]
     pub fn is_temporary(&self) -> bool {

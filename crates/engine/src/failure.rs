@@ -114,8 +114,9 @@ impl EffectError {
     pub(crate) fn is_temporary(&self) -> bool {
         match self {
             Self::Platform(error) => error.retry() == Retry::Temporary,
-            Self::Disk(error) => error.is_temporary(),
-            Self::Mover { source, .. } => source.is_temporary(),
+            // An effect opens its disks anew.
+            Self::Disk(error) => error.is_temporary() || error.is_way_lost(),
+            Self::Mover { source, .. } => source.is_temporary() || source.is_way_lost(),
             Self::Store(_) | Self::Worker(_) => true,
             Self::Stopped
             | Self::Contradiction(_)

@@ -201,6 +201,32 @@ impl MoverError {
     }
 }
 
+impl MoverError {
+    /// Whether the way to one of the disks is gone: opened again, they may be there.
+    #[must_use]
+    pub fn is_way_lost(&self) -> bool {
+        match self {
+            Self::Map { source, .. }
+            | Self::Read { source, .. }
+            | Self::Write { source, .. }
+            | Self::Zero { source, .. }
+            | Self::Flush { source }
+            | Self::ReadBack { source, .. } => source.is_way_lost(),
+            Self::Cancelled
+            | Self::Unreadable { .. }
+            | Self::SizeDiffers { .. }
+            | Self::Mismatch { .. }
+            | Self::SourceChanged { .. }
+            | Self::DigestsWrong { .. }
+            | Self::Unproved
+            | Self::FarEnd { .. }
+            | Self::Digests { .. }
+            | Self::Journal { .. }
+            | Self::Link { .. } => false,
+        }
+    }
+}
+
 /// Whether an error of the system may be gone the next time.
 pub(crate) fn is_passing(error: &io::Error) -> bool {
     matches!(

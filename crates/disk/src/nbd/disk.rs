@@ -12,7 +12,7 @@ use super::{
         CMD_BLOCK_STATUS, CMD_FLUSH, CMD_READ, CMD_WRITE, CMD_WRITE_ZEROES, STATE_ZERO, export,
     },
     reply::Sink,
-    slot::{Common, Slot},
+    slot::{Common, Slot, gone},
     status::{self, BadStatus},
     uri::NbdUri,
     writes::{Before, Writes},
@@ -40,9 +40,12 @@ pub(crate) struct NbdDisk {
 
 impl NbdDisk {
     pub(crate) fn open(uri: &NbdUri, access: Access) -> Result<Self, DiskError> {
-        let failed = |source| DiskError::Open {
+        let failed = |source: io::Error| DiskError::Open {
             path: PathBuf::from(uri.to_string()),
-            source,
+            source: match gone(source.kind()) {
+                kind if kind == source.kind() => source,
+                kind => io::Error::new(kind, format!("the server is gone: {source}")),
+            },
         };
         let interrupt = Interrupt::default();
         let first = Connection::open(uri, Status::Allocation, &interrupt).map_err(failed)?;

@@ -131,7 +131,7 @@ impl Slot {
                 current.given_up = true;
                 // Of the kind that the loss was: it is not the medium that fails.
                 let words = format!("{error}, and connecting again failed: {why}");
-                Err(io::Error::new(error.kind(), words))
+                Err(io::Error::new(gone(error.kind()), words))
             }
         }
     }
@@ -156,6 +156,15 @@ fn connect(common: &Common) -> io::Result<Connection> {
         }
     }
     Err(why)
+}
+
+/// A peer that closes in the middle of an answer is gone; of a file the same kind says that it is short.
+pub(super) fn gone(kind: io::ErrorKind) -> io::ErrorKind {
+    if kind == io::ErrorKind::UnexpectedEof {
+        io::ErrorKind::ConnectionAborted
+    } else {
+        kind
+    }
 }
 
 /// Whether the peer is gone, rather than silent or speaking nonsense.
