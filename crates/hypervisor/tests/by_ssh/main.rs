@@ -1,4 +1,4 @@
-//! The same as `it`, with both hosts reached by ssh: their images are no files of this machine then, and
+//! What of `it` has to do with images, with both hosts reached by ssh: their images are no files of this machine then, and
 //! go through the hosts' own tools and NBD.
 
 #![expect(dead_code, reason = "not every module of `it` is here")]
@@ -11,6 +11,4 @@ mod layers;
 mod made;
 #[path = "../it/points.rs"]
 mod points;
-#[path = "../it/power.rs"]
-mod power;
 mod servers;
