@@ -1,5 +1,6 @@
 //! qcow2 images with their backing chains, through crate `imago`.
 
+mod alone;
 mod guard;
 mod mend;
 
@@ -11,7 +12,10 @@ use imago::{
 };
 use model::{ByteCount, ByteRange};
 
-use self::guard::{check_writable, guarded};
+use self::{
+    alone::Alone,
+    guard::{check_writable, guarded},
+};
 use crate::{
     Access, Disk, DiskError, Extent, ExtentKind,
     raw::{SECTOR, forget},
@@ -23,6 +27,7 @@ pub(crate) struct Qcow2Disk {
     image: FormatAccess<File>,
     /// The image's own file, for what imago does not offer.
     file: std::fs::File,
+    alone: Alone,
 }
 
 impl fmt::Debug for Qcow2Disk {
@@ -54,6 +59,7 @@ impl Qcow2Disk {
         .map_err(failed)?;
         Ok(Self {
             image: FormatAccess::new(image),
+            alone: Alone::of(&file).map_err(failed)?,
             file,
         })
     }
@@ -99,6 +105,7 @@ impl Disk for Qcow2Disk {
 
     fn write_at(&self, offset: u64, data: &[u8]) -> Result<(), DiskError> {
         let range = check_range(self.size(), offset, data.len())?;
+        let _alone = self.alone.wait(range, self.image.size());
         guarded(|| self.image.write(data, offset))
             .map_err(|source| DiskError::Write { range, source })
     }
@@ -109,6 +116,7 @@ impl Disk for Qcow2Disk {
             range.start,
             usize::try_from(range.len).unwrap_or(usize::MAX),
         )?;
+        let _alone = self.alone.wait(range, self.image.size());
         guarded(|| self.image.write_zeroes(range.start, range.len))
             .map_err(|source| DiskError::Write { range, source })
     }

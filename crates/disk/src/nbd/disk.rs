@@ -12,7 +12,7 @@ use super::{
         CMD_BLOCK_STATUS, CMD_FLUSH, CMD_READ, CMD_WRITE, CMD_WRITE_ZEROES, STATE_ZERO, export,
     },
     reply::Sink,
-    slot::{Common, Slot, gone},
+    slot::{Common, Slot, named},
     status::{self, BadStatus},
     uri::NbdUri,
     writes::{Before, Writes},
@@ -42,10 +42,7 @@ impl NbdDisk {
     pub(crate) fn open(uri: &NbdUri, access: Access) -> Result<Self, DiskError> {
         let failed = |source: io::Error| DiskError::Open {
             path: PathBuf::from(uri.to_string()),
-            source: match gone(source.kind()) {
-                kind if kind == source.kind() => source,
-                kind => io::Error::new(kind, format!("the server is gone: {source}")),
-            },
+            source: named(source),
         };
         let interrupt = Interrupt::default();
         let first = Connection::open(uri, Status::Allocation, &interrupt).map_err(failed)?;

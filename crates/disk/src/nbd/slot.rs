@@ -84,7 +84,7 @@ impl Slot {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let result = self.call_twice(common, request, sink);
         self.waiting.fetch_sub(1, Ordering::Relaxed);
-        result
+        result.map_err(named)
     }
 
     fn call_twice(
@@ -131,7 +131,7 @@ impl Slot {
                 current.given_up = true;
                 // Of the kind that the loss was: it is not the medium that fails.
                 let words = format!("{error}, and connecting again failed: {why}");
-                Err(io::Error::new(gone(error.kind()), words))
+                Err(io::Error::new(error.kind(), words))
             }
         }
     }
@@ -159,12 +159,12 @@ fn connect(common: &Common) -> io::Result<Connection> {
 }
 
 /// A peer that closes in the middle of an answer is gone; of a file the same kind says that it is short.
-pub(super) fn gone(kind: io::ErrorKind) -> io::ErrorKind {
-    if kind == io::ErrorKind::UnexpectedEof {
-        io::ErrorKind::ConnectionAborted
-    } else {
-        kind
+pub(super) fn named(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        let words = format!("the server is gone: {error}");
+        return io::Error::new(io::ErrorKind::ConnectionAborted, words);
     }
+    error
 }
 
 /// Whether the peer is gone, rather than silent or speaking nonsense.

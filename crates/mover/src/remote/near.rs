@@ -162,7 +162,18 @@ impl Near<'_> {
             within: self.part.within.as_ref().map(|it| it.iter().count() as u64),
             root: self.believed().and_then(Kept::root),
         };
-        let mut wire = self.begin(terms, output.as_mut()).map_err(link)?;
+        let mut wire = match self.begin(terms, output.as_mut()) {
+            Ok(wire) => wire,
+            // A far end that refuses before it has heard all has said why.
+            Err(error) => {
+                // It waits for nothing then, and neither do we.
+                drop(output.take());
+                return Err(match self.frame(&mut input) {
+                    Err(why @ MoverError::FarEnd { .. }) => why,
+                    Ok(_) | Err(_) => link(error),
+                });
+            }
+        };
         let Frame::Ready(far) = self.frame(&mut input)? else {
             return Err(protocol());
         };

@@ -108,22 +108,31 @@ impl Disk for Within {
     }
 
     fn extents(&self, range: ByteRange) -> Result<Vec<Extent>, DiskError> {
+        let parts = self.part.within(range);
+        let (first, last) = (parts.iter().next(), parts.iter().last());
+        // Asked for once: a server's answer takes a way there and back.
+        let known = match first.zip(last) {
+            Some((first, last)) => self
+                .disk
+                .extents(ByteRange::new(first.start, last.end() - first.start))?,
+            None => Vec::new(),
+        };
+        let data = known.iter().filter(|it| it.kind == ExtentKind::Data);
+        let data = RangeSet::from_ranges(data.map(|it| it.range)).intersect(&parts);
         let mut extents = Vec::new();
-        let mut at = range.start;
-        let hole = |from: u64, to: u64, extents: &mut Vec<Extent>| {
+        let mut push = |from: u64, to: u64, kind| {
             if from < to {
-                extents.push(Extent {
-                    range: ByteRange::new(from, to - from),
-                    kind: ExtentKind::Zero,
-                });
+                let range = ByteRange::new(from, to - from);
+                extents.push(Extent { range, kind });
             }
         };
-        for part in self.part.within(range).iter() {
-            hole(at, part.start, &mut extents);
-            extents.extend(self.disk.extents(part)?);
+        let mut at = range.start;
+        for part in data.iter() {
+            push(at, part.start, ExtentKind::Zero);
+            push(part.start, part.end(), ExtentKind::Data);
             at = part.end();
         }
-        hole(at, range.end(), &mut extents);
+        push(at, range.end(), ExtentKind::Zero);
         Ok(extents)
     }
 }

@@ -169,6 +169,20 @@ fn one_block_of_the_sample_that_differs_widens_to_the_whole_disk() {
     assert!(source.bytes() == target.bytes());
 }
 
+/// So many ranges that they do not fit into a pipe.
+#[test]
+fn a_far_end_that_refuses_early_is_heard() {
+    let source = Arc::new(MemDisk::new(ByteCount(1 << 30)));
+    let target = Arc::new(MemDisk::new(ByteCount(1 << 20)));
+    let ranges: Vec<_> = (0..100_000)
+        .map(|at| ByteRange::new(at * 2 * BLOCK, 1))
+        .collect();
+    let (near, far) = join(&part(source, &ranges, None), target, |socket| socket);
+    far.unwrap_err();
+    let error = near.unwrap_err();
+    assert!(matches!(error, MoverError::FarEnd { .. }), "{error}");
+}
+
 #[test]
 fn the_map_shows_what_was_not_looked_at() {
     let (source, target) = three_groups();
