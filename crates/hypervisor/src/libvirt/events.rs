@@ -95,7 +95,7 @@ fn round(heard: &Heard, site: &Weak<Site>) -> bool {
     let mut time_is_over = false;
     for line in output.into_iter().flat_map(|it| BufReader::new(it).lines()) {
         let Ok(line) = line else { break };
-        time_is_over = line.contains("timed out");
+        time_is_over |= line.contains("timed out");
         let told = line.trim_start().starts_with("event '");
         if told || time_is_over {
             heard.tells.store(true, Ordering::SeqCst);

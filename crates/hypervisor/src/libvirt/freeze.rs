@@ -42,6 +42,7 @@ impl Cell {
             self.freeze_running(record, &Pending { layer, point })?;
         } else {
             self.while_off(|cell| {
+                cell.end_movers();
                 let mut record = record;
                 record.epoch = epoch.0;
                 record.points.push(point);

@@ -27,7 +27,8 @@ const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Gives an overlay to whom the image below it belongs, and makes its name durable.
 const OWNER: &str = r#"
-chown "$(stat -c %u:%g -- "$2")" "$1" && chmod "$(stat -c %a -- "$2")" "$1" && sync
+chown "$(stat -c %u:%g -- "$2")" "$1" && chmod "$(stat -c %a -- "$2")" "$1" &&
+    { sync -- "$1" "$(dirname -- "$1")" 2>/dev/null || sync; }
 "#;
 /// One line for each folder: size of a block, blocks, and those that are free.
 const SPACE: &str = r#"for d; do stat -f -c '%S %b %a' -- "$d" 2>/dev/null || echo; done"#;
@@ -220,9 +221,15 @@ impl Images {
         path: &Path,
     ) -> Result<Vec<ByteRange>, PlatformError> {
         let what = "read what was written";
-        let script = "qemu-img map --force-share --output=json -f qcow2 \"$1\"";
+        // Alone: what lies below it may be in very many pieces.
+        let alone = serde_json::json!({
+            "driver": "qcow2",
+            "backing": null,
+            "file": { "driver": "file", "filename": text(path) },
+        });
+        let script = "qemu-img map --force-share --output=json \"json:$1\"";
         let said = ssh
-            .run(script, &[&text(path)], PATIENCE)
+            .run(script, &[&alone.to_string()], PATIENCE)
             .map_err(|error| self.failed(vm, what, error))?;
         let words = |words: &str| {
             let error = SshError::Failed(words.to_owned());
@@ -362,7 +369,7 @@ impl Images {
             }
             Way::There(ssh) => match ssh.run("qemu-img \"$@\"", arguments, AS_LONG_AS_IT_TAKES) {
                 Ok(_) => return Ok(()),
-                Err(SshError::Failed(words)) => words,
+                Err(SshError::Failed(words)) if !words.contains(" lock") => words,
                 Err(error) => return Err(self.failed(vm, what, error)),
             },
         };
@@ -382,6 +389,11 @@ impl Images {
             SshError::Unreachable(_) => PlatformError::Unreachable {
                 site: self.site.clone(),
                 cause: error.to_string(),
+            },
+            // A server that is about to end still has it.
+            SshError::Failed(words) if words.contains(" lock") => PlatformError::Unreachable {
+                site: self.site.clone(),
+                cause: format!("{what}: {words}"),
             },
             SshError::Failed(words) => PlatformError::Unexpected {
                 vm: vm.clone(),

@@ -21,6 +21,7 @@ impl Cell {
         self.finish_drops()?;
         self.while_off(|cell| {
             let newest = cell.newest_of_all()?;
+            cell.end_movers();
             let (record, layer) = cell.next_layer(&newest, Some(name), owner);
             cell.put_layer(record, layer, &newest)
         })

@@ -175,12 +175,15 @@ impl Libvirt {
             read: Mutex::default(),
         });
         Events::listen(&site);
-        lock(&self.inner.sites).insert(site.config.id.clone(), site);
+        let before = lock(&self.inner.sites).insert(site.config.id.clone(), site);
+        // What it has at work takes its time to end: nobody waits for that.
+        drop(before);
     }
 
     /// Forgets a site; nothing at it is changed.
     pub fn remove_site(&self, id: &SiteId) {
-        lock(&self.inner.sites).remove(id);
+        let site = lock(&self.inner.sites).remove(id);
+        drop(site);
     }
 
     fn site_ids(&self) -> Vec<SiteId> {

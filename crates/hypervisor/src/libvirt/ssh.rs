@@ -6,11 +6,14 @@
 
 use std::{
     fs::{self, File},
-    io::{self, BufRead as _, BufReader},
+    io::{self, BufRead as _, BufReader, Write as _},
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, Stdio},
-    sync::Mutex,
+    process::{Child, Command, Stdio},
+    sync::{
+        Mutex,
+        mpsc::{RecvTimeoutError, Sender, channel},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -28,39 +31,55 @@ use super::{
 
 /// How long a connection, or a server at the host, may take until it is there.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long what is ended may take to end by itself.
-const GOODBYE: Duration = Duration::from_secs(5);
+/// How long what is ended may take to end by itself: a server writes first what it still has to.
+const GOODBYE: Duration = Duration::from_secs(60);
+/// The name of a connection's socket, in a folder of its own.
+const CONTROL: &str = "c";
+/// Between two signs of life.
+const BEAT: Duration = Duration::from_secs(15);
 /// `ssh` says with it that it was not the command that failed.
 const NOT_REACHED: i32 = 255;
 
-/// Serves an image until its input ends, or the last client has gone: format, image, and further
-/// arguments. A socket that is there does not listen yet; the kernel's list of them says when it does.
+/// Serves an image until the last client has gone, or nobody comes for a minute, or no sign of life is
+/// heard from us for a minute: format, image, and further arguments. A socket that is there does not
+/// listen yet, and a process that has ended is still listed; the kernel's own lists say both.
 const SERVE: &str = r#"
 d=$(mktemp -d "${TMPDIR:-/tmp}/landfall-nbd.XXXXXX") || exit 1
 f=$1 i=$2; shift 2
 exec 3<&0
-(
-    qemu-nbd --shared=0 --discard=unmap --format="$f" --socket="$d/s" --pid-file="$d/p" "$@" \
-        -- "$i" </dev/null >/dev/null
-    : >"$d/over"
-) 3<&- &
+trap '' PIPE
+qemu-nbd --shared=0 --discard=unmap --format="$f" --socket="$d/s" "$@" -- "$i" \
+    3<&- </dev/null >/dev/null &
 w=$!
-(cat <&3; read -r p <"$d/p" && kill "$p") >/dev/null 2>&1 &
+(
+    while [ "$(timeout 60 head -c 1 <&3)" = . ]; do :; done
+    kill $w
+) >/dev/null 2>&1 &
 c=$!
-trap '{ read -r p <"$d/p" && kill "$p"; wait $w; kill $c; rm -rf "$d"; } 2>/dev/null' EXIT
+trap '{ kill $w; wait $w; kill $c; rm -rf "$d"; } 2>/dev/null' EXIT
 trap 'exit 1' HUP INT TERM
-listens() {
+runs() {
+    read -r line <"/proc/$w/stat" || return 1
+    case $line in *") Z "*) return 1 ;; esac
+}
+has() {
     while read -r line; do
-        case $line in *" 00010000 "*" $d/s") return 0 ;; esac
+        case $line in *" $1 "*" $d/s") return 0 ;; esac
     done </proc/net/unix
     return 1
 }
 n=0
-until listens; do
-    [ ! -e "$d/over" ] && [ $n -lt 400 ] || exit 1
+until has "00010000 0001 01"; do
+    runs 2>/dev/null && [ $n -lt 400 ] || exit 1
     n=$((n + 1)); sleep 0.05
 done
-echo "$d/s"
+echo "$d/s" || exit 1
+exec >&-
+n=0
+until has "00000000 0001 03"; do
+    runs 2>/dev/null && [ $n -lt 600 ] || exit 0
+    n=$((n + 1)); sleep 0.1
+done
 wait $w
 "#;
 
@@ -109,13 +128,16 @@ struct Export {
     write: bool,
     /// This end of it.
     socket: PathBuf,
+    /// Both ends, as the master was told them.
+    forward: String,
 }
 
-/// A process that ends when its input does.
+/// A process that ends when its input does. Until then it gets signs of life.
 #[derive(Debug)]
 struct Served {
     child: Child,
-    input: Option<ChildStdin>,
+    /// Its input ends with this.
+    input: Option<Sender<()>>,
 }
 
 impl Served {
@@ -126,7 +148,20 @@ impl Served {
             .stderr(errors)
             .process_group(0)
             .spawn()?;
-        let input = child.stdin.take();
+        let (input, over) = channel::<()>();
+        if let Some(mut stdin) = child.stdin.take() {
+            let beats = move || {
+                while over.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
+                    if stdin.write_all(b".").is_err() {
+                        return;
+                    }
+                }
+            };
+            thread::Builder::new()
+                .name("ssh-beats".to_owned())
+                .spawn(beats)?;
+        }
+        let input = Some(input);
         Ok(Self { child, input })
     }
 
@@ -184,19 +219,38 @@ impl Ssh {
         format: DiskFormat,
         write: bool,
     ) -> Result<NbdUri, SshError> {
-        let mut exports = lock(&self.exports);
         // One that is written to is opened once. Whoever had it open before is done with it.
-        exports.retain_mut(|it| it.process.runs() && !(write && it.write && it.image == path));
+        self.close(|it| !it.process.runs() || (write && it.write && it.image == path));
         let export = self.serve(path, format, write)?;
         let uri = uri(&export.socket);
-        exports.push(export);
+        lock(&self.exports).push(export);
         Ok(uri)
     }
 
     /// Ends the servers of images, and waits until nothing has them open.
     pub(super) fn end<'a>(&self, paths: impl Iterator<Item = &'a Path>) {
         let paths: Vec<&Path> = paths.collect();
-        lock(&self.exports).retain(|it| !paths.contains(&it.image.as_path()));
+        self.close(|it| paths.contains(&it.image.as_path()));
+    }
+
+    fn close(&self, which: impl FnMut(&mut Export) -> bool) {
+        let ended: Vec<Export> = lock(&self.exports).extract_if(.., which).collect();
+        for export in ended {
+            drop(export.process);
+            // Else the master would listen on until it ends.
+            let mut command = self.command(&self.control_of(&export.socket));
+            command.args(["-O", "cancel", "-L", &export.forward]);
+            command.args(["--", &self.address.destination]);
+            if let Err(error) = self.ask(command) {
+                tracing::debug!(%error, "a socket of a connection that is gone");
+            }
+            drop(fs::remove_file(&export.socket));
+        }
+    }
+
+    /// The socket of the connection that a socket belongs to.
+    fn control_of(&self, socket: &Path) -> PathBuf {
+        socket.with_file_name(CONTROL)
     }
 
     fn serve(&self, path: &Path, format: DiskFormat, write: bool) -> Result<Export, SshError> {
@@ -232,12 +286,17 @@ impl Ssh {
         let mut command = self.command(&control);
         command.args(["-O", "forward", "-L", &forward]);
         command.args(["--", &self.address.destination]);
-        self.ask(command)?;
+        if let Err(error) = self.ask(command) {
+            // Whatever is wrong with this connection, another one has not.
+            *lock(&self.master) = None;
+            return Err(error);
+        }
         Ok(Export {
             process,
             image: path.to_owned(),
             write,
             socket,
+            forward,
         })
     }
 
@@ -273,7 +332,7 @@ impl Ssh {
             .tempdir()
             .map_err(start)?;
         let said = folder.path().join("said");
-        let control = folder.path().join("c");
+        let control = folder.path().join(CONTROL);
         let mut command = self.command(&control);
         command.args(["-M", "-o", "ControlPersist=no"]);
         command.args(["--", &self.address.destination, "cat"]);
@@ -336,7 +395,7 @@ impl Ssh {
 
 impl Master {
     fn control(&self) -> PathBuf {
-        self.folder.path().join("c")
+        self.folder.path().join(CONTROL)
     }
 }
 

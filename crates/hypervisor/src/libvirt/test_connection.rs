@@ -8,7 +8,7 @@ use roxmltree::Document;
 use super::{
     LibvirtSettings,
     domain::{child, text},
-    ssh::Ssh,
+    ssh::{Ssh, SshError},
     uri::ConnectionUri,
     virsh::Virsh,
 };
@@ -72,12 +72,12 @@ fn tools(ssh: &Ssh) -> Result<(), String> {
     let patience = Duration::from_secs(20);
     for tool in ["qemu-img", "qemu-nbd"] {
         ssh.run("\"$1\" --version", &[tool], patience)
-            .map_err(|error| {
-                format!(
+            .map_err(|error| match error {
+                SshError::Start { .. } | SshError::Unreachable(_) => with_causes(&error),
+                SshError::Failed(words) => format!(
                     "{tool} cannot be run there, by which data moves. Install it (Debian: qemu-utils), \
-                     for the user that the address names. {}",
-                    with_causes(&error)
-                )
+                     for the user that the address names. {words}"
+                ),
             })?;
     }
     Ok(())

@@ -1,6 +1,9 @@
 //! Trying a connection, losing one, hearing what happens, and what a site holds.
 
-use std::time::{Duration, Instant};
+use std::{
+    os::unix::fs::PermissionsExt as _,
+    time::{Duration, Instant},
+};
 
 use hypervisor::{
     Platform as _, PlatformError, Retry,
@@ -54,13 +57,18 @@ fn a_host_is_the_same_by_every_way_in() {
     let (place, _) = ssh.split_once("keyfile=").unwrap();
     let why = try_uri(&format!("{place}keyfile=/nowhere/key")).unwrap_err();
     assert!(why.contains("Permission denied"), "{why}");
+    // What a host without them says.
+    let no_tools = other.path().join("ssh");
+    let script = "#!/bin/sh\ncase \"$*\" in *cat) : >\"$3\"; exec cat ;; esac\necho not found >&2; exit 127\n";
+    std::fs::write(&no_tools, script).unwrap();
+    std::fs::set_permissions(&no_tools, std::fs::Permissions::from_mode(0o755)).unwrap();
     let without_tools = LibvirtSettings {
-        ssh: "false".into(),
+        ssh: no_tools,
         ..settings.clone()
     };
     let uri = ConnectionUri::parse(&ssh).unwrap();
     let why = test_connection(&without_tools, &uri).unwrap_err();
-    assert!(why.contains("qemu-img"), "{why}");
+    assert!(why.starts_with("qemu-img cannot be run there"), "{why}");
 }
 
 #[test]
