@@ -142,12 +142,22 @@ fn a_journal_is_believed_for_the_same_content_of_an_unfinished_run_only() {
                 "--journal",
                 "journal",
                 "--limit",
-                "4",
+                "2",
             ])
             .current_dir(pair.dir.path())
             .spawn()
             .expect("it runs");
-        std::thread::sleep(Duration::from_millis(3000));
+        // It begins with what it is about, and grows with what is proved.
+        let len = || fs::metadata(pair.at("journal")).map_or(0, |it| it.len());
+        let begun = std::time::Instant::now();
+        let mut first = 0;
+        while first == 0 || len() == first {
+            assert!(begun.elapsed() < Duration::from_secs(60), "nothing proved");
+            std::thread::sleep(Duration::from_millis(20));
+            if first == 0 {
+                first = len();
+            }
+        }
         child.kill().expect("it runs");
         child.wait().expect("it ended");
     };

@@ -7,3 +7,4 @@ mod layers;
 mod made;
 mod points;
 mod power;
+mod pulled;
