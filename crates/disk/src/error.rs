@@ -84,14 +84,9 @@ impl DiskError {
     #[must_use]
     pub fn is_way_lost(&self) -> bool {
         use io::ErrorKind as Kind;
-        match self {
-            Self::Open { source, .. }
-            | Self::Create { source, .. }
-            | Self::Read { source, .. }
-            | Self::Write { source, .. }
-            | Self::Flush { source }
-            | Self::Map { source, .. } => matches!(
-                source.kind(),
+        self.is_of_kind(|kind| {
+            matches!(
+                kind,
                 Kind::BrokenPipe
                     | Kind::ConnectionAborted
                     | Kind::ConnectionRefused
@@ -100,25 +95,28 @@ impl DiskError {
                     | Kind::NetworkDown
                     | Kind::NetworkUnreachable
                     | Kind::NotConnected
-            ),
-            Self::WritesLost => true,
-            Self::Unaligned { .. } | Self::PastEnd { .. } => false,
-        }
+            )
+        })
     }
 
     /// Whether the same call may succeed later without anybody's help.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
+        use io::ErrorKind as Kind;
+        self.is_of_kind(|kind| {
+            matches!(kind, Kind::Interrupted | Kind::TimedOut | Kind::WouldBlock)
+        })
+    }
+
+    /// Whether what the system said is of a kind; what was lost on the way is of either.
+    fn is_of_kind(&self, is: impl Fn(io::ErrorKind) -> bool) -> bool {
         match self {
             Self::Open { source, .. }
             | Self::Create { source, .. }
             | Self::Read { source, .. }
             | Self::Write { source, .. }
             | Self::Flush { source }
-            | Self::Map { source, .. } => matches!(
-                source.kind(),
-                io::ErrorKind::Interrupted | io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock
-            ),
+            | Self::Map { source, .. } => is(source.kind()),
             Self::WritesLost => true,
             Self::Unaligned { .. } | Self::PastEnd { .. } => false,
         }

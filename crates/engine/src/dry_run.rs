@@ -217,6 +217,8 @@ impl Subject {
     ) -> Result<Report, EffectError> {
         let at = DiskAt::Point(point.clone());
         let source = self.dr.open_disk(&self.source, &pair.key, &at, None)?;
+        // Before the other one is asked for: where that fails, nobody would open this one.
+        let source = disk::open(&source, Access::Read)?;
         let target =
             self.production
                 .open_disk(&self.target, &pair.target, &DiskAt::Active, None)?;
@@ -225,7 +227,7 @@ impl Subject {
         let digests = digests::of_newest(&self.data_dir, platform, vm, &pair.target, None)
             .map_err(|source| EffectError::Digests { source })?;
         let task = Task {
-            source: disk::open(&source, Access::Read)?,
+            source,
             target: disk::open(&target, Access::Read)?,
             scope: Scope::Whole,
             block: BlockSize::default(),

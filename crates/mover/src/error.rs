@@ -180,38 +180,33 @@ impl MoverError {
     /// Whether the same task may succeed later without anybody's help.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        match self {
-            Self::Cancelled
-            | Self::Unreadable { .. }
-            | Self::SizeDiffers { .. }
-            | Self::Mismatch { .. }
-            | Self::SourceChanged { .. }
-            | Self::DigestsWrong { .. }
-            | Self::Unproved => false,
-            Self::FarEnd { failure } => failure.temporary,
-            Self::Digests { source, .. } => source.is_temporary(),
-            Self::Map { source, .. }
-            | Self::Read { source, .. }
-            | Self::Write { source, .. }
-            | Self::Zero { source, .. }
-            | Self::Flush { source }
-            | Self::ReadBack { source, .. } => source.is_temporary(),
-            Self::Journal { source, .. } | Self::Link { source } => is_passing(source),
+        if let Self::FarEnd { failure } = self {
+            return failure.temporary;
         }
+        if let Self::Digests { source, .. } = self {
+            return source.is_temporary();
+        }
+        if let Self::Journal { source, .. } | Self::Link { source } = self {
+            return is_passing(source);
+        }
+        self.of_disk().is_some_and(DiskError::is_temporary)
     }
-}
 
-impl MoverError {
     /// Whether the way to one of the disks is gone: opened again, they may be there.
     #[must_use]
     pub fn is_way_lost(&self) -> bool {
+        self.of_disk().is_some_and(DiskError::is_way_lost)
+    }
+
+    /// What a disk said, where it was one that failed and not its content.
+    const fn of_disk(&self) -> Option<&DiskError> {
         match self {
             Self::Map { source, .. }
             | Self::Read { source, .. }
             | Self::Write { source, .. }
             | Self::Zero { source, .. }
             | Self::Flush { source }
-            | Self::ReadBack { source, .. } => source.is_way_lost(),
+            | Self::ReadBack { source, .. } => Some(source),
             Self::Cancelled
             | Self::Unreadable { .. }
             | Self::SizeDiffers { .. }
@@ -222,7 +217,7 @@ impl MoverError {
             | Self::FarEnd { .. }
             | Self::Digests { .. }
             | Self::Journal { .. }
-            | Self::Link { .. } => false,
+            | Self::Link { .. } => None,
         }
     }
 }

@@ -145,19 +145,10 @@ fn is_of_the_medium(error: &DiskError) -> bool {
         return false;
     };
     !error.is_temporary()
+        && !error.is_way_lost()
         && !matches!(
             source.kind(),
-            Kind::BrokenPipe
-                | Kind::ConnectionAborted
-                | Kind::ConnectionRefused
-                | Kind::ConnectionReset
-                | Kind::HostUnreachable
-                | Kind::NetworkDown
-                | Kind::NetworkUnreachable
-                | Kind::NotConnected
-                | Kind::OutOfMemory
-                | Kind::PermissionDenied
-                | Kind::UnexpectedEof
+            Kind::OutOfMemory | Kind::PermissionDenied | Kind::UnexpectedEof
         )
 }
 

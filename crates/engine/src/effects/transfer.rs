@@ -288,12 +288,11 @@ fn open_pair(stage: &Stage, disk: &SessionDisk, point: &PointName) -> Result<Pai
     let source = stage
         .dr
         .open_disk(&stage.replica_vm, &disk.key, &at, None)?;
+    // Before the other one is asked for: where that fails, nobody would open this one.
+    let source = disk::open(&source, Access::Read)?;
     let (vm, writer) = (&stage.production_vm, Some(stage.holder()));
     let target = stage
         .production
         .open_disk(vm, &disk.target, &DiskAt::Active, writer)?;
-    Ok((
-        disk::open(&source, Access::Read)?,
-        disk::open(&target, Access::Write)?,
-    ))
+    Ok((source, disk::open(&target, Access::Write)?))
 }

@@ -179,11 +179,13 @@ impl<'a> Apply<'a> {
             && whole
             && range.len.div_ceil(block) <= most
             && groups.of(range.start) == groups.of(range.end() - 1);
-        if fits {
-            Ok(())
-        } else {
-            Err(unheard("the near end sent a range that is no block"))
+        if !fits {
+            return Err(unheard("the near end sent a range that is no block"));
         }
+        if self.far.asked(range) != range.len {
+            return Err(unheard("the near end sent what it has not asked for"));
+        }
+        Ok(())
     }
 
     /// Takes what a block will be: news, or, of one that is written once more, what was said before.

@@ -1,7 +1,7 @@
 //! The far end: scans the target, and applies and proves what arrives.
 
 use std::{
-    io::{self, BufReader, BufWriter, Read, Write},
+    io::{BufReader, Read, Write},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -19,12 +19,13 @@ use super::{
     apply::{Apply, Why},
     fault::{Failure, FarError, FarStep},
     frame::{FarDigests, Frame, Outcome, Terms, wrong},
+    output::Output,
     root::Groups,
     scan,
     scanning::Scans,
     seeds::Seeds,
     walk::ASKED,
-    within::{MOST, Within, checked},
+    within::{self, Within},
 };
 use crate::{
     Controls, Digests, StoreError,
@@ -73,33 +74,13 @@ pub fn serve_with(
     output: impl Write + Send,
 ) -> Result<(), FarError> {
     let mut input = BufReader::with_capacity(1 << 17, input);
-    let output = Output(Mutex::new(Some(BufWriter::with_capacity(1 << 16, output))));
+    let output = Output::new(output);
     let result = begin(seeds, open, &mut input, &output);
     if let Err(error) = &result {
         // The near end may be gone.
         drop(output.send(&Frame::Failed(Failure::of(error))));
     }
     result
-}
-
-/// The way to the near end; none once it failed.
-pub(super) struct Output<W: Write>(Mutex<Option<BufWriter<W>>>);
-
-impl<W: Write> Output<W> {
-    /// Sends a frame. When that fails the stream is closed, so that the near end does not wait for
-    /// what cannot come, and ends our input in turn.
-    pub(super) fn send(&self, frame: &Frame) -> io::Result<()> {
-        let mut output = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(writer) = output.as_mut() else {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        };
-        let sent = frame.write(writer).and_then(|_| writer.flush());
-        if sent.is_err() {
-            // Not flushed again on the way out: what is in it is no whole frame any more.
-            drop(output.take().map(BufWriter::into_parts));
-        }
-        sent
-    }
 }
 
 fn begin<W: Write + Send>(
@@ -139,7 +120,7 @@ fn begin<W: Write + Send>(
         return Err(FarError::Open { words });
     }
     loop {
-        let within = Arc::new(hear_ranges(ranges, groups, input)?);
+        let within = Arc::new(within::hear(ranges, groups, input)?);
         let part = Within {
             disk: target.clone(),
             part: within.clone(),
@@ -159,29 +140,6 @@ fn begin<W: Write + Send>(
             Some(_) => return Err(unheard("the near end goes on with another disk")),
         };
     }
-}
-
-/// The ranges that the near end asks for.
-fn hear_ranges(count: u64, groups: Groups, input: &mut impl Read) -> Result<RangeSet, FarError> {
-    if count > MOST {
-        return Err(unheard("the near end asks for too many ranges"));
-    }
-    let mut all = Vec::new();
-    while (all.len() as u64) < count {
-        match Frame::read(input)? {
-            Some(Frame::Within { ranges }) if !ranges.is_empty() => all.extend(ranges),
-            _ => {
-                return Err(unheard(
-                    "the near end does not say which ranges it asks for",
-                ));
-            }
-        }
-    }
-    if all.len() as u64 != count {
-        return Err(unheard("the near end asks for other ranges than it said"));
-    }
-    let checked = checked(all, groups.block, ByteCount(groups.size));
-    checked.ok_or_else(|| unheard("the near end asks for ranges that are no blocks"))
 }
 
 /// One synchronisation: of a whole disk, or of a part of it.

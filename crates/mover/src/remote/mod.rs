@@ -32,6 +32,7 @@ pub(crate) mod fuzzing;
 mod hand_out;
 mod leave;
 mod near;
+mod output;
 mod pack;
 mod parts;
 mod root;

@@ -12,9 +12,10 @@ use blockmap::RangeSet;
 use model::ByteRange;
 
 use super::{
-    far::{Far, Output, failed, unheard},
+    far::{Far, failed, unheard},
     fault::{Failure, FarError, FarStep},
     frame::{Frame, Theirs},
+    output::Output,
     root::BlockDigest,
     scan,
 };

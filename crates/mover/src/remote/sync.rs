@@ -168,6 +168,15 @@ pub fn sync_with_digests(
     Ok((report, ByteCount(sums.wire)))
 }
 
+impl Remote {
+    fn groups(&self) -> Groups {
+        Groups {
+            size: self.source.size().0,
+            block: self.block,
+        }
+    }
+}
+
 /// What is asked for at first.
 struct Plan {
     part: Part,
@@ -238,10 +247,7 @@ impl Sums {
         (input, output): (&mut (impl Read + Send), &mut Option<W>),
         notes: &mut Vec<Note>,
     ) -> Result<(), MoverError> {
-        let groups = Groups {
-            size: task.source.size().0,
-            block: task.block,
-        };
+        let groups = task.groups();
         let mut sides = open_digests(digests, groups, notes)?;
         let kept = sides.kept(Side::Source);
         let watch = Watch::new(controls, meter);
@@ -272,10 +278,7 @@ impl Sums {
         (controls, meter): (&Controls, &Meter),
         (input, output): (&mut (impl Read + Send), &mut Option<W>),
     ) -> Result<Option<ByteRange>, MoverError> {
-        let groups = Groups {
-            size: task.source.size().0,
-            block: task.block,
-        };
+        let groups = task.groups();
         let within = part.within.clone().unwrap_or_default();
         let within = Remote {
             source: Arc::new(Within {

@@ -1,16 +1,20 @@
 //! A part of a disk: what lies outside it is a hole, at both ends, so nobody reads it, compares it or
 //! writes there.
 
-use std::sync::Arc;
+use std::{
+    io::{self, Read},
+    sync::Arc,
+};
 
 use blockmap::{BlockSize, RangeSet};
 use disk::{Disk, DiskError, Extent, ExtentKind, Losses};
 use model::{ByteCount, ByteRange};
 
+use super::{far::unheard, fault::FarError, frame::Frame, root::Groups};
 use crate::compare::length;
 
 /// Ranges that one synchronisation may name; more are joined over the gaps between them.
-pub(super) const MOST: u64 = 1 << 20;
+const MOST: u64 = 1 << 20;
 
 /// A disk of which only some ranges are there.
 #[derive(Debug)]
@@ -45,10 +49,11 @@ impl Within {
         if self.part.contains(range) {
             return Ok(());
         }
-        Err(DiskError::PastEnd {
-            range,
-            size: self.disk.size(),
-        })
+        let source = io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is outside the ranges that were asked for",
+        );
+        Err(DiskError::Write { range, source })
     }
 }
 
@@ -152,12 +157,35 @@ pub(super) fn frugal(ranges: &RangeSet, block: BlockSize, size: ByteCount) -> Ra
     RangeSet::from_ranges([ByteRange::new(0, size.0)])
 }
 
-/// The ranges that a near end names; none where they are not whole blocks of the disk.
-pub(super) fn checked(
-    ranges: Vec<ByteRange>,
-    block: BlockSize,
-    size: ByteCount,
-) -> Option<RangeSet> {
+/// The ranges that the near end asks for, so many; they follow what it begins with.
+pub(super) fn hear(
+    count: u64,
+    groups: Groups,
+    input: &mut impl Read,
+) -> Result<RangeSet, FarError> {
+    if count > MOST {
+        return Err(unheard("the near end asks for too many ranges"));
+    }
+    let mut all = Vec::new();
+    while (all.len() as u64) < count {
+        match Frame::read(input)? {
+            Some(Frame::Within { ranges }) if !ranges.is_empty() => all.extend(ranges),
+            _ => {
+                return Err(unheard(
+                    "the near end does not say which ranges it asks for",
+                ));
+            }
+        }
+    }
+    if all.len() as u64 != count {
+        return Err(unheard("the near end asks for other ranges than it said"));
+    }
+    let ranges = checked(all, groups.block, ByteCount(groups.size));
+    ranges.ok_or_else(|| unheard("the near end asks for ranges that are no blocks"))
+}
+
+/// Ranges that a near end names; none where they are not whole blocks of the disk.
+fn checked(ranges: Vec<ByteRange>, block: BlockSize, size: ByteCount) -> Option<RangeSet> {
     let fits = |range: &ByteRange| {
         let end = range.start.checked_add(range.len);
         end.is_some_and(|end| end <= size.0)
