@@ -78,7 +78,7 @@ fn round(heard: &Heard, site: &Weak<Site>) -> bool {
         if heard.over.load(Ordering::SeqCst) {
             return false;
         }
-        let Ok(mut child) = process::spawn(&mut command, Stdio::null()) else {
+        let Ok(mut child) = process::spawn(&mut command, Stdio::null(), Stdio::null()) else {
             return false;
         };
         let output = child.stdout.take();

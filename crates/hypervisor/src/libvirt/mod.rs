@@ -112,7 +112,7 @@ impl LibvirtSettings {
     fn images(&self, site: &SiteId, uri: &ConnectionUri) -> Images {
         match uri.ssh() {
             Some(address) => Images::there(site.clone(), Ssh::new(self.ssh.clone(), address)),
-            None => Images::here(site.clone(), self.qemu_img.clone()),
+            None => Images::Here(self.qemu_img.clone()),
         }
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Ended {
 
 /// Runs a command to its end; none when it took longer than that, and was ended.
 pub(super) fn finish(mut command: Command, patience: Duration) -> io::Result<Option<Ended>> {
-    let mut child = spawn(&mut command, Stdio::piped())?;
+    let mut child = spawn(&mut command, Stdio::null(), Stdio::piped())?;
     let stdout = reader(child.stdout.take());
     let stderr = reader(child.stderr.take());
     let Some(status) = wait(&mut child, patience)? else {
@@ -35,9 +35,9 @@ pub(super) fn finish(mut command: Command, patience: Duration) -> io::Result<Opt
 }
 
 /// Starts a command, whose output is read.
-pub(super) fn spawn(command: &mut Command, errors: Stdio) -> io::Result<Child> {
+pub(super) fn spawn(command: &mut Command, input: Stdio, errors: Stdio) -> io::Result<Child> {
     command
-        .stdin(Stdio::null())
+        .stdin(input)
         .stdout(Stdio::piped())
         .stderr(errors)
         // What it starts, such as an `ssh`, must end with it.

@@ -109,7 +109,8 @@ pub(super) fn resources(
 pub(super) fn space(site: &Site, seen: &[Seen]) -> BTreeMap<PathBuf, Space> {
     let domains = seen.iter().map(|it| &it.cell.domain);
     let folders: BTreeSet<&Path> = domains.flat_map(image_directories).collect();
-    site.images.space(folders.into_iter())
+    let folders: Vec<&Path> = folders.into_iter().collect();
+    site.images.space(&folders)
 }
 
 /// Folders of images that are in no pool.

@@ -4,25 +4,23 @@
 //! The connection is a process of ours (the master of OpenSSH's multiplexing) that ends with its input,
 //! and so does each `qemu-nbd`: nothing is left at the host however this process ends.
 
+mod serve;
+mod served;
+
 use std::{
     fs::{self, File},
-    io::{self, BufRead as _, BufReader, Write as _},
-    os::unix::process::CommandExt as _,
+    io,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::{
-        Mutex,
-        mpsc::{RecvTimeoutError, Sender, channel},
-    },
+    process::Command,
+    sync::Mutex,
     thread,
     time::{Duration, Instant},
 };
 
-use disk::{NbdAddress, NbdUri};
-use model::DiskFormat;
 use tempfile::TempDir;
 use thiserror::Error;
 
+use self::{serve::Export, served::Served};
 use super::{
     lock,
     process::{self, LOOK},
@@ -31,57 +29,10 @@ use super::{
 
 /// How long a connection, or a server at the host, may take until it is there.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long what is ended may take to end by itself: a server writes first what it still has to.
-const GOODBYE: Duration = Duration::from_secs(60);
 /// The name of a connection's socket, in a folder of its own.
 const CONTROL: &str = "c";
-/// Between two signs of life.
-const BEAT: Duration = Duration::from_secs(15);
 /// `ssh` says with it that it was not the command that failed.
 const NOT_REACHED: i32 = 255;
-
-/// Serves an image until the last client has gone, or nobody comes for a minute, or no sign of life is
-/// heard from us for a minute: format, image, and further arguments. A socket that is there does not
-/// listen yet, and a process that has ended is still listed; the kernel's own lists say both.
-const SERVE: &str = r#"
-d=$(mktemp -d "${TMPDIR:-/tmp}/landfall-nbd.XXXXXX") || exit 1
-f=$1 i=$2; shift 2
-exec 3<&0
-trap '' PIPE
-qemu-nbd --shared=0 --discard=unmap --format="$f" --socket="$d/s" "$@" -- "$i" \
-    3<&- </dev/null >/dev/null &
-w=$!
-(
-    while [ "$(timeout 60 head -c 1 <&3)" = . ]; do :; done
-    kill $w
-) >/dev/null 2>&1 &
-c=$!
-trap '{ kill $w; wait $w; kill $c; rm -rf "$d"; } 2>/dev/null' EXIT
-trap 'exit 1' HUP INT TERM
-runs() {
-    read -r line <"/proc/$w/stat" || return 1
-    case $line in *") Z "*) return 1 ;; esac
-}
-has() {
-    while read -r line; do
-        case $line in *" $1 "*" $d/s") return 0 ;; esac
-    done </proc/net/unix
-    return 1
-}
-n=0
-until has "00010000 0001 01"; do
-    runs 2>/dev/null && [ $n -lt 400 ] || exit 1
-    n=$((n + 1)); sleep 0.05
-done
-echo "$d/s" || exit 1
-exec >&-
-n=0
-until has "00000000 0001 03"; do
-    runs 2>/dev/null && [ $n -lt 600 ] || exit 0
-    n=$((n + 1)); sleep 0.1
-done
-wait $w
-"#;
 
 /// What went wrong on the way to a host or at it.
 #[derive(Debug, Error)]
@@ -102,7 +53,7 @@ pub(super) enum SshError {
     Failed(String),
 }
 
-/// A host. Clones of nothing: the connection is one.
+/// A host.
 #[derive(Debug)]
 pub(super) struct Ssh {
     program: PathBuf,
@@ -118,65 +69,6 @@ struct Master {
     folder: TempDir,
     /// The number of the next socket in its folder.
     next: u64,
-}
-
-/// An image that is served.
-#[derive(Debug)]
-struct Export {
-    process: Served,
-    image: PathBuf,
-    write: bool,
-    /// This end of it.
-    socket: PathBuf,
-    /// Both ends, as the master was told them.
-    forward: String,
-}
-
-/// A process that ends when its input does. Until then it gets signs of life.
-#[derive(Debug)]
-struct Served {
-    child: Child,
-    /// Its input ends with this.
-    input: Option<Sender<()>>,
-}
-
-impl Served {
-    fn start(mut command: Command, errors: File) -> io::Result<Self> {
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(errors)
-            .process_group(0)
-            .spawn()?;
-        let (input, over) = channel::<()>();
-        if let Some(mut stdin) = child.stdin.take() {
-            let beats = move || {
-                while over.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
-                    if stdin.write_all(b".").is_err() {
-                        return;
-                    }
-                }
-            };
-            thread::Builder::new()
-                .name("ssh-beats".to_owned())
-                .spawn(beats)?;
-        }
-        let input = Some(input);
-        Ok(Self { child, input })
-    }
-
-    fn runs(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        drop(self.input.take());
-        if !matches!(process::wait(&mut self.child, GOODBYE), Ok(Some(_))) {
-            process::end_group(&mut self.child);
-        }
-    }
 }
 
 impl Ssh {
@@ -210,94 +102,6 @@ impl Ssh {
             Some(NOT_REACHED) | None => Err(SshError::Unreachable(words)),
             Some(_) => Err(SshError::Failed(words)),
         }
-    }
-
-    /// Serves an image's content, to write it or to read it only, until whoever opens it lets go of it.
-    pub(super) fn export(
-        &self,
-        path: &Path,
-        format: DiskFormat,
-        write: bool,
-    ) -> Result<NbdUri, SshError> {
-        // One that is written to is opened once. Whoever had it open before is done with it.
-        self.close(|it| !it.process.runs() || (write && it.write && it.image == path));
-        let export = self.serve(path, format, write)?;
-        let uri = uri(&export.socket);
-        lock(&self.exports).push(export);
-        Ok(uri)
-    }
-
-    /// Ends the servers of images, and waits until nothing has them open.
-    pub(super) fn end<'a>(&self, paths: impl Iterator<Item = &'a Path>) {
-        let paths: Vec<&Path> = paths.collect();
-        self.close(|it| paths.contains(&it.image.as_path()));
-    }
-
-    fn close(&self, which: impl FnMut(&mut Export) -> bool) {
-        let ended: Vec<Export> = lock(&self.exports).extract_if(.., which).collect();
-        for export in ended {
-            drop(export.process);
-            // Else the master would listen on until it ends.
-            let mut command = self.command(&self.control_of(&export.socket));
-            command.args(["-O", "cancel", "-L", &export.forward]);
-            command.args(["--", &self.address.destination]);
-            if let Err(error) = self.ask(command) {
-                tracing::debug!(%error, "a socket of a connection that is gone");
-            }
-            drop(fs::remove_file(&export.socket));
-        }
-    }
-
-    /// The socket of the connection that a socket belongs to.
-    fn control_of(&self, socket: &Path) -> PathBuf {
-        socket.with_file_name(CONTROL)
-    }
-
-    fn serve(&self, path: &Path, format: DiskFormat, write: bool) -> Result<Export, SshError> {
-        let control = self.control()?;
-        let (socket, said) = {
-            let mut master = lock(&self.master);
-            let gone = || SshError::Unreachable("the connection ended".to_owned());
-            let master = master.as_mut().ok_or_else(gone)?;
-            master.next += 1;
-            let folder = master.folder.path();
-            (
-                folder.join(master.next.to_string()),
-                folder.join(format!("{}.said", master.next)),
-            )
-        };
-        let image = path.display().to_string();
-        let mut arguments = vec![format.word(), &image];
-        if !write {
-            arguments.push("--read-only");
-        }
-        let mut command = self.command(&control);
-        command.args(["--", &self.address.destination, &there(SERVE, &arguments)]);
-        let errors = File::create(&said).map_err(|source| self.start(source))?;
-        let mut process = Served::start(command, errors).map_err(|source| self.start(source))?;
-        let Some(remote) = first_line(&mut process) else {
-            // It says why before it ends.
-            drop(process);
-            let words = fs::read_to_string(&said).unwrap_or_default();
-            let words = words.trim().trim_start_matches("qemu-nbd: ");
-            return Err(SshError::Failed(format!("serve {image}: {words}")));
-        };
-        let forward = format!("{}:{remote}", socket.display());
-        let mut command = self.command(&control);
-        command.args(["-O", "forward", "-L", &forward]);
-        command.args(["--", &self.address.destination]);
-        if let Err(error) = self.ask(command) {
-            // Whatever is wrong with this connection, another one has not.
-            *lock(&self.master) = None;
-            return Err(error);
-        }
-        Ok(Export {
-            process,
-            image: path.to_owned(),
-            write,
-            socket,
-            forward,
-        })
     }
 
     /// Asks the master for something.
@@ -404,25 +208,6 @@ impl Drop for Ssh {
         // The servers go over the connection: they end first.
         lock(&self.exports).clear();
     }
-}
-
-fn uri(socket: &Path) -> NbdUri {
-    NbdUri {
-        address: NbdAddress::Unix {
-            path: socket.to_owned(),
-        },
-        export: String::new(),
-        tls: None,
-    }
-}
-
-/// What a process says first; none where it ends before.
-fn first_line(process: &mut Served) -> Option<String> {
-    let output = process.child.stdout.take()?;
-    let mut line = String::new();
-    BufReader::new(output).read_line(&mut line).ok()?;
-    let line = line.trim();
-    (!line.is_empty()).then(|| line.to_owned())
 }
 
 /// A script and its arguments as one word for whatever shell a user has there.

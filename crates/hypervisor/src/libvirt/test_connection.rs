@@ -1,8 +1,9 @@
 //! Trying a connection before it is saved.
 
-use std::time::Duration;
+use std::{iter, path::Path, time::Duration};
 
-use model::with_causes;
+use disk::{Access, Locator};
+use model::{DiskFormat, with_causes};
 use roxmltree::Document;
 
 use super::{
@@ -12,6 +13,9 @@ use super::{
     uri::ConnectionUri,
     virsh::Virsh,
 };
+
+/// How long a host may take for a question.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a host said of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,11 +71,10 @@ pub fn test_connection(
     })
 }
 
-/// What moves data there.
+/// What moves data there, and that it can.
 fn tools(ssh: &Ssh) -> Result<(), String> {
-    let patience = Duration::from_secs(20);
     for tool in ["qemu-img", "qemu-nbd"] {
-        ssh.run("\"$1\" --version", &[tool], patience)
+        ssh.run("\"$1\" --version", &[tool], PATIENCE)
             .map_err(|error| match error {
                 SshError::Start { .. } | SshError::Unreachable(_) => with_causes(&error),
                 SshError::Failed(words) => format!(
@@ -80,7 +83,31 @@ fn tools(ssh: &Ssh) -> Result<(), String> {
                 ),
             })?;
     }
-    Ok(())
+    serves(ssh).map_err(|why| {
+        format!(
+            "its disks cannot be reached over the connection. sshd there must allow the forwarding of \
+             sockets (AllowStreamLocalForwarding, and no `restrict` at the key). {why}"
+        )
+    })
+}
+
+/// Opens a small file as a disk would be opened.
+fn serves(ssh: &Ssh) -> Result<(), String> {
+    let words = |error: SshError| with_causes(&error);
+    let make = "f=$(mktemp) && head -c 65536 /dev/zero >\"$f\" && echo \"$f\"";
+    let file = ssh.run(make, &[], PATIENCE).map_err(words)?;
+    let file = file.trim();
+    let opened = ssh
+        .export(Path::new(file), DiskFormat::Raw, false)
+        .map_err(words)
+        .and_then(|uri| {
+            let opened = disk::open(&Locator::Nbd(uri), Access::Read);
+            opened.map(drop).map_err(|error| with_causes(&error))
+        });
+    ssh.end(iter::once(Path::new(file)));
+    ssh.run("rm -f -- \"$1\"", &[file], PATIENCE)
+        .map_err(words)?;
+    opened
 }
 
 fn host_id(capabilities: &str) -> Option<String> {
