@@ -53,8 +53,9 @@ pub(super) fn ConnectSite(sending: Sending) -> impl IntoView {
                     <Field
                         name="uri"
                         label="Address"
-                        hint="qemu:///system is this machine; qemu+ssh://root@host/system and \
-                              qemu+tls://host/system are others."
+                        hint="qemu:///system is this machine. qemu+ssh://root@host/system is another: its \
+                              disks go over the same connection. By qemu+tls://host/system they must \
+                              lie on storage that this machine shares."
                         error
                     >
                         <input
