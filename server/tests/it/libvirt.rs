@@ -362,6 +362,23 @@ impl Home {
         })
     }
 
+    /// Nothing lies above the image that production had before.
+    fn is_at_its_own_image(&self) {
+        assert_eq!(
+            self.newest(&self.hosts.prod, &self.name),
+            text(&self.disk(&self.name))
+        );
+    }
+
+    /// Commits, and both sides are as they were before the disaster.
+    fn commits(&self, console: &Console, back: &SessionView) {
+        console.act(back, "commit");
+        self.session(console, "the end", |it| it.summary.ended_at.is_some());
+        self.listed(console, VisibleState::Ready, PowerState::Off);
+        // The layer of before is merged while the VM runs.
+        self.is_at_its_own_image();
+    }
+
     /// The production disk is what the replica's was when it went off.
     fn equal(&self) {
         self.is_equal(&self.name);
@@ -471,14 +488,7 @@ fn a_real_vm_comes_home_equal_boots_and_is_committed() {
     let back = home.in_state(&console, VisibleState::Failback);
     home.equal();
     home.boots();
-    console.act(&back, "commit");
-    home.session(&console, "the end", |it| it.summary.ended_at.is_some());
-    home.listed(&console, VisibleState::Ready, PowerState::Off);
-    // The layer of before is merged while the VM runs, and nothing is left beside its image.
-    assert_eq!(
-        home.newest(&home.hosts.prod, &home.name),
-        text(&home.disk(&home.name))
-    );
+    home.commits(&console, &back);
     let ticks = home.ticks(&home.name);
     until("production serves", LIMIT, || {
         (home.ticks(&home.name) > ticks).then_some(())
@@ -497,10 +507,7 @@ fn undo_returns_both_sides_to_what_they_were() {
     home.boots();
     console.act(&back, "undo");
     home.session(&console, "the end", |it| it.summary.ended_at.is_some());
-    assert_eq!(
-        home.newest(&home.hosts.prod, &home.name),
-        text(&home.disk(&home.name))
-    );
+    home.is_at_its_own_image();
     home.qemu_img(&[
         "compare",
         &text(&home.disk(&home.name)),
@@ -748,13 +755,7 @@ fn hosts_that_are_other_machines_fail_back_by_ssh_and_nbd_whatever_is_killed() {
     assert_eq!(killer.join().expect("it ended"), 2);
     home.equal();
     home.boots();
-    console.act(&back, "commit");
-    home.session(&console, "the end", |it| it.summary.ended_at.is_some());
-    home.listed(&console, VisibleState::Ready, PowerState::Off);
-    assert_eq!(
-        home.newest(&home.hosts.prod, &home.name),
-        text(&home.disk(&home.name))
-    );
+    home.commits(&console, &back);
 }
 
 /// Kills so many servers of images in a folder, one after the other; returns how many there were.
