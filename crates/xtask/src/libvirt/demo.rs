@@ -55,13 +55,15 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         fail_over(&kit, &hosts, &folder)
     })?;
     console::say(format_args!(
-        "\nProduction: {}\nDR:         {}\n\n\
+        "\nProduction: {}\nDR:         {}\nThe same as other machines, by ssh:\n{}\n{}\n\n\
          shop-01 is off in production. shop-01_replica runs at DR and writes every second; see\n  \
          tail -f {}\nTo look at either host:\n  export PATH={}:$PATH\n  virsh -c '{}' list --all\n\
-         Give Landfall these two addresses, with that path, and fail shop-01 back.\n\
+         Give Landfall two of these addresses, with that path, and fail shop-01 back.\n\
          Ctrl-C stops everything.",
         hosts.prod.uri(),
         hosts.dr.uri(),
+        hosts.prod.ssh_uri(&kit),
+        hosts.dr.ssh_uri(&kit),
         folder.join("shop-01_replica.log").display(),
         kit.bin().display(),
         hosts.dr.uri(),
