@@ -72,10 +72,17 @@ test.describe("in the middle of a transfer", () => {
 
   test("a disabled proxy hands its disk over, and both pages say so", async ({ open, server }) => {
     test.setTimeout(120_000);
-    const page = await open("/");
+    const page = await open("/proxies");
+    const home = ["production-proxy-1", "production-proxy-2"];
+    // Nothing moves until the limit is set, however fast the machine is.
+    for (const proxy of home) await act(page, `Drain ${proxy}`, "Drain");
+    await page.goto(server.url);
     await toDestination(page, "web-01");
     const id = await finish(page);
     await post(page, server, id, { operation: "set_limit", limit_mib: "1" });
+    await page.goto(`${server.url}/proxies`);
+    for (const proxy of home) await act(page, `Enable ${proxy}`, "Enable");
+    await page.goto(`${server.url}/sessions/${id}`);
     const carriers = page.getByRole("table", { name: "Proxies of each disk" });
     await expect(carriers.getByRole("row")).toHaveCount(2);
     const first = (await carriers.getByRole("row").nth(1).innerText()).match(/production-proxy-\d/)?.[0];

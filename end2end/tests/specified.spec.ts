@@ -44,12 +44,15 @@ test("two VMs are placed at once, changed row by row, and started", async ({ ope
 
   await page.getByRole("checkbox", { name: "tiny-b-replica", exact: true }).check();
   await page.getByRole("combobox", { name: "Production network" }).selectOption("none");
+  await page.getByRole("combobox", { name: "Hardware address" }).selectOption("renew");
   await change(page);
-  await expect(page.getByRole("row", { name: /Adapter 1.* of tiny-b-replica/ })).toContainText("Disconnected");
+  const adapter = page.getByRole("row", { name: /Adapter 1.* of tiny-b-replica/ });
+  await expect(adapter).toContainText("Disconnected");
+  await expect(adapter).toContainText("Renewed");
   await next(page, "mode");
   await page.getByRole("radio", { name: "Manual" }).check();
   await next(page, "summary");
-  for (const words of ["tiny-a-failback", "tiny-b-new", "Web shop", "Business/Databases", "Bulk disk, thick, lazy zeroed"]) {
+  for (const words of ["tiny-a-failback", "tiny-b-new", "Web shop", "Business/Databases", "Bulk disk, thick, lazy zeroed", "with a new hardware address"]) {
     await expect(page.getByRole("main").getByText(words).first()).toBeVisible();
   }
   const draft = page.url();

@@ -23,8 +23,9 @@ pub const fn place_intro(step: WizardStep) -> &'static str {
         }
         WizardStep::Folder => "A standalone host has no folders. Tags are those of the replica.",
         WizardStep::Network => {
-            "Each adapter is attached to a production network, or disconnected. Addresses set \
-             inside the guest stay as they are on the replica."
+            "Each adapter is attached to a production network, or disconnected, and keeps the \
+             replica's hardware address unless it is renewed. Addresses set inside the guest stay \
+             as they are on the replica."
         }
         WizardStep::Replica
         | WizardStep::Destination

@@ -37,8 +37,8 @@ pub use ids::{
 pub use map::{MapShare, MapState};
 pub use placement::{
     Cluster, Compute, DISK_TYPE_SINCE_HARDWARE, Datastore, DiskPair, DiskType, Folder, Host,
-    Network, NewAdapter, NewDisk, NewVm, Placement, Policy, PolicyChoice, Pool, PoolKind,
-    SessionChoices, SiteResources, Slot,
+    MacChoice, Network, NewAdapter, NewDisk, NewVm, Placement, Policy, PolicyChoice, Pool,
+    PoolKind, SessionChoices, SiteResources, Slot,
 };
 pub use progress::{DiskCounters, DiskPhase, Limiter};
 pub use proxy::{

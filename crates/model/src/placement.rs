@@ -213,6 +213,17 @@ pub struct NewDisk {
     pub disk_type: DiskType,
 }
 
+/// Which hardware address an adapter of a VM to be made has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MacChoice {
+    /// That of the replica's adapter, to which guests and switches may be bound.
+    #[default]
+    Keep,
+    /// A new one, which the platform gives.
+    Renew,
+}
+
 /// An adapter of a VM to be made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewAdapter {
@@ -220,6 +231,9 @@ pub struct NewAdapter {
     pub source: Adapter,
     /// The network that the new one is attached to; none disconnects it.
     pub network: Option<NetworkId>,
+    /// Its hardware address.
+    #[serde(default)]
+    pub mac: MacChoice,
 }
 
 /// A VM to be made from a replica's configuration.

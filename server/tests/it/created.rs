@@ -4,8 +4,8 @@ use std::path::Path;
 
 use model::{
     Actor, Adapter, BatchId, ByteCount, Compute, DatastoreId, Destination, DiskKey, DiskType,
-    DraftId, FailbackMode, Firmware, HostId, NetworkId, NewAdapter, NewDisk, NewVm, ProtectedVmId,
-    ReplicaId, SessionChoices, SessionId, SiteId, Slot, Timestamp, VmRef,
+    DraftId, FailbackMode, Firmware, HostId, MacChoice, NetworkId, NewAdapter, NewDisk, NewVm,
+    ProtectedVmId, ReplicaId, SessionChoices, SessionId, SiteId, Slot, Timestamp, VmRef,
 };
 use serde_json::Value;
 use store::{NewBatch, NewSession, SessionDisk, Store};
@@ -185,6 +185,7 @@ fn spec(vm: &str, session: &SessionId, described: &Value, disk_type: DiskType) -
                 address: None,
             },
             network: Some(NetworkId::new("prod-network-2")),
+            mac: MacChoice::Keep,
         }],
         restore_tags: true,
         tags: vec!["sample".to_owned()],

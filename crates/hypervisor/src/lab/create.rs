@@ -4,6 +4,7 @@
 //! goes when it is asked for again or the lab is opened.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     io::{self, Write},
     path::Path,
@@ -11,7 +12,8 @@ use std::{
 };
 
 use model::{
-    Adapter, ByteCount, DiskFormat, DiskType, EpochId, NewDisk, NewVm, PowerState, VmInfo, VmRef,
+    Adapter, ByteCount, DiskFormat, DiskType, EpochId, MacChoice, NewDisk, NewVm, PowerState,
+    VmInfo, VmRef,
 };
 
 use super::{
@@ -52,7 +54,8 @@ impl Lab {
         };
         let directory = meta::vm_dir(self.data_dir(), &spec.vm);
         remove_directory(&directory)?;
-        let made = self.write_vm(&directory, spec, owner, &place);
+        let file = describe(spec, owner, &place, addresses(spec, &here));
+        let made = self.write_vm(&directory, spec, &file);
         if made.is_err() {
             // The cause is what is told; what stays goes at the next start.
             drop(remove_directory(&directory));
@@ -70,15 +73,8 @@ impl Lab {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write_vm(
-        &self,
-        directory: &Path,
-        spec: &NewVm,
-        owner: &str,
-        place: &Place,
-    ) -> Result<(), PlatformError> {
+    fn write_vm(&self, directory: &Path, spec: &NewVm, file: &VmFile) -> Result<(), PlatformError> {
         fs::create_dir_all(directory).map_err(|e| io_error("create", directory, e))?;
-        let file = describe(spec, owner, place);
         for (disk, made) in spec.disks.iter().zip(&file.disks) {
             make_image(&spec.vm, &directory.join(&made.base), disk)?;
             if file.change_tracking {
@@ -93,7 +89,7 @@ impl Lab {
             }
         }
         meta::sync_parent(directory).map_err(|e| io_error("sync the parent of", directory, e))?;
-        meta::save_vm(self.data_dir(), &file)
+        meta::save_vm(self.data_dir(), file)
     }
 
     /// See [`crate::Platform::created_by`].
@@ -165,8 +161,36 @@ fn remove_directory(directory: &Path) -> Result<(), PlatformError> {
     }
 }
 
-fn describe(spec: &NewVm, owner: &str, place: &Place) -> VmFile {
-    let adapters = spec.adapters.iter().zip(&place.networks);
+/// The hardware address of each adapter: renewed ones are those of nobody at the site.
+fn addresses(spec: &NewVm, here: &[VmInfo]) -> Vec<String> {
+    let others = here.iter().flat_map(|vm| &vm.adapters);
+    let sources = spec.adapters.iter().map(|it| &it.source);
+    let mut taken: BTreeSet<String> = others
+        .chain(sources)
+        .map(|it| it.mac.to_lowercase())
+        .collect();
+    let first = xxhash_rust::xxh3::xxh3_64(spec.vm.platform_id.as_bytes());
+    let mut numbers = (0..).map(|step| first.wrapping_add(step));
+    let mut renewed = || {
+        // The prefix of QEMU's own addresses, which no maker of hardware has.
+        let free = numbers.by_ref().find_map(|number| {
+            let [.., a, b, c] = number.to_be_bytes();
+            let mac = format!("52:54:00:{a:02x}:{b:02x}:{c:02x}");
+            taken.insert(mac.clone()).then_some(mac)
+        });
+        free.expect("a site has fewer adapters than there are addresses")
+    };
+    let adapters = spec.adapters.iter();
+    adapters
+        .map(|adapter| match adapter.mac {
+            MacChoice::Keep => adapter.source.mac.clone(),
+            MacChoice::Renew => renewed(),
+        })
+        .collect()
+}
+
+fn describe(spec: &NewVm, owner: &str, place: &Place, addresses: Vec<String>) -> VmFile {
+    let adapters = addresses.into_iter().zip(&place.networks);
     VmFile {
         version: 1,
         vm: spec.vm.clone(),
@@ -176,8 +200,8 @@ fn describe(spec: &NewVm, owner: &str, place: &Place) -> VmFile {
         memory: spec.memory,
         firmware: spec.firmware,
         adapters: adapters
-            .map(|(adapter, network)| Adapter {
-                mac: adapter.source.mac.clone(),
+            .map(|(mac, network)| Adapter {
+                mac,
                 network: network.clone(),
                 // The platform set it for the replica's network.
                 address: None,

@@ -107,8 +107,8 @@ mod tests {
     //! What a new VM has of the other, and what not.
 
     use model::{
-        Adapter, ByteCount, Compute, DatastoreId, DiskFormat, Firmware, HostId, NetworkId,
-        SessionId, SiteId,
+        Adapter, ByteCount, Compute, DatastoreId, DiskFormat, Firmware, HostId, MacChoice,
+        NetworkId, SessionId, SiteId,
     };
 
     use super::*;
@@ -142,6 +142,7 @@ mod tests {
                 address: None,
             },
             network: network.map(NetworkId::new),
+            mac: MacChoice::Keep,
         }
     }
 
@@ -156,7 +157,10 @@ mod tests {
             disks: Vec::new(),
             adapters: vec![
                 adapter("52:54:00:00:00:01", Some("network:lan")),
-                adapter("52:54:00:00:00:02", None),
+                NewAdapter {
+                    mac: MacChoice::Renew,
+                    ..adapter("52:54:00:00:00:02", None)
+                },
             ],
             restore_tags: false,
             tags: Vec::new(),
@@ -200,7 +204,7 @@ mod tests {
             "<watchdog model='itco' action='reset'/>",
             "<nvram template='/ovmf/VARS.fd'/>",
             "<model type='e1000'/>",
-            "<source network='lan'/>",
+            "<source network='lan'/><mac address='52:54:00:00:00:01'/>",
             "<target dev='sda' bus='sata'/>",
         ] {
             assert!(xml.contains(kept), "{kept} in {xml}");
@@ -209,6 +213,8 @@ mod tests {
             "/dr/",
             "shop_VARS",
             "br7",
+            // libvirt is to give one.
+            "52:54:00:00:00:02",
             "network='dr'",
             "shop_replica",
             "11111111",

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use model::{DatastoreId, DiskType, Firmware, NewAdapter, NewDisk, NewVm, VmRef};
+use model::{DatastoreId, DiskType, Firmware, MacChoice, NewAdapter, NewDisk, NewVm, VmRef};
 use roxmltree::Document;
 
 use super::{
@@ -308,8 +308,12 @@ fn push_disk(xml: &mut String, disk: &NewDisk, path: &Path) {
 
 /// An adapter of a model, attached to its network or to none.
 pub(super) fn adapter_element(adapter: &NewAdapter, model: &str) -> String {
-    let (mac, model) = (escape(&adapter.source.mac), escape(model));
-    let tail = format!("<mac address='{mac}'/><model type='{model}'/>");
+    let mac = match adapter.mac {
+        MacChoice::Keep => format!("<mac address='{}'/>", escape(&adapter.source.mac)),
+        // libvirt gives one that no other VM of the host has.
+        MacChoice::Renew => String::new(),
+    };
+    let tail = format!("{mac}<model type='{}'/>", escape(model));
     let network = adapter.network.as_ref();
     match network.and_then(|id| id.as_str().split_once(':')) {
         Some((kind, name)) => {

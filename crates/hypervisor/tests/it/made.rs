@@ -2,8 +2,8 @@
 
 use hypervisor::{Platform as _, PlatformError};
 use model::{
-    Adapter, ByteCount, Compute, DatastoreId, DiskFormat, DiskType, Firmware, HostId, NewAdapter,
-    NewDisk, NewVm, SessionId, SiteId,
+    Adapter, ByteCount, Compute, DatastoreId, DiskFormat, DiskType, Firmware, HostId, MacChoice,
+    NewAdapter, NewDisk, NewVm, SessionId, SiteId,
 };
 
 use crate::hosts::{Hosts, MIB, Vm, key};
@@ -34,6 +34,7 @@ fn wanted(folder: &std::path::Path, name: &str) -> NewVm {
                 address: None,
             },
             network: None,
+            mac: MacChoice::Keep,
         }],
         restore_tags: false,
         tags: Vec::new(),

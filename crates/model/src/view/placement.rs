@@ -100,6 +100,8 @@ pub struct PlacedAdapter {
     pub source: String,
     /// The network that the new one is attached to.
     pub network: PlaceChoice,
+    /// Which hardware address the new one has.
+    pub address: PlaceChoice,
 }
 
 /// Something to be known about a row's choice.

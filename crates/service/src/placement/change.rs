@@ -1,6 +1,6 @@
 //! One change of one VM's choices, and the changes that taking what is proposed amounts to.
 
-use model::{Compute, DatastoreId, DiskKey, DiskType, SiteId, view::WizardStep};
+use model::{Compute, DatastoreId, DiskKey, DiskType, MacChoice, SiteId, view::WizardStep};
 use store::{FolderChoice, NetworkChoice, PlacementChoice, PoolChoice};
 
 use super::{Pick, Placed};
@@ -17,6 +17,7 @@ pub(crate) enum Change {
     Folder(FolderChoice),
     Tags(bool),
     Network(String, NetworkChoice),
+    Mac(String, MacChoice),
 }
 
 impl Change {
@@ -35,6 +36,7 @@ impl Change {
             Self::Folder(folder) => choice.folder = Some(folder),
             Self::Tags(restore) => choice.restore_tags = Some(restore),
             Self::Network(mac, network) => drop(choice.networks.insert(mac, network)),
+            Self::Mac(mac, which) => drop(choice.macs.insert(mac, which)),
         }
     }
 }
@@ -84,6 +86,10 @@ fn files(vm: &Placed<'_>) -> Vec<Change> {
 fn networks(vm: &Placed<'_>) -> Vec<Change> {
     let adapters = vm.subject.source.adapters.iter().zip(&vm.adapters);
     adapters
-        .flat_map(|(adapter, pick)| one(pick, |it| Change::Network(adapter.mac.clone(), it)))
+        .flat_map(|(adapter, picks)| {
+            let mac = &adapter.mac;
+            one(&picks.network, |it| Change::Network(mac.clone(), it))
+                .chain(one(&picks.mac, |it| Change::Mac(mac.clone(), it)))
+        })
         .collect()
 }

@@ -25,8 +25,8 @@ use std::{
 };
 
 use model::{
-    Compute, DatastoreId, Destination, DiskInfo, DiskType, ReplicaId, SiteId, SiteRole, VmInfo,
-    view::WizardStep,
+    Compute, DatastoreId, Destination, DiskInfo, DiskType, MacChoice, ReplicaId, SiteId, SiteRole,
+    VmInfo, view::WizardStep,
 };
 use rayon::prelude::*;
 use store::{
@@ -119,6 +119,13 @@ pub(crate) struct PlacedDisk<'a> {
     pub(crate) disk_type: Pick<DiskType>,
 }
 
+/// An adapter of a VM to be made.
+#[derive(Debug)]
+pub(crate) struct PlacedAdapter {
+    pub(crate) network: Pick<NetworkChoice>,
+    pub(crate) mac: Pick<MacChoice>,
+}
+
 /// A VM with its place.
 #[derive(Debug)]
 pub(crate) struct Placed<'a> {
@@ -132,7 +139,7 @@ pub(crate) struct Placed<'a> {
     pub(crate) folder: Pick<FolderChoice>,
     pub(crate) restore_tags: Pick<bool>,
     /// One per adapter of the source, in order.
-    pub(crate) adapters: Vec<Pick<NetworkChoice>>,
+    pub(crate) adapters: Vec<PlacedAdapter>,
     pub(crate) findings: Vec<Finding>,
 }
 

@@ -1,10 +1,10 @@
 //! The network of each adapter: one of the same name, else the first that the host reaches.
 
-use model::Adapter;
+use model::{Adapter, MacChoice};
 use store::{NetworkChoice, PlacementChoice};
 
 use super::{
-    Pick, Placed, Row,
+    Pick, Placed, PlacedAdapter, Row,
     find::{host_name, tell},
     problem::Problem,
     reach::Reach,
@@ -15,12 +15,28 @@ pub(super) fn place(vm: &mut Placed<'_>, choice: &PlacementChoice, reach: Option
     for adapter in &vm.subject.source.adapters {
         let chosen = choice.networks.get(&adapter.mac);
         let pick = Pick::of(chosen, || reach.and_then(|reach| proposal(reach, adapter)));
+        let mac = Pick::of(choice.macs.get(&adapter.mac), || Some(MacChoice::Keep));
         let row = Row::Adapter(adapter.mac.clone());
-        for problem in problems(vm, adapter, &pick, reach) {
+        let found = problems(vm, adapter, &pick, reach);
+        for problem in found.into_iter().chain(twice(vm, adapter, &mac)) {
             tell(vm, row.clone(), problem);
         }
-        vm.adapters.push(pick);
+        vm.adapters.push(PlacedAdapter { network: pick, mac });
     }
+}
+
+/// A kept address that the original has too, where both would be seen.
+fn twice(vm: &Placed<'_>, adapter: &Adapter, mac: &Pick<MacChoice>) -> Option<Problem> {
+    let original = vm.subject.original?;
+    let kept = mac.value == Some(MacChoice::Keep);
+    let has_it = |other: &Adapter| other.mac.eq_ignore_ascii_case(&adapter.mac);
+    let both = kept
+        && vm.site.is_some_and(|site| site.site == original.vm.site)
+        && original.adapters.iter().any(has_it);
+    both.then(|| Problem::AddressTwice {
+        mac: adapter.mac.clone(),
+        original: original.name.clone(),
+    })
 }
 
 fn proposal(reach: &Reach<'_>, adapter: &Adapter) -> Option<NetworkChoice> {

@@ -109,6 +109,10 @@ pub(crate) enum Problem {
     AddressStays {
         address: String,
     },
+    AddressTwice {
+        mac: String,
+        original: String,
+    },
 }
 
 impl Problem {
@@ -133,16 +137,18 @@ impl Problem {
             | Self::NetworkGone { .. }
             | Self::NetworkElsewhere { .. }
             | Self::NetworkOther { .. }
-            | Self::AddressStays { .. } => WizardStep::Network,
+            | Self::AddressStays { .. }
+            | Self::AddressTwice { .. } => WizardStep::Network,
         }
     }
 
     /// Whether it stops Next; the others are said only.
     pub(crate) const fn blocks(&self) -> bool {
         match self {
-            Self::FolderUnused { .. } | Self::NetworkOther { .. } | Self::AddressStays { .. } => {
-                false
-            }
+            Self::FolderUnused { .. }
+            | Self::NetworkOther { .. }
+            | Self::AddressStays { .. }
+            | Self::AddressTwice { .. } => false,
             Self::NoSite
             | Self::SiteGone { .. }
             | Self::ComputeGone { .. }
@@ -220,6 +226,10 @@ impl Problem {
             Self::AddressStays { address } => {
                 format!("{address}, set by the replica's platform, is not given to the new VM.")
             }
+            Self::AddressTwice { mac, original } => format!(
+                "{original} has {mac} too: while both run on one network, neither is reached \
+                 reliably. Keep {original} off, or renew the address."
+            ),
         }
     }
 
@@ -249,9 +259,10 @@ impl Problem {
             Self::NetworkGone { .. } | Self::NetworkElsewhere { .. } => {
                 "Choose another network, or disconnect the adapter.".to_owned()
             }
-            Self::FolderUnused { .. } | Self::NetworkOther { .. } | Self::AddressStays { .. } => {
-                String::new()
-            }
+            Self::FolderUnused { .. }
+            | Self::NetworkOther { .. }
+            | Self::AddressStays { .. }
+            | Self::AddressTwice { .. } => String::new(),
         }
     }
 

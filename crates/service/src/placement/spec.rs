@@ -63,13 +63,14 @@ impl Placed<'_> {
     fn new_adapters(&self) -> Option<Vec<NewAdapter>> {
         let adapters = self.subject.source.adapters.iter().zip(&self.adapters);
         adapters
-            .map(|(source, pick)| {
+            .map(|(source, picks)| {
                 Some(NewAdapter {
                     source: source.clone(),
-                    network: match pick.value.clone()? {
+                    network: match picks.network.value.clone()? {
                         NetworkChoice::Disconnected => None,
                         NetworkChoice::To(id) => Some(id),
                     },
+                    mac: picks.mac.value?,
                 })
             })
             .collect()

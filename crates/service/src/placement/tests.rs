@@ -6,8 +6,8 @@ use std::{
 };
 
 use model::{
-    ByteCount, ClusterId, Compute, DatastoreId, DiskKey, DiskType, FolderId, HostId, NetworkId,
-    NewVm, PoolId, ReplicaId, SiteId, VmInfo, view::WizardStep,
+    ByteCount, ClusterId, Compute, DatastoreId, DiskKey, DiskType, FolderId, HostId, MacChoice,
+    NetworkId, NewVm, PoolId, ReplicaId, SiteId, VmInfo, view::WizardStep,
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use store::{DiskChoice, FolderChoice, NetworkChoice, PlacementChoice, PoolChoice, SiteInventory};
@@ -22,6 +22,8 @@ struct Estate {
     sites: Vec<SiteInventory>,
     replicas: Vec<(ReplicaId, VmInfo, String)>,
     home: SiteId,
+    /// Of the first replica.
+    original: Option<VmInfo>,
 }
 
 impl Estate {
@@ -32,6 +34,7 @@ impl Estate {
         let replicas = dr().vms.into_iter().take(3);
         Self {
             home: site.site.clone(),
+            original: None,
             sites: vec![site],
             replicas: replicas
                 .map(|vm| {
@@ -55,10 +58,16 @@ impl Estate {
         let subjects: Vec<_> = self
             .replicas
             .iter()
-            .map(|(replica, source, name)| Subject {
+            .zip(
+                self.original
+                    .iter()
+                    .map(Some)
+                    .chain(std::iter::repeat(None)),
+            )
+            .map(|((replica, source, name), original)| Subject {
                 replica,
                 source,
-                original: None,
+                original,
                 name,
                 home: &self.home,
             })
@@ -142,7 +151,35 @@ fn everything_is_proposed_and_taking_it_makes_a_spec() {
     assert_eq!(spec.disks[0].datastore, DatastoreId::new("bulk"));
     assert_eq!(spec.disks[0].disk_type, DiskType::AsSource);
     assert_eq!(spec.adapters[0].network, Some(NetworkId::new("backup")));
+    assert_eq!(spec.adapters[0].mac, MacChoice::Keep);
     assert!(spec.restore_tags && spec.tags == ["tier-1"]);
+}
+
+#[test]
+fn an_address_that_the_original_has_too_is_told_until_it_is_renewed() {
+    let mut estate = Estate::new();
+    let mut original = estate.replicas[0].1.clone();
+    (original.vm.site, original.name) = (SiteId::new("production"), "web-01".to_owned());
+    estate.original = Some(original);
+    let plan = estate.plan(&Choices::new());
+    let told = problems(&plan.vms[0]);
+    let twice: Vec<_> = told.iter().filter(|it| it.contains("too:")).collect();
+    assert_eq!(twice.len(), 1, "{told:?}");
+    assert!(
+        twice[0].starts_with("web-01 has 52:54:00:00:00:01 too"),
+        "{twice:?}"
+    );
+    assert!(plan.vms[0].blocking(WizardStep::Network).next().is_none());
+    let renewed = estate.accepted(of_web(PlacementChoice {
+        macs: BTreeMap::from([("52:54:00:00:00:01".to_owned(), MacChoice::Renew)]),
+        ..PlacementChoice::default()
+    }));
+    let plan = estate.plan(&renewed);
+    assert!(problems(&plan.vms[0]).iter().all(|it| !it.contains("too:")));
+    assert_eq!(
+        plan.vms[0].spec().unwrap().adapters[0].mac,
+        MacChoice::Renew
+    );
 }
 
 #[test]
@@ -448,6 +485,7 @@ fn choice() -> impl Strategy<Value = PlacementChoice> {
                     .map(|it| ("52:54:00:00:00:01".to_owned(), it))
                     .into_iter()
                     .collect(),
+                macs: BTreeMap::new(),
             },
         )
 }
@@ -521,6 +559,7 @@ proptest! {
             kept.folder = before.folder.clone().and(kept.folder);
             kept.config_datastore = before.config_datastore.clone().and(kept.config_datastore);
             kept.restore_tags = None;
+            kept.macs.clear();
             kept.networks.retain(|mac, _| before.networks.contains_key(mac));
             prop_assert_eq!(&kept, before);
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use model::{ClusterId, Compute, DiskType, HostId, SiteId};
+use model::{ClusterId, Compute, DiskType, HostId, MacChoice, SiteId};
 
 /// What forms send for no pool, no folder and no network.
 pub(crate) const NONE: &str = "none";
@@ -47,6 +47,22 @@ pub(crate) fn read_disk_type(text: &str) -> Option<DiskType> {
         "thick_lazy_zeroed" => Some(DiskType::ThickLazyZeroed),
         "thick_eager_zeroed" => Some(DiskType::ThickEagerZeroed),
         _ => None,
+    }
+}
+
+/// A hardware address as `serde` writes the choice of one.
+pub(crate) fn read_mac(text: &str) -> Option<MacChoice> {
+    match text {
+        "keep" => Some(MacChoice::Keep),
+        "renew" => Some(MacChoice::Renew),
+        _ => None,
+    }
+}
+
+pub(super) const fn mac_words(mac: MacChoice) -> &'static str {
+    match mac {
+        MacChoice::Keep => "Kept",
+        MacChoice::Renew => "Renewed",
     }
 }
 

@@ -5,7 +5,7 @@ mod options;
 use std::ops::Range;
 
 use model::{
-    DiskType,
+    DiskType, MacChoice,
     view::{
         DatastoreSpace, PlaceChoice, PlaceFinding, PlacedAdapter, PlacedFile, PlacedVm,
         PlacementView,
@@ -17,7 +17,7 @@ use super::{
     Pick, Placed, Plan, Row, Space,
     find::host_name,
     space::{CONFIG_FILES, disk_takes},
-    value::disk_type_words,
+    value::{disk_type_words, mac_words},
 };
 
 impl Plan<'_> {
@@ -115,11 +115,15 @@ impl Placed<'_> {
             };
             (file.name, words)
         }));
-        let adapters = view.adapters.into_iter();
-        facts.extend(adapters.map(|adapter| {
+        let adapters = view.adapters.into_iter().zip(&self.adapters);
+        facts.extend(adapters.map(|(adapter, picks)| {
+            let renewed = match picks.mac.value {
+                Some(MacChoice::Renew) => ", with a new hardware address",
+                Some(MacChoice::Keep) | None => "",
+            };
             (
                 adapter.name,
-                format!("{} to {}", adapter.source, adapter.network.words),
+                format!("{} to {}{renewed}", adapter.source, adapter.network.words),
             )
         }));
         facts
@@ -191,7 +195,7 @@ impl Placed<'_> {
         let adapters = self.subject.source.adapters.iter().zip(&self.adapters);
         adapters
             .zip(1..)
-            .map(|((source, pick), number)| PlacedAdapter {
+            .map(|((source, picks), number)| PlacedAdapter {
                 row: Row::Adapter(source.mac.clone()).key(self.subject.replica),
                 name: format!("Adapter {number}"),
                 mac: source.mac.clone(),
@@ -199,7 +203,8 @@ impl Placed<'_> {
                     .network
                     .clone()
                     .unwrap_or_else(|| "Disconnected".to_owned()),
-                network: choice(pick, |it| match it {
+                address: choice(&picks.mac, |it| mac_words(*it).to_owned()),
+                network: choice(&picks.network, |it| match it {
                     NetworkChoice::Disconnected => "Disconnected".to_owned(),
                     NetworkChoice::To(id) => {
                         name_of(all, |it| it.id == *id, |it| &it.name, id.as_str())

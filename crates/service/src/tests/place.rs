@@ -7,7 +7,7 @@ use model::{
 };
 
 use super::fixture::{Fixture, actor, resources};
-use crate::placement::STEPS;
+use crate::{Service, placement::STEPS};
 
 async fn fixture() -> Fixture {
     let mut fixture = Fixture::new().await;
@@ -97,28 +97,25 @@ async fn without_a_site_that_makes_vms_the_destination_cannot_be_chosen() {
     assert!(options[2].why_not.is_some());
 }
 
-#[tokio::test]
-async fn a_value_goes_to_the_rows_that_are_ticked_and_to_no_others() {
-    let fixture = fixture().await;
-    let id = draft(&fixture, &["r-web", "r-db", "r-app"]).await;
-    let service = &fixture.service;
+/// Something else for other rows at each step.
+async fn change_some_rows(service: &Service, id: &DraftId) {
     service
-        .draft_set_host(&actor(), &id, on(all(), "production/host/h1"))
+        .draft_set_host(&actor(), id, on(all(), "production/host/h1"))
         .await
         .unwrap();
     let two = || ticked(&["r-web", "r-app"]);
     service
-        .draft_set_host(&actor(), &id, on(two(), "production/cluster/c"))
+        .draft_set_host(&actor(), id, on(two(), "production/cluster/c"))
         .await
         .unwrap();
     service
-        .draft_set_pool(&actor(), &id, two(), "production/shop".to_owned())
+        .draft_set_pool(&actor(), id, two(), "production/shop".to_owned())
         .await
         .unwrap();
     service
         .draft_set_folder(
             &actor(),
-            &id,
+            id,
             two(),
             "production/Web".to_owned(),
             "no".to_owned(),
@@ -128,7 +125,7 @@ async fn a_value_goes_to_the_rows_that_are_ticked_and_to_no_others() {
     service
         .draft_set_datastore(
             &actor(),
-            &id,
+            id,
             ticked(&["r-app/data2", "r-db"]),
             "production/fast".to_owned(),
             "thick_eager_zeroed".to_owned(),
@@ -136,9 +133,22 @@ async fn a_value_goes_to_the_rows_that_are_ticked_and_to_no_others() {
         .await
         .unwrap();
     service
-        .draft_set_network(&actor(), &id, ticked(&["r-db"]), "none".to_owned())
+        .draft_set_network(
+            &actor(),
+            id,
+            ticked(&["r-db"]),
+            "none".to_owned(),
+            "renew".to_owned(),
+        )
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn a_value_goes_to_the_rows_that_are_ticked_and_to_no_others() {
+    let fixture = fixture().await;
+    let id = draft(&fixture, &["r-web", "r-db", "r-app"]).await;
+    change_some_rows(&fixture.service, &id).await;
     let vms = vms(&fixture, &id).await;
     let rows: Vec<_> = vms
         .iter()
@@ -160,6 +170,7 @@ async fn a_value_goes_to_the_rows_that_are_ticked_and_to_no_others() {
                 vm.restore_tags.words.as_str(),
                 files,
                 vm.adapters[0].network.words.as_str(),
+                vm.adapters[0].address.words.as_str(),
             )
         })
         .collect();
@@ -172,7 +183,8 @@ async fn a_value_goes_to_the_rows_that_are_ticked_and_to_no_others() {
                 "Web",
                 "Not restored",
                 vec![(false, false); 2],
-                "dr network"
+                "dr network",
+                "Kept"
             ),
             (
                 "h1.example",
@@ -180,7 +192,8 @@ async fn a_value_goes_to_the_rows_that_are_ticked_and_to_no_others() {
                 "None",
                 "tier-1, restored",
                 vec![(true, false), (true, true)],
-                "Disconnected"
+                "Disconnected",
+                "Renewed"
             ),
             (
                 "Cluster",
@@ -189,6 +202,7 @@ async fn a_value_goes_to_the_rows_that_are_ticked_and_to_no_others() {
                 "Not restored",
                 vec![(false, false), (false, false), (true, true)],
                 "dr network",
+                "Kept",
             ),
         ]
     );
@@ -313,14 +327,15 @@ async fn what_a_row_s_host_does_not_offer_is_refused_and_changes_nothing() {
             .await;
         is_refused(value, result, field, says);
     }
-    for (value, says) in [
-        ("production/lan", "not reached"),
-        ("production/n9", "any more"),
+    for (value, mac, field, says) in [
+        ("production/lan", "", "network", "not reached"),
+        ("production/n9", "", "network", "any more"),
+        ("", "another", "mac", "any more"),
     ] {
         let result = service
-            .draft_set_network(&actor, &id, all(), text(value))
+            .draft_set_network(&actor, &id, all(), text(value), text(mac))
             .await;
-        is_refused(value, result, "network", says);
+        is_refused(value, result, field, says);
     }
     assert_eq!(view(&fixture, &id).await.placement, before);
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use model::{Compute, DatastoreId, DiskKey, DiskType, FolderId, NetworkId, PoolId, SiteId};
+use model::{
+    Compute, DatastoreId, DiskKey, DiskType, FolderId, MacChoice, NetworkId, PoolId, SiteId,
+};
 use serde::{Deserialize, Serialize};
 
 /// The choices for one VM, step by step. They outlive a change of an earlier step, so that they
@@ -26,6 +28,8 @@ pub struct PlacementChoice {
     pub restore_tags: Option<bool>,
     /// The network of each adapter, by the adapter's hardware address.
     pub networks: BTreeMap<String, NetworkChoice>,
+    /// Which address each adapter gets, by the one that the replica's has.
+    pub macs: BTreeMap<String, MacChoice>,
 }
 
 /// The choices for one disk.

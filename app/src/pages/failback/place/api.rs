@@ -73,9 +73,10 @@ pub async fn save_network(
     #[server(default)] rows: Vec<String>,
     #[server(default)] all: bool,
     #[server(default)] network: String,
+    #[server(default)] mac: String,
     #[server(default)] press: Press,
 ) -> Answer<()> {
-    on_server::network(id, (all, rows), network, press).await
+    on_server::network(id, (all, rows), network, mac, press).await
 }
 
 #[cfg(feature = "ssr")]
@@ -169,14 +170,15 @@ mod on_server {
         id: DraftId,
         rows: Rows,
         network: String,
+        mac: String,
         press: Press,
     ) -> Answer<()> {
         let (service, actor) = caller();
         let step = WizardStep::Network;
-        let saved = match something("network", &[&network], press) {
+        let saved = match something("network", &[&network, &mac], press) {
             Ok(()) => {
                 service
-                    .draft_set_network(&actor, &id, input(rows), network)
+                    .draft_set_network(&actor, &id, input(rows), network, mac)
                     .await
             }
             nothing => nothing,

@@ -41,7 +41,12 @@ pub const fn columns(step: WizardStep) -> &'static [&'static str] {
         WizardStep::ResourcePool => &["Replica", "Pool or vApp"],
         WizardStep::Datastore => &["File", "Size", "Takes", "Datastore", "Disk type"],
         WizardStep::Folder => &["Replica", "Folder", "Tags"],
-        WizardStep::Network => &["Adapter", "DR network", "Production network"],
+        WizardStep::Network => &[
+            "Adapter",
+            "DR network",
+            "Production network",
+            "Hardware address",
+        ],
         WizardStep::Replica
         | WizardStep::Destination
         | WizardStep::StoragePolicy
@@ -73,7 +78,10 @@ pub fn choosers(step: WizardStep, view: &PlacementView) -> Vec<Chooser> {
         ],
         WizardStep::Network => {
             let options = or_none("Disconnected", &view.networks);
-            vec![of("network", "Production network", &options)]
+            vec![
+                of("network", "Production network", &options),
+                of("mac", "Hardware address", &macs()),
+            ]
         }
         WizardStep::Replica
         | WizardStep::Destination
@@ -110,6 +118,13 @@ fn tags() -> Vec<PlaceOption> {
     vec![option("yes", "Restore"), option("no", "Do not restore")]
 }
 
+fn macs() -> Vec<PlaceOption> {
+    vec![
+        option("keep", "Keep the replica's"),
+        option("renew", "Renew: the platform gives another"),
+    ]
+}
+
 /// The lines of a step's table: a VM each, with its files or adapters below where they are chosen
 /// one by one.
 pub fn rows(step: WizardStep, view: &PlacementView) -> Vec<PlaceRow> {
@@ -142,7 +157,11 @@ fn rows_of(step: WizardStep, vm: &PlacedVm) -> Vec<PlaceRow> {
             let adapters = vm.adapters.iter();
             let parts = adapters.map(|adapter| {
                 let label = format!("{}, {}", adapter.name, adapter.mac);
-                let cells = vec![fact(&adapter.source), adapter.network.clone()];
+                let cells = vec![
+                    fact(&adapter.source),
+                    adapter.network.clone(),
+                    adapter.address.clone(),
+                ];
                 part(step, vm, &adapter.row, &label, cells)
             });
             with_parts(whole(Vec::new()), parts.collect())

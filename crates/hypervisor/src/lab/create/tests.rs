@@ -4,8 +4,8 @@ use std::os::unix::fs::MetadataExt as _;
 
 use disk::Access;
 use model::{
-    Compute, DatastoreId, DiskKey, Firmware, FolderId, HostId, NetworkId, NewAdapter, PoolId,
-    SiteId, Slot,
+    Compute, DatastoreId, DiskKey, Firmware, FolderId, HostId, MacChoice, NetworkId, NewAdapter,
+    PoolId, SiteId, Slot,
 };
 
 use super::*;
@@ -54,6 +54,7 @@ fn spec() -> NewVm {
             address: Some("192.0.2.1".to_owned()),
         },
         network: network.map(NetworkId::new),
+        mac: MacChoice::Keep,
     };
     NewVm {
         vm: VmRef {
@@ -73,7 +74,14 @@ fn spec() -> NewVm {
         ],
         adapters: vec![
             adapter("52:54:00:00:00:01", Some("prod-network-2")),
-            adapter("52:54:00:00:00:02", None),
+            NewAdapter {
+                mac: MacChoice::Renew,
+                ..adapter("52:54:00:00:00:02", None)
+            },
+            NewAdapter {
+                mac: MacChoice::Renew,
+                ..adapter("52:54:00:00:00:03", None)
+            },
         ],
         restore_tags: true,
         tags: vec!["web".to_owned()],
@@ -109,7 +117,18 @@ fn a_vm_is_made_as_it_was_asked_for_and_asking_twice_makes_one() {
     );
     assert_eq!(vm.tags, ["web"]);
     let networks: Vec<_> = vm.adapters.iter().map(|it| it.network.as_deref()).collect();
-    assert_eq!(networks, [Some("Backup network"), None]);
+    assert_eq!(networks, [Some("Backup network"), None, None]);
+    let macs: Vec<_> = vm.adapters.iter().map(|it| it.mac.as_str()).collect();
+    let sources: Vec<_> = (1..=3).map(|it| format!("52:54:00:00:00:0{it}")).collect();
+    assert_eq!(macs[0], sources[0]);
+    // Renewed ones are those of nobody.
+    let renewed = &macs[1..];
+    assert!(
+        renewed
+            .iter()
+            .all(|mac| mac.starts_with("52:54:00:") && mac.len() == 17)
+    );
+    assert!(renewed[0] != renewed[1] && sources.iter().all(|it| !renewed.contains(&it.as_str())));
     assert!(vm.adapters.iter().all(|it| it.address.is_none()));
     assert_eq!(vm.placement.host, Some(HostId::new("prod-host-2")));
     assert_eq!(vm.placement.folder, Some(FolderId::new("prod-folder-3")));

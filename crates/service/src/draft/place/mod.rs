@@ -18,7 +18,7 @@ use crate::{
     refusal::conflict,
 };
 use host::{hosts, names, no_clash};
-use values::{datastore_of, disk_type_of, folder_of, network_of, pool_of, tags_of};
+use values::{datastore_of, disk_type_of, folder_of, mac_of, network_of, pool_of, tags_of};
 
 type Changes = Vec<(ReplicaId, Change)>;
 
@@ -112,7 +112,8 @@ impl Service {
         .await
     }
 
-    /// Step Network: what the ticked adapters are attached to. Nothing chosen changes nothing.
+    /// Step Network: what the ticked adapters are attached to, and whether they keep their hardware
+    /// addresses: `keep` or `renew`. Nothing chosen changes nothing.
     ///
     /// # Errors
     /// When the network is not reached from a row's host; then nothing changes.
@@ -122,10 +123,13 @@ impl Service {
         id: &DraftId,
         rows: RowsInput,
         network: String,
+        mac: String,
     ) -> Result<(), ApiError> {
         let step = WizardStep::Network;
         self.change(actor, id, |_, _, plan| {
-            of_rows(plan, step, &rows, "network", &network, network_of)
+            let mut changes = of_rows(plan, step, &rows, "network", &network, network_of)?;
+            changes.extend(of_rows(plan, step, &rows, "mac", &mac, mac_of)?);
+            Ok(changes)
         })
         .await
     }

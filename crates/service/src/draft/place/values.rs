@@ -146,11 +146,28 @@ pub(super) fn network_of(
         }
         NetworkChoice::To(id)
     };
-    let macs = vm.subject.source.adapters.iter().map(|it| &it.mac);
-    Ok(macs
-        .filter(|mac| rows.contains(&Row::Vm) || rows.contains(&Row::Adapter((*mac).clone())))
+    let adapters = ticked_adapters(vm, rows);
+    Ok(adapters
         .map(|mac| Change::Network(mac.clone(), network.clone()))
         .collect())
+}
+
+pub(super) fn mac_of(vm: &Placed<'_>, rows: &[Row], text: &str) -> Result<Vec<Change>, ApiError> {
+    let Some(choice) = value::read_mac(text) else {
+        return Err(gone("choice of hardware addresses", text));
+    };
+    let adapters = ticked_adapters(vm, rows);
+    Ok(adapters
+        .map(|mac| Change::Mac(mac.clone(), choice))
+        .collect())
+}
+
+fn ticked_adapters<'b>(
+    vm: &'b Placed<'_>,
+    rows: &'b [Row],
+) -> impl Iterator<Item = &'b String> + use<'b> {
+    let macs = vm.subject.source.adapters.iter().map(|it| &it.mac);
+    macs.filter(|mac| rows.contains(&Row::Vm) || rows.contains(&Row::Adapter((*mac).clone())))
 }
 
 /// The id of what was sent, where it is at the VM's site.

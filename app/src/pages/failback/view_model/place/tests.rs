@@ -61,6 +61,7 @@ fn view() -> PlacementView {
             mac: "52:54".to_owned(),
             source: "DR".to_owned(),
             network: proposed("LAN"),
+            address: proposed("Kept"),
         }],
         findings: vec![PlaceFinding {
             step: WizardStep::Datastore,
