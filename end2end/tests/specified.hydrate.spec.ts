@@ -1,7 +1,7 @@
 // VMs that sessions make at a specified location: to commit, to undo, and how the steps look.
 
 import { axe, expect, hydrated, test } from "../helpers/fixtures";
-import { acceptPlaces, toHost } from "../helpers/specified";
+import { acceptPlaces, change, toHost } from "../helpers/specified";
 import { act, next, state, verify } from "../helpers/wizard";
 
 test("two VMs are made, one is committed and one undone", async ({ open, server }) => {
@@ -31,6 +31,36 @@ test("two VMs are made, one is committed and one undone", async ({ open, server 
   await page.goto(sessions[1]);
   await act(page, "Undo");
   await state(page, "Undone");
+});
+
+test("a disk that begins with a copy of the original's gets only what differs, as a dry run says", async ({ open, server }) => {
+  const page = await open("/");
+  await toHost(page, ["tiny-a-replica"]);
+  await next(page, "pool");
+  await next(page, "datastore");
+  await page.getByRole("checkbox", { name: "tiny-a-replica", exact: true }).check();
+  await page.getByRole("combobox", { name: "Begins with" }).selectOption("original");
+  await change(page);
+  await expect(page.getByRole("row", { name: /^Disk system/ })).toContainText("A copy of the original's disk");
+  await axe(page);
+  for (const slug of ["folder", "network", "mode"]) await next(page, slug);
+  await page.getByRole("radio", { name: "Manual" }).check();
+  await next(page, "summary");
+  await page.getByRole("checkbox", { name: /Power on the production VM/ }).setChecked(false);
+  await expect(page.getByText(/begins with a copy of the original's disk/).first()).toBeVisible();
+  await page.getByRole("button", { name: "Start a dry run" }).click();
+  const told = page.getByText(/would be sent\. Nothing was written/);
+  await expect(told).toBeVisible();
+  const [, differs] = (await told.innerText()).match(/([\d.]+ \w+) would be sent/) ?? [];
+  expect(differs).toBeDefined();
+  await page.getByRole("button", { name: "Finish" }).click();
+  await expect(page).toHaveURL(/\/sessions\//);
+  await state(page, "Ready to switch");
+  await expect(page.getByRole("main")).toContainText(`${differs} sent, all verified`);
+  await act(page, "Switch over now");
+  await state(page, "Failback");
+  const { equal, text } = verify(server);
+  expect(equal, text).toBe(true);
 });
 
 test("the button names how many rows it changes, and one path needs the keyboard alone", async ({ open }) => {

@@ -19,7 +19,9 @@ pub const fn place_intro(step: WizardStep) -> &'static str {
         }
         WizardStep::Datastore => {
             "Configuration files and every disk may lie apart. Free space is counted over all \
-             chosen VMs: thin disks as the replica's are allocated, thick disks in full."
+             chosen VMs: thin disks as the replica's are allocated, thick disks in full. Where the \
+             original is still there, a disk can begin with a copy of the original's, made at \
+             production: then only what differs is sent."
         }
         WizardStep::Folder => "A standalone host has no folders. Tags are those of the replica.",
         WizardStep::Network => {

@@ -4,9 +4,9 @@ use std::{fmt, time::Duration};
 
 use disk::Locator;
 use model::{
-    ByteCount, ByteRange, DiskKey, DiskPair, EpochId, Job, JobId, NewVm, PointName, ProtectedVmId,
-    ReplicaId, ReplicaState, RestorePoint, SiteId, SiteResources, SiteRole, Timestamp,
-    TransportMode, VmInfo, VmRef,
+    ByteCount, ByteRange, DiskKey, DiskPair, EpochId, Job, JobId, NewDisk, NewVm, PointName,
+    ProtectedVmId, ReplicaId, ReplicaState, RestorePoint, SeedDisk, SiteId, SiteResources,
+    SiteRole, Timestamp, TransportMode, VmInfo, VmRef,
 };
 
 use crate::PlatformError;
@@ -315,13 +315,14 @@ pub trait Platform: Send + Sync + fmt::Debug {
         kept: Option<KeptPoint<'_>>,
     ) -> Result<(), PlatformError>;
 
-    /// Makes an empty VM, off, which `owner` may remove. One that `owner` made under that id
-    /// already is fine.
+    /// Makes a VM, off, which `owner` may remove. Its disks are empty, or begin with the content of
+    /// their seeds as far as that can be read. One that `owner` made under that id already is fine.
+    /// Answers what people should know: which disk begins empty after all, and why.
     ///
     /// # Errors
     /// [`PlatformError::Unsupported`]; [`PlatformError::NameTaken`] when a VM of that name is
     /// there; [`PlatformError::NoResource`] when a choice is gone; nothing is left then.
-    fn create_vm(&self, spec: &NewVm, owner: &str) -> Result<(), PlatformError> {
+    fn create_vm(&self, spec: &NewVm, owner: &str) -> Result<Vec<String>, PlatformError> {
         let _ = owner;
         Err(unsupported(&spec.vm, "making VMs"))
     }
@@ -368,6 +369,14 @@ pub trait Platform: Send + Sync + fmt::Debug {
         let _ = (replica, pairs);
         Err(unsupported(to, "changing jobs"))
     }
+}
+
+/// Why a disk of a new VM begins empty though a copy was asked for; all of it is sent then.
+pub(crate) fn seed_is_not_copied(disk: &NewDisk, seed: &SeedDisk, why: &PlatformError) -> String {
+    format!(
+        "Disk {} begins empty and is sent whole: disk {} of {} cannot be copied: {why}",
+        disk.name, seed.disk, seed.vm
+    )
 }
 
 fn unsupported(vm: &VmRef, what: &'static str) -> PlatformError {

@@ -38,7 +38,7 @@ pub use map::{MapShare, MapState};
 pub use placement::{
     Cluster, Compute, DISK_TYPE_SINCE_HARDWARE, Datastore, DiskPair, DiskType, Folder, Host,
     MacChoice, Network, NewAdapter, NewDisk, NewVm, Placement, Policy, PolicyChoice, Pool,
-    PoolKind, SessionChoices, SiteResources, Slot,
+    PoolKind, SeedDisk, SessionChoices, SiteResources, Slot,
 };
 pub use progress::{DiskCounters, DiskPhase, Limiter};
 pub use proxy::{

@@ -192,6 +192,15 @@ impl DiskType {
     }
 }
 
+/// A disk that is there already, with whose content a new one begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeedDisk {
+    /// Its VM, at the site of the new one.
+    pub vm: VmRef,
+    /// Which of its disks; as large as the new one.
+    pub disk: DiskKey,
+}
+
 /// A disk of a VM to be made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewDisk {
@@ -211,6 +220,10 @@ pub struct NewDisk {
     pub datastore: DatastoreId,
     /// How its space is taken.
     pub disk_type: DiskType,
+    /// What it begins with: the platform copies it there, so that only what differs from the replica
+    /// travels. Nothing of it is believed; it is compared as any other content. None begins empty.
+    #[serde(default)]
+    pub seed: Option<SeedDisk>,
 }
 
 /// Which hardware address an adapter of a VM to be made has.

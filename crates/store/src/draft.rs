@@ -11,7 +11,9 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
-pub use placement::{DiskChoice, FolderChoice, NetworkChoice, PlacementChoice, PoolChoice};
+pub use placement::{
+    DiskChoice, FolderChoice, NetworkChoice, PlacementChoice, PoolChoice, SeedChoice,
+};
 
 use crate::{
     Store, StoreError,

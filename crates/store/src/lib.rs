@@ -38,7 +38,7 @@ pub use connect::Store;
 pub use convert::fresh_id;
 pub use draft::{
     DiskChoice, DraftBody, DraftRow, FolderChoice, NetworkChoice, OwnMode, PlacementChoice,
-    PoolChoice, ProxyPick, SeveralChoice,
+    PoolChoice, ProxyPick, SeedChoice, SeveralChoice,
 };
 pub use effect::{EffectFinish, EffectRow, EffectStart};
 pub use error::{Retry, StoreError};

@@ -176,6 +176,7 @@ fn spec(vm: &str, session: &SessionId, described: &Value, disk_type: DiskType) -
                 }),
                 datastore: DatastoreId::new("prod-fast"),
                 disk_type,
+                seed: None,
             })
             .collect(),
         adapters: vec![NewAdapter {

@@ -23,14 +23,13 @@ pub(super) fn SummaryStep(draft: DraftView) -> impl IntoView {
     let error = save.error();
     let total = draft.to_read;
     let blocked = blocked(draft.blocked.clone());
-    // A VM that is made anew has nothing to compare with.
-    let created = draft.placement.is_some();
     let DraftView {
         id,
         summary,
         drift_seen,
         power_on,
         reason,
+        comparable,
         dry_run,
         mode_words,
         after_words,
@@ -58,7 +57,7 @@ pub(super) fn SummaryStep(draft: DraftView) -> impl IntoView {
             </p>
             <div id=field_id("drift_seen") tabindex="-1">{vms} {drift_note}</div>
             <FormPager page label="Pages of VMs"/>
-            {(!created).then(|| view! { <DryRun id run=dry_run total sending=save/> })}
+            {comparable.then(|| view! { <DryRun id run=dry_run total sending=save/> })}
             <section class="panel">
                 <h3>"After the switchover"</h3>
                 <div class="choice">

@@ -8,8 +8,11 @@ use crate::failure::{Contradiction, EffectError};
 
 pub(super) fn create(stage: &Stage) -> Result<Performed, EffectError> {
     let spec = spec(stage)?;
-    stage.production.create_vm(spec, stage.holder())?;
-    Ok(Performed::saying(spec.name.clone()))
+    let warnings = stage.production.create_vm(spec, stage.holder())?;
+    Ok(Performed {
+        warnings,
+        ..Performed::saying(spec.name.clone())
+    })
 }
 
 pub(super) fn remove(stage: &Stage) -> Result<Performed, EffectError> {

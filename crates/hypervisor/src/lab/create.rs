@@ -3,6 +3,8 @@
 //! Images come first, the description last: what a crash leaves has no description, is no VM, and
 //! goes when it is asked for again or the lab is opened.
 
+mod seed;
+
 use std::{
     collections::BTreeSet,
     fs::{self, File},
@@ -23,7 +25,7 @@ use super::{
     runtime::VmCell,
     state, tracking,
 };
-use crate::{PlatformError, clock};
+use crate::{PlatformError, clock, platform::seed_is_not_copied};
 
 /// The epoch that is open in a VM that was just made.
 const FIRST_EPOCH: EpochId = EpochId(1);
@@ -32,14 +34,14 @@ const CHUNK: u64 = 1 << 20;
 
 impl Lab {
     /// See [`crate::Platform::create_vm`].
-    pub(super) fn make_vm(&self, spec: &NewVm, owner: &str) -> Result<(), PlatformError> {
+    pub(super) fn make_vm(&self, spec: &NewVm, owner: &str) -> Result<Vec<String>, PlatformError> {
         // One at a time: two of the same name must not pass the check together.
         let creation = self.inner.creation.lock();
         let _creation = creation.unwrap_or_else(PoisonError::into_inner);
         if let Ok(cell) = self.cell(&spec.vm) {
             let file = cell.file();
             return if file.created_by.as_deref() == Some(owner) {
-                Ok(())
+                Ok(Vec::new())
             } else {
                 Err(state::unexpected(&file, "a VM of that id is there already"))
             };
@@ -60,10 +62,10 @@ impl Lab {
             // The cause is what is told; what stays goes at the next start.
             drop(remove_directory(&directory));
         }
-        made?;
+        let warnings = made?;
         let cell = VmCell::load(self.data_dir(), &spec.vm, self.settings())?;
         self.vms_to_change().insert(spec.vm.clone(), cell);
-        Ok(())
+        Ok(warnings)
     }
 
     fn vms_to_change(&self) -> RwLockWriteGuard<'_, Vms> {
@@ -73,10 +75,21 @@ impl Lab {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write_vm(&self, directory: &Path, spec: &NewVm, file: &VmFile) -> Result<(), PlatformError> {
+    fn write_vm(
+        &self,
+        directory: &Path,
+        spec: &NewVm,
+        file: &VmFile,
+    ) -> Result<Vec<String>, PlatformError> {
+        let mut warnings = Vec::new();
         fs::create_dir_all(directory).map_err(|e| io_error("create", directory, e))?;
         for (disk, made) in spec.disks.iter().zip(&file.disks) {
             make_image(&spec.vm, &directory.join(&made.base), disk)?;
+            if let Some(seed) = &disk.seed
+                && let Err(error) = self.copy_seed(seed, directory, made)
+            {
+                warnings.push(seed_is_not_copied(disk, seed, &error));
+            }
             if file.change_tracking {
                 let header = tracking::Header {
                     key: made.key.clone(),
@@ -89,7 +102,8 @@ impl Lab {
             }
         }
         meta::sync_parent(directory).map_err(|e| io_error("sync the parent of", directory, e))?;
-        meta::save_vm(self.data_dir(), file)
+        meta::save_vm(self.data_dir(), file)?;
+        Ok(warnings)
     }
 
     /// See [`crate::Platform::created_by`].

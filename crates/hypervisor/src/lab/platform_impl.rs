@@ -193,7 +193,7 @@ impl Platform for Lab {
         self.update_replica(replica, |record| set_state(record, state, kept))
     }
 
-    fn create_vm(&self, spec: &NewVm, owner: &str) -> Result<(), PlatformError> {
+    fn create_vm(&self, spec: &NewVm, owner: &str) -> Result<Vec<String>, PlatformError> {
         self.make_vm(spec, owner)
     }
 

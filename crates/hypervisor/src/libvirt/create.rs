@@ -6,7 +6,9 @@ use std::{
     sync::Arc,
 };
 
-use model::{DatastoreId, DiskType, Firmware, MacChoice, NewAdapter, NewDisk, NewVm, VmRef};
+use model::{
+    DatastoreId, DiskType, Firmware, MacChoice, NewAdapter, NewDisk, NewVm, SeedDisk, VmRef,
+};
 use roxmltree::Document;
 
 use super::{
@@ -14,14 +16,14 @@ use super::{
     domain::{Domain, child, text},
     domain_uuid,
     edit::escape,
-    images,
+    images::{self, Images},
     record::{Created, Image, VmRecord},
 };
-use crate::PlatformError;
+use crate::{PlatformError, platform::seed_is_not_copied};
 
 impl Libvirt {
     /// See [`crate::Platform::create_vm`].
-    pub(super) fn make_vm(&self, spec: &NewVm, owner: &str) -> Result<(), PlatformError> {
+    pub(super) fn make_vm(&self, spec: &NewVm, owner: &str) -> Result<Vec<String>, PlatformError> {
         let site = self.site(&spec.vm.site)?;
         let operation = site.operation(domain_uuid(&spec.vm.platform_id));
         let _operation = super::lock(&operation);
@@ -29,7 +31,7 @@ impl Libvirt {
             Ok(cell) => {
                 let maker = cell.record().created.as_ref().map(|it| it.owner.as_str());
                 return if maker == Some(owner) {
-                    Ok(())
+                    Ok(Vec::new())
                 } else {
                     Err(cell.unexpected("a VM of that id was made by somebody else"))
                 };
@@ -55,17 +57,17 @@ impl Libvirt {
         site: &Arc<Site>,
         spec: &NewVm,
         owner: &str,
-    ) -> Result<(), PlatformError> {
+    ) -> Result<Vec<String>, PlatformError> {
         let paths: Vec<PathBuf> = spec
             .disks
             .iter()
             .enumerate()
             .map(|(index, disk)| Ok(directory(site, &disk.datastore)?.join(file_name(spec, index))))
             .collect::<Result<_, PlatformError>>()?;
-        let made = self
-            .make_images(site, spec, &paths)
-            .and_then(|()| self.definition(site, spec, owner, &paths))
-            .and_then(|xml| define(site, &xml));
+        let made = self.make_images(site, spec, &paths).and_then(|warnings| {
+            let xml = self.definition(site, spec, owner, &paths)?;
+            define(site, &xml).map(|()| warnings)
+        });
         *super::lock(&site.read) = None;
         if made.is_err() {
             site.images.remove(paths.iter().map(PathBuf::as_path));
@@ -122,7 +124,8 @@ impl Libvirt {
         site: &Site,
         spec: &NewVm,
         paths: &[PathBuf],
-    ) -> Result<(), PlatformError> {
+    ) -> Result<Vec<String>, PlatformError> {
+        let mut warnings = Vec::new();
         for (disk, path) in spec.disks.iter().zip(paths) {
             let preallocation = match disk.disk_type {
                 DiskType::AsSource | DiskType::Thin => "off",
@@ -136,8 +139,25 @@ impl Libvirt {
             let what = format!("make disk {}", disk.name);
             let images = &site.images;
             images.make(&spec.vm, &what, &image, disk.size, preallocation)?;
+            if let Some(seed) = &disk.seed
+                && let Err(error) = self.copy_seed(images, seed, &image)
+            {
+                warnings.push(seed_is_not_copied(disk, seed, &error));
+            }
         }
-        Ok(())
+        Ok(warnings)
+    }
+
+    /// Copies at the host what the seed holds now.
+    fn copy_seed(&self, images: &Images, seed: &SeedDisk, to: &Image) -> Result<(), PlatformError> {
+        let no_disk = || PlatformError::NoDisk {
+            vm: seed.vm.clone(),
+            disk: seed.disk.clone(),
+        };
+        let mut newest = self.look(&seed.vm)?.newest_of_all()?;
+        let from = newest.remove(seed.disk.as_str()).ok_or_else(no_disk)?;
+        let what = format!("copy disk {} of {}", seed.disk, seed.vm);
+        images.copy(&seed.vm, &what, &from, to)
     }
 
     /// See [`crate::Platform::remove_vm`].

@@ -93,6 +93,30 @@ impl Images {
         self.qemu_img(vm, what, &create)
     }
 
+    /// Copies the content of an image, which may be in use, into another of the same size that is empty.
+    pub(super) fn copy(
+        &self,
+        vm: &VmRef,
+        what: &str,
+        from: &Image,
+        to: &Image,
+    ) -> Result<(), PlatformError> {
+        let convert = [
+            "convert",
+            "-q",
+            "-U",
+            "-n",
+            "--target-is-zero",
+            "-f",
+            from.format.word(),
+            "-O",
+            to.format.word(),
+            &text(&from.path),
+            &text(&to.path),
+        ];
+        self.qemu_img(vm, what, &convert)
+    }
+
     /// Where a mover finds an image; one at another host is served there until it is let go of, or
     /// [`Images::end`].
     pub(super) fn open(

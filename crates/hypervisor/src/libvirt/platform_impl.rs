@@ -173,7 +173,7 @@ impl Platform for Libvirt {
         })
     }
 
-    fn create_vm(&self, spec: &NewVm, owner: &str) -> Result<(), PlatformError> {
+    fn create_vm(&self, spec: &NewVm, owner: &str) -> Result<Vec<String>, PlatformError> {
         self.make_vm(spec, owner)
     }
 

@@ -245,7 +245,7 @@ pub(crate) fn open(locator: &disk::Locator, access: Access) -> Arc<dyn Disk> {
     disk::open(locator, access).expect("it opens")
 }
 
-fn byte_at(locator: &disk::Locator, cluster: u64) -> u8 {
+pub(crate) fn byte_at(locator: &disk::Locator, cluster: u64) -> u8 {
     let mut byte = [0];
     open(locator, Access::Read)
         .read_at(cluster * CLUSTER, &mut byte)

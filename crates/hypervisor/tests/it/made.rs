@@ -1,12 +1,12 @@
 //! Making a VM where the operator chose, and removing it.
 
-use hypervisor::{Platform as _, PlatformError};
+use hypervisor::{DiskAt, Platform as _, PlatformError};
 use model::{
     Adapter, ByteCount, Compute, DatastoreId, DiskFormat, DiskType, Firmware, HostId, MacChoice,
-    NewAdapter, NewDisk, NewVm, SessionId, SiteId,
+    NewAdapter, NewDisk, NewVm, PointName, SeedDisk, SessionId, SiteId,
 };
 
-use crate::hosts::{Hosts, MIB, Vm, key};
+use crate::hosts::{Hosts, MIB, Vm, byte_at, key};
 
 fn wanted(folder: &std::path::Path, name: &str) -> NewVm {
     let session = SessionId::new(name);
@@ -26,6 +26,7 @@ fn wanted(folder: &std::path::Path, name: &str) -> NewVm {
             slot: None,
             datastore: DatastoreId::new(format!("dir:{}", folder.display())),
             disk_type: DiskType::Thin,
+            seed: None,
         }],
         adapters: vec![NewAdapter {
             source: Adapter {
@@ -45,6 +46,49 @@ fn wanted(folder: &std::path::Path, name: &str) -> NewVm {
         change_tracking: true,
         like: None,
     }
+}
+
+#[test]
+fn a_disk_begins_with_what_a_running_vm_holds_and_an_adapter_has_a_new_address() {
+    let Some(hosts) = Hosts::told() else { return };
+    let other = Vm::new(&hosts);
+    other.start_stopped();
+    // What it wrote is below an overlay that is empty.
+    other.guest_writes("vda", 3, 0x5a);
+    let point = PointName::new("p");
+    other.libvirt.freeze(&other.vm, &point, "me").unwrap();
+    let (libvirt, folder) = (hosts.platform(), tempfile::tempdir().unwrap());
+    let mut spec = wanted(folder.path(), &format!("seeded-{}", other.name));
+    spec.disks[0].size = ByteCount(16 * MIB);
+    spec.disks[0].seed = Some(SeedDisk {
+        vm: other.vm.clone(),
+        disk: key("vda"),
+    });
+    spec.adapters[0].mac = MacChoice::Renew;
+    assert_eq!(
+        libvirt.create_vm(&spec, "me").unwrap(),
+        Vec::<String>::new()
+    );
+    let locator = libvirt.open_disk(&spec.vm, &key("vda"), &DiskAt::Active, None);
+    assert_eq!(byte_at(&locator.unwrap(), 3), 0x5a);
+    let made = libvirt.vm(&spec.vm).unwrap();
+    let mac = &made.adapters[0].mac;
+    assert!(
+        mac.starts_with("52:54:00:") && *mac != spec.adapters[0].source.mac,
+        "{mac}"
+    );
+    libvirt.remove_vm(&spec.vm, "me").unwrap();
+
+    // What cannot be copied is told, and the disk is made all the same.
+    spec.disks[0].seed.as_mut().unwrap().disk = key("vdz");
+    let warnings = libvirt.create_vm(&spec, "me").unwrap();
+    assert!(
+        warnings[0].starts_with("Disk vda begins empty"),
+        "{warnings:?}"
+    );
+    libvirt.remove_vm(&spec.vm, "me").unwrap();
+    other.libvirt.power_off(&other.vm).unwrap();
+    other.libvirt.drop_point(&other.vm, &point, "me").unwrap();
 }
 
 #[test]

@@ -23,8 +23,8 @@ pub use certificate::{
 pub use list::{ListQuery, PAGE_ROWS, PageInfo, Sort, SortColumn, StartQuery, TALL_PAGE_ROWS};
 pub use map::{DiskMapView, MapCells, MapPicture, MapRow, MapStanding, MapWanted};
 pub use placement::{
-    DatastoreSpace, HostInput, PlaceChoice, PlaceFinding, PlaceOption, PlacedAdapter, PlacedFile,
-    PlacedVm, PlacementView, RowsInput,
+    DatastoreInput, DatastoreSpace, HostInput, PlaceChoice, PlaceFinding, PlaceOption,
+    PlacedAdapter, PlacedFile, PlacedVm, PlacementView, RowsInput,
 };
 pub use proxies::{
     CarrierView, NewProxyInput, PickProxy, PickReach, PickSite, ProxiesView, ProxyAction,

@@ -85,6 +85,8 @@ pub struct PlacedFile {
     pub datastore: PlaceChoice,
     /// Disk type; none for configuration files.
     pub disk_type: Option<PlaceChoice>,
+    /// What it begins with; none for configuration files.
+    pub seed: Option<PlaceChoice>,
 }
 
 /// An adapter of a VM to be made.
@@ -140,6 +142,17 @@ pub struct RowsInput {
     /// Those that are ticked: `replica`, `replica/file` or `replica/adapter`; for files, what is
     /// before the slash alone is the whole VM, and an empty name its configuration files.
     pub ticked: Vec<String>,
+}
+
+/// What the Datastore step sends. Empty texts keep what was chosen before.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatastoreInput {
+    /// Datastore.
+    pub datastore: String,
+    /// Disk type.
+    pub disk_type: String,
+    /// What disks begin with.
+    pub seed: String,
 }
 
 /// What the Host step sends. Empty texts keep what was chosen before.

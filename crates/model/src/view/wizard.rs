@@ -474,6 +474,9 @@ pub struct DraftView {
     /// Bytes that will be read, all VMs together; only for Summary.
     #[serde(default)]
     pub to_read: ByteCount,
+    /// Whether a dry run has anything to compare: VMs that are made empty have nothing; only for Summary.
+    #[serde(default)]
+    pub comparable: bool,
     /// The newest dry run; only for Summary.
     pub dry_run: Option<DryRunView>,
     /// Set once Finish was pressed: the sessions it started.

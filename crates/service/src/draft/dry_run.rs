@@ -74,6 +74,13 @@ fn planned(checked: Checked, destination: Destination) -> PlannedVm {
     };
     let blocked = checked.view.blocked().next().unwrap_or_default().to_owned();
     let work = match (destination, checked.target) {
+        (Destination::SpecifiedLocation, Some(target)) if target.seeded().is_some() => {
+            PlannedWork::Compare {
+                source: target.replica.vm.clone(),
+                target: target.compared().clone(),
+                pairs: target.pairs,
+            }
+        }
         (Destination::SpecifiedLocation, _) => nothing(
             "A VM that is made anew has nothing to compare with: all of the replica's data is \
              sent, without holes and zeroes.",

@@ -110,6 +110,7 @@ impl Service {
             after_words: after_words(&body),
             several: several::view(&estate, &body, &shown(WizardStep::FailbackMode)),
             several_words: several::words(&body),
+            comparable: checked.iter().any(Checked::is_comparable),
             dry_run,
             blocked: Vec::new(),
             to_read: ByteCount::ZERO,

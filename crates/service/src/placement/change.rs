@@ -1,7 +1,7 @@
 //! One change of one VM's choices, and the changes that taking what is proposed amounts to.
 
 use model::{Compute, DatastoreId, DiskKey, DiskType, MacChoice, SiteId, view::WizardStep};
-use store::{FolderChoice, NetworkChoice, PlacementChoice, PoolChoice};
+use store::{FolderChoice, NetworkChoice, PlacementChoice, PoolChoice, SeedChoice};
 
 use super::{Pick, Placed};
 
@@ -14,6 +14,7 @@ pub(crate) enum Change {
     Config(DatastoreId),
     Disk(DiskKey, DatastoreId),
     DiskType(DiskKey, DiskType),
+    Seed(DiskKey, SeedChoice),
     Folder(FolderChoice),
     Tags(bool),
     Network(String, NetworkChoice),
@@ -32,6 +33,9 @@ impl Change {
             }
             Self::DiskType(key, disk_type) => {
                 choice.disks.entry(key).or_default().disk_type = Some(disk_type);
+            }
+            Self::Seed(key, seed) => {
+                choice.disks.entry(key).or_default().seed = Some(seed);
             }
             Self::Folder(folder) => choice.folder = Some(folder),
             Self::Tags(restore) => choice.restore_tags = Some(restore),
@@ -79,6 +83,7 @@ fn files(vm: &Placed<'_>) -> Vec<Change> {
         let key = &disk.source.key;
         one(&disk.datastore, |it| Change::Disk(key.clone(), it))
             .chain(one(&disk.disk_type, |it| Change::DiskType(key.clone(), it)))
+            .chain(one(&disk.seed, |it| Change::Seed(key.clone(), it)))
     });
     one(&vm.config, Change::Config).chain(disks).collect()
 }

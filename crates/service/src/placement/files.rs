@@ -1,7 +1,7 @@
 //! Where configuration files and disks lie, and how disks take their space.
 
-use model::{DISK_TYPE_SINCE_HARDWARE, Datastore, DatastoreId, DiskType, VmInfo};
-use store::PlacementChoice;
+use model::{DISK_TYPE_SINCE_HARDWARE, Datastore, DatastoreId, DiskInfo, DiskType, VmInfo};
+use store::{PlacementChoice, SeedChoice};
 
 use super::{
     Pick, Placed, PlacedDisk, Row,
@@ -29,8 +29,15 @@ pub(super) fn place(vm: &mut Placed<'_>, choice: &PlacementChoice, reach: Option
         let disk_type = Pick::of(chosen.and_then(|it| it.disk_type.as_ref()), || {
             Some(DiskType::AsSource)
         });
+        let seed = Pick::of(chosen.and_then(|it| it.seed.as_ref()), || {
+            Some(SeedChoice::Nothing)
+        });
+        let of_original = copied(vm, disk);
         let row = Row::Disk(disk.key.clone());
         check(vm, row.clone(), &datastore, reach);
+        if seed.value == Some(SeedChoice::Original) && of_original.is_none() {
+            tell(vm, row.clone(), Problem::SeedGone);
+        }
         if let Some(version) = fixed_type(source)
             && disk_type.value != Some(DiskType::AsSource)
         {
@@ -40,8 +47,18 @@ pub(super) fn place(vm: &mut Placed<'_>, choice: &PlacementChoice, reach: Option
             source: disk,
             datastore,
             disk_type,
+            seed,
+            original: of_original,
         });
     }
+}
+
+/// The original's disk, where it is at the site of the new VM and as large.
+fn copied<'a>(vm: &Placed<'a>, disk: &DiskInfo) -> Option<&'a DiskInfo> {
+    let original = vm.subject.original?;
+    let here = vm.site.is_some_and(|site| site.site == original.vm.site);
+    let mut disks = original.disks.iter().filter(|_| here);
+    disks.find(|it| it.key == disk.key && it.size == disk.size)
 }
 
 /// The version of virtual hardware that is too old for disk types to be chosen.

@@ -30,7 +30,8 @@ use model::{
 };
 use rayon::prelude::*;
 use store::{
-    DraftBody, FolderChoice, NetworkChoice, PlacementChoice, PoolChoice, ReplicaRow, SiteInventory,
+    DraftBody, FolderChoice, NetworkChoice, PlacementChoice, PoolChoice, ReplicaRow, SeedChoice,
+    SiteInventory,
 };
 
 use crate::{estate::Estate, preflight::AT_LEAST};
@@ -117,6 +118,19 @@ pub(crate) struct PlacedDisk<'a> {
     pub(crate) source: &'a DiskInfo,
     pub(crate) datastore: Pick<DatastoreId>,
     pub(crate) disk_type: Pick<DiskType>,
+    pub(crate) seed: Pick<SeedChoice>,
+    /// The original's disk, where the new one can begin with a copy of it.
+    pub(crate) original: Option<&'a DiskInfo>,
+}
+
+impl<'a> PlacedDisk<'a> {
+    /// The disk that it begins with a copy of.
+    pub(crate) fn seed(&self) -> Option<&'a DiskInfo> {
+        match self.seed.value {
+            Some(SeedChoice::Original) => self.original,
+            Some(SeedChoice::Nothing) | None => None,
+        }
+    }
 }
 
 /// An adapter of a VM to be made.

@@ -85,6 +85,7 @@ pub(crate) enum Problem {
     DiskTypeFixed {
         version: u32,
     },
+    SeedGone,
     FolderGone {
         id: String,
     },
@@ -131,7 +132,8 @@ impl Problem {
             | Self::DatastoreGone { .. }
             | Self::DatastoreElsewhere { .. }
             | Self::DatastoreFull { .. }
-            | Self::DiskTypeFixed { .. } => WizardStep::Datastore,
+            | Self::DiskTypeFixed { .. }
+            | Self::SeedGone => WizardStep::Datastore,
             Self::FolderGone { .. } | Self::FolderUnused { .. } => WizardStep::Folder,
             Self::NoNetwork { .. }
             | Self::NetworkGone { .. }
@@ -163,6 +165,7 @@ impl Problem {
             | Self::DatastoreElsewhere { .. }
             | Self::DatastoreFull { .. }
             | Self::DiskTypeFixed { .. }
+            | Self::SeedGone
             | Self::FolderGone { .. }
             | Self::NoNetwork { .. }
             | Self::NetworkGone { .. }
@@ -211,6 +214,10 @@ impl Problem {
             Self::DiskTypeFixed { version } => {
                 format!("Virtual hardware {version} takes disks as the source has them only.")
             }
+            Self::SeedGone => {
+                "The original has no such disk of the same size at the chosen site to copy."
+                    .to_owned()
+            }
             Self::FolderGone { id } => format!("The chosen folder {id} is no longer there."),
             Self::FolderUnused { folder, host } => format!(
                 "{host} stands alone and has no folders. {folder} is kept for another host."
@@ -254,6 +261,7 @@ impl Problem {
                 takes.saturating_sub(*free)
             ),
             Self::DiskTypeFixed { .. } => "Choose \"As source\".".to_owned(),
+            Self::SeedGone => "Choose \"Nothing\".".to_owned(),
             Self::FolderGone { .. } => "Choose another folder, or none.".to_owned(),
             Self::NoNetwork { .. } => "Disconnect the adapter, or choose another host.".to_owned(),
             Self::NetworkGone { .. } | Self::NetworkElsewhere { .. } => {

@@ -2,22 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use model::{ByteCount, Datastore, DatastoreId, DiskInfo, DiskType, SiteId};
+use model::{ByteCount, Datastore, DatastoreId, DiskType, SiteId};
 
 use store::SiteInventory;
 
-use super::{Placed, Row, Space, find::tell, problem::Problem};
+use super::{Placed, PlacedDisk, Row, Space, find::tell, problem::Problem};
 
 /// What the configuration files of a VM take at most, logs included; an estimate.
 pub(super) const CONFIG_FILES: ByteCount = ByteCount(1 << 20);
 
-/// What a new disk takes once the replica's data is on it.
-pub(super) fn disk_takes(disk: &DiskInfo, disk_type: DiskType) -> ByteCount {
+/// What a new disk takes once the replica's data is on it. With what it begins with, that may be
+/// apart from the replica's.
+pub(super) fn disk_takes(disk: &PlacedDisk<'_>) -> ByteCount {
+    let size = disk.source.size;
+    let disk_type = disk.disk_type.value.unwrap_or(DiskType::AsSource);
     if disk_type.takes_all_space() {
-        disk.size
-    } else {
-        disk.allocated.min(disk.size)
+        return size;
     }
+    let copied = disk.seed().map_or(ByteCount::ZERO, |seed| seed.allocated);
+    disk.source.allocated.saturating_add(copied).min(size)
 }
 
 /// The space that is taken of each datastore that is used, in the order of sites and ids.
@@ -58,8 +61,7 @@ pub(super) fn count<'a>(vms: &[Placed<'a>]) -> Vec<Space<'a>> {
 fn files<'b>(vm: &'b Placed<'_>) -> impl Iterator<Item = (&'b DatastoreId, ByteCount, ByteCount)> {
     let config = vm.config.value.iter();
     let disks = vm.disks.iter().filter_map(|disk| {
-        let disk_type = disk.disk_type.value.unwrap_or(DiskType::AsSource);
-        let takes = disk_takes(disk.source, disk_type);
+        let takes = disk_takes(disk);
         Some((disk.datastore.value.as_ref()?, takes, disk.source.size))
     });
     config

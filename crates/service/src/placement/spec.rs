@@ -1,6 +1,6 @@
 //! The VM to be made, from a place that is complete.
 
-use model::{NewAdapter, NewDisk, NewVm, VmRef};
+use model::{NewAdapter, NewDisk, NewVm, SeedDisk, VmRef};
 use store::{FolderChoice, NetworkChoice, PoolChoice};
 
 use super::{Placed, STEPS};
@@ -43,7 +43,7 @@ impl Placed<'_> {
     }
 
     fn new_disks(&self) -> Option<Vec<NewDisk>> {
-        let disks = self.disks.iter();
+        let (disks, original) = (self.disks.iter(), self.subject.original);
         disks
             .map(|disk| {
                 Some(NewDisk {
@@ -55,6 +55,10 @@ impl Placed<'_> {
                     slot: disk.source.slot.clone(),
                     datastore: disk.datastore.value.clone()?,
                     disk_type: disk.disk_type.value?,
+                    seed: disk.seed().zip(original).map(|(seed, original)| SeedDisk {
+                        vm: original.vm.clone(),
+                        disk: seed.key.clone(),
+                    }),
                 })
             })
             .collect()

@@ -7,10 +7,12 @@ use std::{
 
 use model::{
     ByteCount, ClusterId, Compute, DatastoreId, DiskKey, DiskType, FolderId, HostId, MacChoice,
-    NetworkId, NewVm, PoolId, ReplicaId, SiteId, VmInfo, view::WizardStep,
+    NetworkId, NewVm, PoolId, ReplicaId, SeedDisk, SiteId, VmInfo, VmRef, view::WizardStep,
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
-use store::{DiskChoice, FolderChoice, NetworkChoice, PlacementChoice, PoolChoice, SiteInventory};
+use store::{
+    DiskChoice, FolderChoice, NetworkChoice, PlacementChoice, PoolChoice, SeedChoice, SiteInventory,
+};
 
 use super::{Placed, Plan, STEPS, Subject, World, change::proposed, plan, space};
 use crate::tests::fixture::{GIB, disk, dr, production, resources};
@@ -183,6 +185,64 @@ fn an_address_that_the_original_has_too_is_told_until_it_is_renewed() {
 }
 
 #[test]
+fn a_disk_begins_with_a_copy_of_the_originals_where_that_is_there_and_as_large() {
+    let mut estate = Estate::new();
+    let mut original = estate.replicas[0].1.clone();
+    original.vm = VmRef {
+        site: SiteId::new("production"),
+        platform_id: "web-01".to_owned(),
+    };
+    original.disks[0].allocated = ByteCount(GIB / 4);
+    let key = original.disks[0].key.clone();
+    let seeded = of_web(PlacementChoice {
+        disks: BTreeMap::from([(
+            key.clone(),
+            DiskChoice {
+                seed: Some(SeedChoice::Original),
+                ..DiskChoice::default()
+            },
+        )]),
+        ..PlacementChoice::default()
+    });
+    let takes = |estate: &Estate, choices: &Choices| {
+        let view = estate.plan(choices).view(0..1);
+        view.vms[0].files[1].takes
+    };
+    // None is there.
+    let words = "The original has no such disk of the same size at the chosen site to copy.";
+    let plan = estate.plan(&seeded);
+    assert!(problems(&plan.vms[0])[0].starts_with(words));
+    assert!(plan.vms[0].blocking(WizardStep::Datastore).next().is_some());
+
+    estate.original = Some(original.clone());
+    let accepted = estate.accepted(seeded.clone());
+    let spec = estate.plan(&accepted).vms[0].spec().unwrap();
+    let seed = SeedDisk {
+        vm: original.vm.clone(),
+        disk: key,
+    };
+    assert_eq!(spec.disks[0].seed, Some(seed));
+    let facts = estate.plan(&accepted).vms[0].facts();
+    let told = facts
+        .iter()
+        .any(|(_, words)| words.ends_with("begins with a copy of the original's disk"));
+    assert!(told, "{facts:?}");
+    // What is copied may lie apart from what the replica has.
+    let apart = takes(&estate, &seeded).0 - takes(&estate, &Choices::new()).0;
+    assert_eq!(apart, GIB / 4);
+    // By itself nothing is copied.
+    let plain = estate.accepted(Choices::new());
+    assert_eq!(
+        estate.plan(&plain).vms[0].spec().unwrap().disks[0].seed,
+        None
+    );
+
+    original.disks[0].size = ByteCount(1);
+    estate.original = Some(original);
+    assert!(problems(&estate.plan(&seeded).vms[0])[0].starts_with(words));
+}
+
+#[test]
 fn a_choice_that_no_longer_applies_is_kept_and_says_what_to_do() {
     let estate = Estate::new();
     let mut choice = estate
@@ -259,6 +319,7 @@ fn what_is_gone_is_named_with_the_next_step() {
                     DiskChoice {
                         datastore: Some(DatastoreId::new("fast")),
                         disk_type: None,
+                        seed: None,
                     },
                 )]),
                 ..PlacementChoice::default()
@@ -351,6 +412,7 @@ fn old_virtual_hardware_keeps_the_disk_types_of_the_source() {
                 DiskChoice {
                     datastore: None,
                     disk_type: Some(DiskType::Thin),
+                    seed: None,
                 },
             )]),
             ..PlacementChoice::default()
@@ -373,6 +435,7 @@ fn space_is_counted_over_all_vms_and_thick_disks_take_their_size() {
                 let choice = DiskChoice {
                     datastore: Some(DatastoreId::new("fast")),
                     disk_type: (disk.name == "data").then_some(disk_type),
+                    seed: None,
                 };
                 (disk.key.clone(), choice)
             });
@@ -475,6 +538,7 @@ fn choice() -> impl Strategy<Value = PlacementChoice> {
                         let choice = DiskChoice {
                             datastore,
                             disk_type,
+                            seed: None,
                         };
                         (DiskKey::new(key), choice)
                     })
@@ -551,6 +615,7 @@ proptest! {
                 let after = kept.disks.get_mut(key).unwrap();
                 after.datastore = disk.datastore.clone().and(after.datastore.take());
                 after.disk_type = disk.disk_type.and(after.disk_type);
+                after.seed = None;
             }
             kept.disks.retain(|key, _| before.disks.contains_key(key));
             kept.name = before.name.clone().and(kept.name);

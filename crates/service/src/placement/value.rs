@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use model::{ClusterId, Compute, DiskType, HostId, MacChoice, SiteId};
+use store::SeedChoice;
 
 /// What forms send for no pool, no folder and no network.
 pub(crate) const NONE: &str = "none";
@@ -56,6 +57,22 @@ pub(crate) fn read_mac(text: &str) -> Option<MacChoice> {
         "keep" => Some(MacChoice::Keep),
         "renew" => Some(MacChoice::Renew),
         _ => None,
+    }
+}
+
+/// What a disk begins with, as `serde` writes the choice.
+pub(crate) fn read_seed(text: &str) -> Option<SeedChoice> {
+    match text {
+        "nothing" => Some(SeedChoice::Nothing),
+        "original" => Some(SeedChoice::Original),
+        _ => None,
+    }
+}
+
+pub(super) const fn seed_words(seed: SeedChoice) -> &'static str {
+    match seed {
+        SeedChoice::Nothing => "Nothing",
+        SeedChoice::Original => "A copy of the original's disk",
     }
 }
 

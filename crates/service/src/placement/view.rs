@@ -5,7 +5,7 @@ mod options;
 use std::ops::Range;
 
 use model::{
-    DiskType, MacChoice,
+    MacChoice,
     view::{
         DatastoreSpace, PlaceChoice, PlaceFinding, PlacedAdapter, PlacedFile, PlacedVm,
         PlacementView,
@@ -14,10 +14,10 @@ use model::{
 use store::{FolderChoice, NetworkChoice, PoolChoice};
 
 use super::{
-    Pick, Placed, Plan, Row, Space,
+    Pick, Placed, PlacedDisk, Plan, Row, Space,
     find::host_name,
     space::{CONFIG_FILES, disk_takes},
-    value::{disk_type_words, mac_words},
+    value::{disk_type_words, mac_words, seed_words},
 };
 
 impl Plan<'_> {
@@ -102,17 +102,20 @@ impl Placed<'_> {
         if !view.tags.is_empty() {
             facts.push(("Tags".to_owned(), view.restore_tags.words));
         }
-        facts.extend(view.files.into_iter().map(|file| {
-            let words = match file.disk_type {
-                Some(disk_type) => {
-                    format!(
-                        "{}, {}",
-                        file.datastore.words,
-                        disk_type.words.to_lowercase()
-                    )
-                }
-                None => file.datastore.words,
-            };
+        // The configuration files come first, and begin with nothing.
+        let seeds = self.disks.iter().map(PlacedDisk::seed);
+        let files = view
+            .files
+            .into_iter()
+            .zip(std::iter::once(None).chain(seeds));
+        facts.extend(files.map(|(file, seed)| {
+            let mut words = file.datastore.words;
+            if let Some(disk_type) = file.disk_type {
+                words = format!("{words}, {}", disk_type.words.to_lowercase());
+            }
+            if let (Some(_), Some(begins)) = (seed, file.seed) {
+                words = format!("{words}, begins with {}", begins.words.to_lowercase());
+            }
             (file.name, words)
         }));
         let adapters = view.adapters.into_iter().zip(&self.adapters);
@@ -173,19 +176,18 @@ impl Placed<'_> {
             takes: CONFIG_FILES,
             datastore: self.datastore_choice(&self.config),
             disk_type: None,
+            seed: None,
         };
-        let disks = self.disks.iter().map(|disk| {
-            let disk_type = disk.disk_type.value.unwrap_or(DiskType::AsSource);
-            PlacedFile {
-                row: Row::Disk(disk.source.key.clone()).key(replica),
-                name: format!("Disk {}", disk.source.name),
-                size: Some(disk.source.size),
-                takes: disk_takes(disk.source, disk_type),
-                datastore: self.datastore_choice(&disk.datastore),
-                disk_type: Some(choice(&disk.disk_type, |it| {
-                    disk_type_words(*it).to_owned()
-                })),
-            }
+        let disks = self.disks.iter().map(|disk| PlacedFile {
+            row: Row::Disk(disk.source.key.clone()).key(replica),
+            name: format!("Disk {}", disk.source.name),
+            size: Some(disk.source.size),
+            takes: disk_takes(disk),
+            datastore: self.datastore_choice(&disk.datastore),
+            disk_type: Some(choice(&disk.disk_type, |it| {
+                disk_type_words(*it).to_owned()
+            })),
+            seed: Some(choice(&disk.seed, |it| seed_words(*it).to_owned())),
         });
         std::iter::once(config).chain(disks).collect()
     }

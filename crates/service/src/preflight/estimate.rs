@@ -114,7 +114,7 @@ impl Told {
     /// Where the difference looks, and what is known of it: what was measured before what was
     /// tracked.
     fn difference(&self, target: &Target) -> (Look, Difference, DifferenceBasis) {
-        if target.new_vm.is_some() {
+        if target.new_vm.is_some() && target.seeded().is_none() {
             return (Look::Anew, Difference::Unknown, DifferenceBasis::Everything);
         }
         let tracked = match target.replica.written_since {
@@ -136,7 +136,7 @@ impl Told {
         }
         // Only the original VM has been tracked since both sides were equal.
         match tracked {
-            Some(either) if target.production == target.replica.original => (
+            Some(either) if *target.compared() == target.replica.original => (
                 look,
                 Difference::Tracked(either),
                 DifferenceBasis::ChangeTracking,
@@ -228,7 +228,7 @@ struct Pace {
 /// Allocated bytes of the paired disks.
 fn allocated(estate: &Estate, target: &Target) -> Estimate {
     let disks = |vm| estate.vm(vm).map_or(&[][..], |vm| &vm.disks);
-    let (from, to) = (disks(&target.replica.vm), disks(&target.production));
+    let (from, to) = (disks(&target.replica.vm), disks(target.compared()));
     let of = |disks: &[DiskInfo], key: &model::DiskKey| {
         let found = disks.iter().find(|disk| disk.key == *key);
         found.map_or(ByteCount::ZERO, |disk| disk.allocated)

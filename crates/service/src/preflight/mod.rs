@@ -59,6 +59,32 @@ pub(crate) struct Target {
     pub(crate) new_vm: Option<NewVm>,
 }
 
+impl Checked {
+    /// Whether a dry run has something to compare: not where all begins empty.
+    pub(crate) fn is_comparable(&self) -> bool {
+        let target = self.target.as_ref();
+        target.is_none_or(|it| it.new_vm.is_none() || it.seeded().is_some())
+    }
+}
+
+impl Target {
+    /// The VM with copies of whose disks all disks of the VM to be made begin; none where one of them
+    /// begins with nothing.
+    pub(crate) fn seeded(&self) -> Option<&VmRef> {
+        let disks = &self.new_vm.as_ref()?.disks;
+        let mut seeds = disks.iter().map(|disk| disk.seed.as_ref());
+        let first = &seeds.next()??.vm;
+        seeds
+            .all(|seed| seed.is_some_and(|seed| seed.vm == *first))
+            .then_some(first)
+    }
+
+    /// The VM whose disks the replica's are compared with.
+    pub(crate) fn compared(&self) -> &VmRef {
+        self.seeded().unwrap_or(&self.production)
+    }
+}
+
 /// Checks the chosen VMs, each by itself and then together. What a reader is told beyond the checks is
 /// added by [`Told::add`], VM by VM.
 pub(crate) fn check(estate: &Estate, body: &DraftBody) -> Vec<Checked> {

@@ -10,7 +10,7 @@ use store::{DraftBody, ReplicaRow, SessionDisk};
 use super::{AT_LEAST, Checked, Target, blank, gone, inventory_is_new, replica_allows};
 use crate::{
     estate::Estate,
-    placement::{self, Placed, Plan, STEPS},
+    placement::{self, Placed, PlacedDisk, Plan, STEPS},
 };
 
 /// Checks the chosen VMs.
@@ -50,9 +50,11 @@ fn one(estate: &Estate, replica: &ReplicaRow, vm: &Placed<'_>) -> Checked {
     let source = vm.subject.source;
     let spec = vm.spec();
     let allocated: ByteCount = source.disks.iter().map(|disk| disk.allocated).sum();
+    let seeds = vm.disks.iter().filter_map(PlacedDisk::seed);
+    let copied: ByteCount = seeds.map(|disk| disk.allocated).sum();
     let mut view = SummaryVm {
         name: source.name.clone(),
-        to_read: allocated,
+        to_read: allocated.saturating_add(copied),
         ..blank(&replica.id)
     };
     replica_allows(&mut view, estate, replica);
@@ -61,11 +63,12 @@ fn one(estate: &Estate, replica: &ReplicaRow, vm: &Placed<'_>) -> Checked {
         view.route = estate.route_to(&replica.vm, &site.site);
     }
     check_place(&mut view, vm);
-    for disk in &source.disks {
-        let what = format!(
-            "{}: {}, to be made anew and sent whole.",
-            disk.name, disk.size
-        );
+    for disk in &vm.disks {
+        let how = match disk.seed() {
+            None => "to be made anew and sent whole",
+            Some(_) => "to be made as a copy of the original's; what differs is sent",
+        };
+        let what = format!("{}: {}, {how}.", disk.source.name, disk.source.size);
         view.pass(CheckSubject::Disks, what);
     }
     for warning in beside(estate, vm) {

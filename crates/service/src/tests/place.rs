@@ -3,7 +3,7 @@
 
 use model::{
     ApiError, Compute, Destination, DiskType, DraftId, ErrorKind, HostId, NewVm, ReplicaId,
-    view::{DraftView, HostInput, PlacedVm, RowsInput, WizardStep},
+    view::{DatastoreInput, DraftView, HostInput, PlacedVm, RowsInput, WizardStep},
 };
 
 use super::fixture::{Fixture, actor, resources};
@@ -97,6 +97,14 @@ async fn without_a_site_that_makes_vms_the_destination_cannot_be_chosen() {
     assert!(options[2].why_not.is_some());
 }
 
+fn files(datastore: &str, disk_type: &str, seed: &str) -> DatastoreInput {
+    DatastoreInput {
+        datastore: datastore.to_owned(),
+        disk_type: disk_type.to_owned(),
+        seed: seed.to_owned(),
+    }
+}
+
 /// Something else for other rows at each step.
 async fn change_some_rows(service: &Service, id: &DraftId) {
     service
@@ -127,8 +135,7 @@ async fn change_some_rows(service: &Service, id: &DraftId) {
             &actor(),
             id,
             ticked(&["r-app/data2", "r-db"]),
-            "production/fast".to_owned(),
-            "thick_eager_zeroed".to_owned(),
+            files("production/fast", "thick_eager_zeroed", ""),
         )
         .await
         .unwrap();
@@ -307,13 +314,15 @@ async fn what_a_row_s_host_does_not_offer_is_refused_and_changes_nothing() {
             .await;
         is_refused(value, result, "pool", says);
     }
-    for (value, kind, field, says) in [
-        ("production/fast", "", "datastore", "not reached"),
-        ("production/d9", "", "datastore", "any more"),
-        ("", "thickest", "disk_type", "any more"),
+    for (value, kind, seed, field, says) in [
+        ("production/fast", "", "", "datastore", "not reached"),
+        ("production/d9", "", "", "datastore", "any more"),
+        ("", "thickest", "", "disk_type", "any more"),
+        ("", "", "everything", "seed", "any more"),
+        ("", "thin", "original", "seed", "no disk"),
     ] {
         let result = service
-            .draft_set_datastore(&actor, &id, all(), text(value), text(kind))
+            .draft_set_datastore(&actor, &id, all(), files(value, kind, seed))
             .await;
         is_refused(value, result, field, says);
     }
@@ -351,7 +360,7 @@ async fn old_hardware_refuses_disk_types() {
     let id = draft(&fixture, &["r-web"]).await;
     let error = fixture
         .service
-        .draft_set_datastore(&actor(), &id, all(), String::new(), "thin".to_owned())
+        .draft_set_datastore(&actor(), &id, all(), files("", "thin", ""))
         .await
         .unwrap_err();
     assert_eq!(error.field.as_deref(), Some("disk_type"));
@@ -426,7 +435,7 @@ async fn finish_records_a_vm_to_be_made_per_session() {
         .unwrap();
     let thick = "thick_lazy_zeroed".to_owned();
     service
-        .draft_set_datastore(&actor(), &id, ticked(&["r-db/data"]), String::new(), thick)
+        .draft_set_datastore(&actor(), &id, ticked(&["r-db/data"]), files("", &thick, ""))
         .await
         .unwrap();
     let error = service.finish(&actor(), &id).await.unwrap_err();

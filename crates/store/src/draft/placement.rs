@@ -40,6 +40,18 @@ pub struct DiskChoice {
     pub datastore: Option<DatastoreId>,
     /// How its space is taken.
     pub disk_type: Option<DiskType>,
+    /// What it begins with.
+    pub seed: Option<SeedChoice>,
+}
+
+/// What a disk to be made begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SeedChoice {
+    /// Nothing: all of the replica's is sent.
+    Nothing,
+    /// A copy of the original VM's disk.
+    Original,
 }
 
 /// Where a VM is among the pools of its host or cluster.

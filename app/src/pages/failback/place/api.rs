@@ -48,9 +48,10 @@ pub async fn save_datastore(
     #[server(default)] all: bool,
     #[server(default)] datastore: String,
     #[server(default)] disk_type: String,
+    #[server(default)] seed: String,
     #[server(default)] press: Press,
 ) -> Answer<()> {
-    on_server::datastore(id, (all, rows), datastore, disk_type, press).await
+    on_server::datastore(id, (all, rows), [datastore, disk_type, seed], press).await
 }
 
 /// Step Folder.
@@ -83,7 +84,7 @@ pub async fn save_network(
 mod on_server {
     use model::{
         ApiError, DraftId, ErrorKind, ReplicaId,
-        view::{HostInput, RowsInput, WizardStep},
+        view::{DatastoreInput, HostInput, RowsInput, WizardStep},
     };
 
     use super::super::super::api::{Press, on_server::leave};
@@ -92,7 +93,7 @@ mod on_server {
     /// Whether all rows are meant, and those that are ticked.
     type Rows = (bool, Vec<String>);
 
-    fn input((all, ticked): Rows) -> RowsInput {
+    fn rows_input((all, ticked): Rows) -> RowsInput {
         RowsInput { all, ticked }
     }
 
@@ -106,7 +107,7 @@ mod on_server {
         let (service, actor) = caller();
         let step = WizardStep::Host;
         let input = HostInput {
-            rows: input(rows),
+            rows: rows_input(rows),
             compute,
             names: names.collect(),
         };
@@ -118,7 +119,11 @@ mod on_server {
         let (service, actor) = caller();
         let step = WizardStep::ResourcePool;
         let saved = match something("pool", &[&pool], press) {
-            Ok(()) => service.draft_set_pool(&actor, &id, input(rows), pool).await,
+            Ok(()) => {
+                service
+                    .draft_set_pool(&actor, &id, rows_input(rows), pool)
+                    .await
+            }
             nothing => nothing,
         };
         go(id, step, press, saved).await
@@ -127,18 +132,21 @@ mod on_server {
     pub(super) async fn datastore(
         id: DraftId,
         rows: Rows,
-        datastore: String,
-        disk_type: String,
+        [datastore, disk_type, seed]: [String; 3],
         press: Press,
     ) -> Answer<()> {
         let (service, actor) = caller();
         let step = WizardStep::Datastore;
-        let saved = match something("datastore", &[&datastore, &disk_type], press) {
+        let input = DatastoreInput {
+            datastore,
+            disk_type,
+            seed,
+        };
+        let sent = [&*input.datastore, &input.disk_type, &input.seed];
+        let saved = match something("datastore", &sent, press) {
             Ok(()) => {
-                let rows = input(rows);
-                service
-                    .draft_set_datastore(&actor, &id, rows, datastore, disk_type)
-                    .await
+                let rows = rows_input(rows);
+                service.draft_set_datastore(&actor, &id, rows, input).await
             }
             nothing => nothing,
         };
@@ -156,7 +164,7 @@ mod on_server {
         let step = WizardStep::Folder;
         let saved = match something("folder", &[&folder, &tags], press) {
             Ok(()) => {
-                let rows = input(rows);
+                let rows = rows_input(rows);
                 service
                     .draft_set_folder(&actor, &id, rows, folder, tags)
                     .await
@@ -178,7 +186,7 @@ mod on_server {
         let saved = match something("network", &[&network, &mac], press) {
             Ok(()) => {
                 service
-                    .draft_set_network(&actor, &id, input(rows), network, mac)
+                    .draft_set_network(&actor, &id, rows_input(rows), network, mac)
                     .await
             }
             nothing => nothing,

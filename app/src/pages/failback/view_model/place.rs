@@ -39,7 +39,14 @@ pub const fn columns(step: WizardStep) -> &'static [&'static str] {
     match step {
         WizardStep::Host => &["Replica", "New name", "Host or cluster"],
         WizardStep::ResourcePool => &["Replica", "Pool or vApp"],
-        WizardStep::Datastore => &["File", "Size", "Takes", "Datastore", "Disk type"],
+        WizardStep::Datastore => &[
+            "File",
+            "Size",
+            "Takes",
+            "Datastore",
+            "Disk type",
+            "Begins with",
+        ],
         WizardStep::Folder => &["Replica", "Folder", "Tags"],
         WizardStep::Network => &[
             "Adapter",
@@ -71,6 +78,7 @@ pub fn choosers(step: WizardStep, view: &PlacementView) -> Vec<Chooser> {
         WizardStep::Datastore => vec![
             of("datastore", "Datastore", &view.datastores),
             of("disk_type", "Disk type", &disk_types()),
+            of("seed", "Begins with", &seeds()),
         ],
         WizardStep::Folder => vec![
             of("folder", "Folder", &or_none("None", &view.folders)),
@@ -111,6 +119,16 @@ fn disk_types() -> Vec<PlaceOption> {
         option("thin", "Thin"),
         option("thick_lazy_zeroed", "Thick, lazy zeroed"),
         option("thick_eager_zeroed", "Thick, eager zeroed"),
+    ]
+}
+
+fn seeds() -> Vec<PlaceOption> {
+    vec![
+        option("nothing", "Nothing: all data is sent"),
+        option(
+            "original",
+            "A copy of the original's disk: what differs is sent",
+        ),
     ]
 }
 
@@ -228,6 +246,7 @@ fn file_cells(file: &PlacedFile) -> Vec<PlaceChoice> {
         fact(&file.takes.to_string()),
         file.datastore.clone(),
         disk_type.unwrap_or_else(|| fact("")),
+        file.seed.clone().unwrap_or_else(|| fact("")),
     ]
 }
 

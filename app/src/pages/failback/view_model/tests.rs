@@ -74,6 +74,7 @@ fn draft(complete: [bool; 4]) -> DraftView {
         drift_seen: Vec::new(),
         reason: String::new(),
         summary: Vec::new(),
+        comparable: true,
         dry_run: None,
         finished: None,
         zones: Vec::new(),

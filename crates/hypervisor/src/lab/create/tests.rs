@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use disk::Access;
 use model::{
     Compute, DatastoreId, DiskKey, Firmware, FolderId, HostId, MacChoice, NetworkId, NewAdapter,
-    PoolId, SiteId, Slot,
+    PoolId, SeedDisk, SiteId, Slot,
 };
 
 use super::*;
@@ -43,6 +43,7 @@ fn new_disk(key: &str, format: DiskFormat, disk_type: DiskType) -> NewDisk {
         }),
         datastore: DatastoreId::new("prod-fast"),
         disk_type,
+        seed: None,
     }
 }
 
@@ -215,7 +216,7 @@ fn only_its_maker_removes_a_vm_and_only_when_it_is_off() {
     lab.create_vm(&spec(), OWNER).expect("made");
     for other in [
         lab.remove_vm(&vm, "session 2"),
-        lab.create_vm(&spec(), "session 2"),
+        lab.create_vm(&spec(), "session 2").map(drop),
     ] {
         assert!(
             matches!(other, Err(PlatformError::Unexpected { .. })),
@@ -305,4 +306,56 @@ fn a_storage_policy_is_associated_or_refused_and_nothing_changed() {
         "{refused:?}"
     );
     assert_eq!(of(&lab).as_deref(), Some("Gold"));
+}
+
+#[test]
+fn a_disk_begins_with_what_its_seed_holds_and_empty_where_that_cannot_be_read() {
+    let (_dir, lab) = lab();
+    let production = lab.inventory(&SiteId::new("production")).expect("read");
+    let original = &production.vms[0];
+    let from = &original.disks[0];
+    let seed = SeedDisk {
+        vm: original.vm.clone(),
+        disk: from.key.clone(),
+    };
+    let like = |key: &str, format, disk_type, seed: &SeedDisk| NewDisk {
+        size: from.size,
+        seed: Some(seed.clone()),
+        ..new_disk(key, format, disk_type)
+    };
+    let gone = SeedDisk {
+        disk: DiskKey::new("gone"),
+        ..seed.clone()
+    };
+    let spec = NewVm {
+        disks: vec![
+            like("a", DiskFormat::Qcow2, DiskType::Thin, &seed),
+            like("b", DiskFormat::Raw, DiskType::ThickEagerZeroed, &seed),
+            like("c", DiskFormat::Qcow2, DiskType::Thin, &gone),
+        ],
+        ..spec()
+    };
+    let warnings = lab.create_vm(&spec, OWNER).expect("made");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(
+        warnings[0].starts_with("Disk c begins empty"),
+        "{warnings:?}"
+    );
+    let content = |vm: &VmRef, key: &DiskKey| {
+        let at = lab.open_disk(vm, key, &DiskAt::Active, None);
+        let disk = disk::open(&at.expect("there"), Access::Read).expect("opened");
+        let mut data = vec![0; usize::try_from(disk.size().0).expect("small")];
+        disk.read_at(0, &mut data).expect("read");
+        data
+    };
+    let wanted = content(&original.vm, &from.key);
+    assert!(wanted.iter().any(|byte| *byte != 0));
+    for key in ["a", "b"] {
+        assert!(content(&spec.vm, &DiskKey::new(key)) == wanted, "{key}");
+    }
+    assert!(
+        content(&spec.vm, &DiskKey::new("c"))
+            .iter()
+            .all(|byte| *byte == 0)
+    );
 }

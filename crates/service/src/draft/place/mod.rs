@@ -6,7 +6,7 @@ mod values;
 
 use model::{
     Actor, ApiError, DraftId, ReplicaId,
-    view::{HostInput, RowsInput, WizardStep},
+    view::{DatastoreInput, HostInput, RowsInput, WizardStep},
 };
 use store::DraftBody;
 
@@ -18,7 +18,9 @@ use crate::{
     refusal::conflict,
 };
 use host::{hosts, names, no_clash};
-use values::{datastore_of, disk_type_of, folder_of, mac_of, network_of, pool_of, tags_of};
+use values::{
+    datastore_of, disk_type_of, folder_of, mac_of, network_of, pool_of, seed_of, tags_of,
+};
 
 type Changes = Vec<(ReplicaId, Change)>;
 
@@ -60,31 +62,30 @@ impl Service {
         .await
     }
 
-    /// Step Datastore: where the ticked files lie, and how the disks among them take their space.
-    /// Nothing chosen changes nothing.
+    /// Step Datastore: where the ticked files lie, how the disks among them take their space, and
+    /// what they begin with: `nothing`, or a copy of the `original`'s. Nothing chosen changes nothing.
     ///
     /// # Errors
-    /// When the datastore is not reached from a row's host, or the disk type cannot be chosen;
-    /// then nothing changes.
+    /// When the datastore is not reached from a row's host, the disk type cannot be chosen, or the
+    /// original has no such disk there; then nothing changes.
     pub async fn draft_set_datastore(
         &self,
         actor: &Actor,
         id: &DraftId,
         rows: RowsInput,
-        datastore: String,
-        disk_type: String,
+        input: DatastoreInput,
     ) -> Result<(), ApiError> {
         let step = WizardStep::Datastore;
         self.change(actor, id, |_, _, plan| {
-            let mut changes = of_rows(plan, step, &rows, "datastore", &datastore, datastore_of)?;
-            changes.extend(of_rows(
-                plan,
-                step,
-                &rows,
-                "disk_type",
-                &disk_type,
-                disk_type_of,
-            )?);
+            let parts: [(_, _, Of); 3] = [
+                ("datastore", &input.datastore, datastore_of),
+                ("disk_type", &input.disk_type, disk_type_of),
+                ("seed", &input.seed, seed_of),
+            ];
+            let mut changes = Changes::new();
+            for (field, text, of) in parts {
+                changes.extend(of_rows(plan, step, &rows, field, text, of)?);
+            }
             Ok(changes)
         })
         .await

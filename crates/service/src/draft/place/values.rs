@@ -3,7 +3,7 @@
 use model::{
     ApiError, DatastoreId, DiskKey, DiskType, FolderId, NetworkId, PoolId, SiteId, SiteResources,
 };
-use store::{FolderChoice, NetworkChoice, PoolChoice};
+use store::{FolderChoice, NetworkChoice, PoolChoice, SeedChoice};
 
 use crate::{
     placement::{
@@ -95,6 +95,30 @@ pub(super) fn disk_type_of(
     }
     let disks = disks.into_iter();
     Ok(disks.map(|key| Change::DiskType(key, disk_type)).collect())
+}
+
+pub(super) fn seed_of(vm: &Placed<'_>, rows: &[Row], text: &str) -> Result<Vec<Change>, ApiError> {
+    let Some(seed) = value::read_seed(text) else {
+        return Err(gone("choice of what disks begin with", text));
+    };
+    let disks: Vec<_> = ticked_disks(vm, rows).collect();
+    let cannot = vm
+        .disks
+        .iter()
+        .find(|it| it.original.is_none() && disks.contains(&it.source.key));
+    match cannot {
+        Some(disk) if seed == SeedChoice::Original => Err(conflict(
+            format!(
+                "The original of {} has no disk {} of the same size at the chosen site.",
+                vm.subject.source.name, disk.source.name
+            ),
+            "Choose \"Nothing\", or untick the disk.",
+        )),
+        Some(_) | None => {
+            let disks = disks.into_iter();
+            Ok(disks.map(|key| Change::Seed(key, seed)).collect())
+        }
+    }
 }
 
 pub(super) fn folder_of(vm: &Placed<'_>, _: &[Row], text: &str) -> Result<Vec<Change>, ApiError> {

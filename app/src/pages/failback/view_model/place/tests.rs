@@ -37,6 +37,7 @@ fn file(row: &str, name: &str, size: Option<u64>) -> PlacedFile {
         size: size.map(ByteCount),
         takes: ByteCount(1 << 20),
         datastore: proposed("Fast"),
+        seed: size.map(|_| proposed("Nothing")),
         disk_type: size.map(|_| chosen("Thin")),
     }
 }
