@@ -96,6 +96,8 @@ pub enum Effect {
     AssociateStoragePolicy,
     /// Associate it with the storage policy that it had before the session.
     RestoreStoragePolicy,
+    /// Give the firmware of the VM that this session made what the replica's keeps on no disk.
+    CarryFirmwareState,
     /// Make every job that named the original name the production VM.
     RepointJobs,
     /// Remove the VM that this session made, and nothing else.
@@ -155,6 +157,7 @@ impl Effect {
             Self::RestoreProductionPointer => StepName::RestoreProductionPointer,
             Self::AssociateStoragePolicy => StepName::AssociateStoragePolicy,
             Self::RestoreStoragePolicy => StepName::RestoreStoragePolicy,
+            Self::CarryFirmwareState => StepName::CarryFirmwareState,
             Self::RepointJobs => StepName::RepointJobs,
             Self::RemoveProductionVm => StepName::RemoveProductionVm,
             Self::ReleaseProduction => StepName::ReleaseProduction,
@@ -306,6 +309,9 @@ fn switch(session: &Session) -> Vec<Effect> {
     }
     if session.storage_policy {
         effects.push(Effect::AssociateStoragePolicy);
+    }
+    if session.creates_vm() {
+        effects.push(Effect::CarryFirmwareState);
     }
     effects.push(Effect::ReleaseProduction);
     if session.power_on {

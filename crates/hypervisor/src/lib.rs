@@ -7,11 +7,13 @@
 
 mod clock;
 mod error;
+mod firmware;
 pub mod lab;
 pub mod libvirt;
 mod platform;
 
 pub use error::{PlatformError, Retry};
+pub use firmware::FirmwareState;
 pub use platform::{
     Capabilities, DiskAt, Frozen, Inventory, KeptPoint, LayerName, Platform, Point, Ranges,
     ReplicaRecord,

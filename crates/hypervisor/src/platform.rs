@@ -9,7 +9,7 @@ use model::{
     SiteRole, Timestamp, TransportMode, VmInfo, VmRef,
 };
 
-use crate::PlatformError;
+use crate::{FirmwareState, PlatformError};
 
 /// What a platform can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -325,6 +325,34 @@ pub trait Platform: Send + Sync + fmt::Debug {
     fn create_vm(&self, spec: &NewVm, owner: &str) -> Result<Vec<String>, PlatformError> {
         let _ = owner;
         Err(unsupported(&spec.vm, "making VMs"))
+    }
+
+    /// What the firmware of a VM keeps on no disk; nothing on platforms that keep none. What cannot be
+    /// read is told in it, and is no error.
+    ///
+    /// # Errors
+    /// When the VM cannot be read.
+    fn firmware_state(&self, vm: &VmRef) -> Result<FirmwareState, PlatformError> {
+        self.vm(vm).map(|_| FirmwareState::default())
+    }
+
+    /// Gives the firmware of a VM that is off the state of another's. Answers what of it this VM cannot
+    /// have, as sentences; what it cannot have is left, the rest is there.
+    ///
+    /// # Errors
+    /// [`PlatformError::MustBeOff`]; when it cannot be written.
+    fn set_firmware_state(
+        &self,
+        vm: &VmRef,
+        state: &FirmwareState,
+    ) -> Result<Vec<String>, PlatformError> {
+        self.vm(vm)?;
+        let kept_nowhere = format!("its platform keeps no {}", state.words());
+        Ok(if state.is_empty() {
+            Vec::new()
+        } else {
+            vec![kept_nowhere]
+        })
     }
 
     /// Who made a VM with [`Platform::create_vm`]; none for VMs of others and when it is not there.

@@ -187,6 +187,8 @@ pub enum StepName {
     AssociateStoragePolicy,
     /// The production VM has the storage policy of before the session again.
     RestoreStoragePolicy,
+    /// The production VM's firmware gets what the replica's keeps on no disk.
+    CarryFirmwareState,
     /// Jobs that named the original VM name the production VM.
     RepointJobs,
     /// The VM that the session made is removed.
@@ -235,6 +237,7 @@ impl StepName {
             Self::RestoreProductionPointer => "Record the original VM again",
             Self::AssociateStoragePolicy => "Associate the storage policy",
             Self::RestoreStoragePolicy => "Associate the storage policy of before again",
+            Self::CarryFirmwareState => "Carry UEFI variables and TPM state over",
             Self::RepointJobs => "Point jobs at the production VM",
             Self::RemoveProductionVm => "Remove the created VM",
             Self::ReleaseProduction => "Release the production VM",

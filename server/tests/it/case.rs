@@ -110,6 +110,8 @@ impl Case {
     pub(crate) fn finish(&self, console: &Console, mode: &str) -> String {
         if self.way == Way::Specified {
             let replica = until("the replica", LIMIT, || self.replica(console));
+            let vm = format!("lab/dr/{}-replica/firmware.json", self.vm);
+            fs::write(self.data().join(vm), created::FIRMWARE).expect("written");
             created::record(&self.data(), self.vm, &replica.id, DiskType::AsSource);
             return String::new();
         }
@@ -262,6 +264,14 @@ impl Case {
             Way::Recovered => format!("{}-restored", self.vm),
             Way::Specified => created::platform_id(),
         }
+    }
+
+    /// What the firmware of the VM that was made keeps; none where nobody gave it any.
+    pub(crate) fn firmware_of_new_vm(&self) -> Option<String> {
+        let vm = format!("lab/production/{}/firmware.json", created::platform_id());
+        let text = fs::read_to_string(self.data().join(vm)).ok()?;
+        let kept: serde_json::Value = serde_json::from_str(&text).expect("json");
+        Some(kept.to_string())
     }
 
     /// What operators call it.

@@ -5,14 +5,16 @@ use model::{Outcome, PowerState, VisibleState};
 use crate::{
     case::{Case, LIMIT, Way, is_failback},
     console::{Console, until},
+    created,
 };
 
 /// Effects from Finish to Failback without a power-on: nine of phase 1, eleven of the switchover, and
 /// one more: the original's storage policy, or the pointer where another VM takes its place. Making a
-/// VM takes the place of the pre-failback snapshot.
+/// VM takes the place of the pre-failback snapshot, and its firmware gets what the replica's keeps.
 const fn to_failback(way: Way) -> u32 {
     match way {
-        Way::Original | Way::Recovered | Way::Specified => 21,
+        Way::Original | Way::Recovered => 21,
+        Way::Specified => 22,
     }
 }
 
@@ -42,6 +44,12 @@ fn killed_on_the_way(way: Way, vm: &'static str, kill_at: &str) {
     let console = case.start(None);
     let session = case.session(&console, "Failback", is_failback);
     case.verify();
+    if way == Way::Specified {
+        assert_eq!(
+            case.firmware_of_new_vm(),
+            Some(created::FIRMWARE.to_owned())
+        );
+    }
     let steps: Vec<_> = session
         .steps
         .iter()

@@ -23,6 +23,10 @@ pub(crate) fn name(vm: &str) -> String {
     format!("{vm}-new")
 }
 
+/// What the replica's firmware keeps, as the lab writes it.
+pub(crate) const FIRMWARE: &str =
+    r#"{"left":[],"tpm":{"tpm2-00.permall":[3]},"variables":[1,2,255]}"#;
+
 fn production() -> SiteId {
     SiteId::new("production")
 }

@@ -22,6 +22,42 @@ pub(super) fn remove(stage: &Stage) -> Result<Performed, EffectError> {
     Ok(Performed::plain())
 }
 
+/// What cannot be carried is told and stops nothing: the replica is off, and its own is untouched.
+pub(super) fn carry_firmware(stage: &Stage) -> Result<Performed, EffectError> {
+    let state = stage.dr.firmware_state(&stage.replica_vm)?;
+    let set = stage
+        .production
+        .set_firmware_state(&stage.production_vm, &state);
+    let refused = match set {
+        Ok(refused) => refused,
+        Err(error @ (PlatformError::MustBeOff { .. } | PlatformError::Unreachable { .. })) => {
+            return Err(error.into());
+        }
+        Err(error) => vec![error.to_string()],
+    };
+    let left = state.left.iter().chain(&refused);
+    let warnings = left
+        .map(|why| {
+            format!("The new VM does not have all that the replica's firmware keeps: {why}.")
+        })
+        .collect();
+    Ok(Performed {
+        warnings,
+        ..Performed::saying(state.words())
+    })
+}
+
+/// Whether the new VM's firmware keeps what the replica's does.
+pub(super) fn has_firmware(stage: &Stage) -> Result<bool, EffectError> {
+    let replica = stage.dr.firmware_state(&stage.replica_vm)?;
+    if !replica.left.is_empty() {
+        // Told when it is carried.
+        return Ok(false);
+    }
+    let made = stage.production.firmware_state(&stage.production_vm)?;
+    Ok(made.is_same(&replica))
+}
+
 /// Whether this session made it already.
 pub(super) fn is_made(stage: &Stage) -> Result<bool, EffectError> {
     let maker = stage.production.created_by(&stage.production_vm)?;

@@ -216,6 +216,7 @@ impl Stage {
             Effect::RestoreStoragePolicy => {
                 production::associate_policy(self, self.choices.policy_before.as_deref())
             }
+            Effect::CarryFirmwareState => created::carry_firmware(self),
             Effect::RepointJobs => replica::repoint_jobs(self),
             Effect::Transfer { .. }
             | Effect::Certify { .. }
@@ -265,6 +266,7 @@ const fn becomes_of_newest(effect: Effect) -> Newest {
         | Effect::RestoreProductionPointer
         | Effect::AssociateStoragePolicy
         | Effect::RestoreStoragePolicy
+        | Effect::CarryFirmwareState
         | Effect::RepointJobs
         | Effect::ReleaseProduction
         | Effect::PowerOnProduction

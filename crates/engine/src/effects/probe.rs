@@ -56,6 +56,7 @@ impl Stage {
                 self.production_policy()? == self.choices.storage_policy
             }
             Effect::RestoreStoragePolicy => self.production_policy()? == self.choices.policy_before,
+            Effect::CarryFirmwareState => created::has_firmware(self)?,
             Effect::RepointJobs => self.jobs_name_production()?,
             // The store is asked where the pointer is moved and the certificate signed; reading has no trace, a transfer has its journal, reverting twice is reverting once.
             Effect::MoveProductionPointer

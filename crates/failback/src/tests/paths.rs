@@ -133,7 +133,11 @@ fn destinations_differ_in_the_documented_steps() {
         (
             SpecifiedLocation,
             None,
-            vec![S::CreateProductionVm, S::MoveProductionPointer],
+            vec![
+                S::CreateProductionVm,
+                S::MoveProductionPointer,
+                S::CarryFirmwareState,
+            ],
             vec![S::CreatePreFailbackLayer],
         ),
         (

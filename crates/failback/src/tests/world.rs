@@ -42,6 +42,8 @@ struct World {
     pointer_moved: bool,
     jobs_moved: bool,
     policy: bool,
+    /// What the replica's firmware kept when it was last shut down.
+    firmware: bool,
 }
 
 impl World {
@@ -113,10 +115,7 @@ impl World {
             }
             Effect::HoldReplication => self.replication_held = true,
             Effect::ReleaseProduction => self.held = false,
-            Effect::PowerOnProduction => {
-                assert!(!self.replica_on, "both VMs would run");
-                self.production_on = true;
-            }
+            Effect::PowerOnProduction => self.power_on_production(),
             Effect::MergePreFailbackLayer => {
                 self.overwritten_old_content = true;
                 self.before_layer = false;
@@ -147,6 +146,7 @@ impl World {
             Effect::PowerOnReplica => {
                 assert!(!self.production_on, "both VMs would run");
                 self.replica_on = true;
+                self.firmware = false;
             }
             Effect::CreateProductionVm
             | Effect::RemoveProductionVm
@@ -154,9 +154,17 @@ impl World {
             | Effect::RestoreProductionPointer
             | Effect::AssociateStoragePolicy
             | Effect::RestoreStoragePolicy
+            | Effect::CarryFirmwareState
             | Effect::RepointJobs => self.perform_for_destination(effect),
         }
         Done::Plain
+    }
+
+    fn power_on_production(&mut self) {
+        assert!(!self.replica_on, "both VMs would run");
+        let as_before = self.firmware || !self.creates;
+        assert!(as_before, "it would start as another machine");
+        self.production_on = true;
     }
 
     #[expect(
@@ -183,6 +191,11 @@ impl World {
             Effect::RestoreStoragePolicy => {
                 assert!(!self.production_on && !self.creates);
                 self.policy = false;
+            }
+            Effect::CarryFirmwareState => {
+                assert!(self.creates && self.vm_there && self.held);
+                assert!(!self.replica_on && !self.production_on);
+                self.firmware = true;
             }
             Effect::RepointJobs => {
                 assert!(self.pointer_moved);

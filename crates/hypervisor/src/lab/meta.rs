@@ -216,7 +216,7 @@ pub(crate) fn save_vm(data_dir: &Path, vm: &VmFile) -> Result<(), PlatformError>
     save(&vm_dir(data_dir, &vm.vm).join("vm.json"), vm)
 }
 
-fn load<T: DeserializeOwned>(path: &Path) -> Result<T, PlatformError> {
+pub(super) fn load<T: DeserializeOwned>(path: &Path) -> Result<T, PlatformError> {
     let text = fs::read_to_string(path).map_err(|source| io_error("read", path, source))?;
     serde_json::from_str(&text).map_err(|source| PlatformError::Parse {
         what: path.display().to_string(),
@@ -224,7 +224,7 @@ fn load<T: DeserializeOwned>(path: &Path) -> Result<T, PlatformError> {
     })
 }
 
-fn save<T: Serialize>(path: &Path, value: &T) -> Result<(), PlatformError> {
+pub(super) fn save<T: Serialize>(path: &Path, value: &T) -> Result<(), PlatformError> {
     let text = serde_json::to_string_pretty(value).map_err(|source| PlatformError::Parse {
         what: path.display().to_string(),
         source,

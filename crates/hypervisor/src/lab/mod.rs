@@ -5,6 +5,7 @@
 
 mod chain;
 mod create;
+mod firmware;
 mod guest;
 mod guestfs;
 mod jobs;

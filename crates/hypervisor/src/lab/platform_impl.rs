@@ -12,8 +12,8 @@ use super::{
     points, resources, restore_point, state,
 };
 use crate::{
-    Capabilities, DiskAt, Frozen, Inventory, KeptPoint, LayerName, Platform, PlatformError, Point,
-    Ranges, ReplicaRecord, clock,
+    Capabilities, DiskAt, FirmwareState, Frozen, Inventory, KeptPoint, LayerName, Platform,
+    PlatformError, Point, Ranges, ReplicaRecord, clock,
 };
 
 impl Platform for Lab {
@@ -195,6 +195,18 @@ impl Platform for Lab {
 
     fn create_vm(&self, spec: &NewVm, owner: &str) -> Result<Vec<String>, PlatformError> {
         self.make_vm(spec, owner)
+    }
+
+    fn firmware_state(&self, vm: &VmRef) -> Result<FirmwareState, PlatformError> {
+        self.read_firmware(vm)
+    }
+
+    fn set_firmware_state(
+        &self,
+        vm: &VmRef,
+        state: &FirmwareState,
+    ) -> Result<Vec<String>, PlatformError> {
+        self.write_firmware(vm, state)
     }
 
     fn created_by(&self, vm: &VmRef) -> Result<Option<String>, PlatformError> {

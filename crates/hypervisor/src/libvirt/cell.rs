@@ -123,6 +123,11 @@ impl Cell {
         self.live.is_some()
     }
 
+    /// How it starts the next time.
+    pub(super) fn xml(&self) -> &str {
+        &self.xml
+    }
+
     /// The domain's id for a command.
     pub(super) fn id(&self) -> String {
         domain_uuid(&self.vm.platform_id).to_string()
@@ -187,7 +192,7 @@ impl Cell {
         edited.map_err(|error| unreadable(&self.vm, &error))
     }
 
-    fn define_xml(&mut self, xml: String) -> Result<(), PlatformError> {
+    pub(super) fn define_xml(&mut self, xml: String) -> Result<(), PlatformError> {
         let io = |source| PlatformError::Io {
             operation: "hand a definition to virsh".to_owned(),
             source,

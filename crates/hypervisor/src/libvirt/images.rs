@@ -1,6 +1,7 @@
 //! The image files of a host: making overlays, what they hold and take, and where a mover finds them.
 //! They are files of this machine (`here`), or what the host's own tools reach by ssh (`there`).
 
+mod files;
 mod here;
 mod there;
 

@@ -21,6 +21,7 @@ mod domain;
 mod edit;
 mod epoch;
 mod events;
+mod firmware;
 mod freeze;
 mod images;
 mod inventory;

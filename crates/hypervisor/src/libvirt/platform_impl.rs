@@ -8,8 +8,8 @@ use model::{
 
 use super::{Libvirt, replicas};
 use crate::{
-    Capabilities, DiskAt, Frozen, Inventory, KeptPoint, LayerName, Platform, PlatformError, Point,
-    Ranges,
+    Capabilities, DiskAt, FirmwareState, Frozen, Inventory, KeptPoint, LayerName, Platform,
+    PlatformError, Point, Ranges,
 };
 
 impl Platform for Libvirt {
@@ -175,6 +175,18 @@ impl Platform for Libvirt {
 
     fn create_vm(&self, spec: &NewVm, owner: &str) -> Result<Vec<String>, PlatformError> {
         self.make_vm(spec, owner)
+    }
+
+    fn firmware_state(&self, vm: &VmRef) -> Result<FirmwareState, PlatformError> {
+        self.read_firmware(vm)
+    }
+
+    fn set_firmware_state(
+        &self,
+        vm: &VmRef,
+        state: &FirmwareState,
+    ) -> Result<Vec<String>, PlatformError> {
+        self.write_firmware(vm, state)
     }
 
     fn created_by(&self, vm: &VmRef) -> Result<Option<String>, PlatformError> {

@@ -19,8 +19,17 @@ pub(super) struct Ended {
 }
 
 /// Runs a command to its end; none when it took longer than that, and was ended.
-pub(super) fn finish(mut command: Command, patience: Duration) -> io::Result<Option<Ended>> {
-    let mut child = spawn(&mut command, Stdio::null(), Stdio::piped())?;
+pub(super) fn finish(command: Command, patience: Duration) -> io::Result<Option<Ended>> {
+    finish_fed(command, Stdio::null(), patience)
+}
+
+/// The same, with something to read.
+pub(super) fn finish_fed(
+    mut command: Command,
+    input: Stdio,
+    patience: Duration,
+) -> io::Result<Option<Ended>> {
+    let mut child = spawn(&mut command, input, Stdio::piped())?;
     let stdout = reader(child.stdout.take());
     let stderr = reader(child.stderr.take());
     let Some(status) = wait(&mut child, patience)? else {

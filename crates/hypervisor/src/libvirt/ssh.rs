@@ -11,7 +11,7 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     sync::Mutex,
     thread,
     time::{Duration, Instant},
@@ -88,11 +88,32 @@ impl Ssh {
         arguments: &[&str],
         patience: Duration,
     ) -> Result<String, SshError> {
+        self.ask_host(script, arguments, Stdio::null(), patience)
+    }
+
+    /// The same, with a file as its standard input.
+    pub(super) fn feed(
+        &self,
+        script: &str,
+        arguments: &[&str],
+        input: File,
+        patience: Duration,
+    ) -> Result<String, SshError> {
+        self.ask_host(script, arguments, input.into(), patience)
+    }
+
+    fn ask_host(
+        &self,
+        script: &str,
+        arguments: &[&str],
+        input: Stdio,
+        patience: Duration,
+    ) -> Result<String, SshError> {
         let control = self.control()?;
         let mut command = self.command(&control);
         command.args(["--", &self.address.destination, &there(script, arguments)]);
-        let ended = process::finish(command, patience).map_err(|source| self.start(source))?;
-        let Some(ended) = ended else {
+        let ended = process::finish_fed(command, input, patience);
+        let Some(ended) = ended.map_err(|source| self.start(source))? else {
             let seconds = patience.as_secs();
             return Err(SshError::Unreachable(format!("no answer for {seconds} s")));
         };

@@ -71,6 +71,13 @@ fn one(estate: &Estate, replica: &ReplicaRow, vm: &Placed<'_>) -> Checked {
         let what = format!("{}: {}, {how}.", disk.source.name, disk.source.size);
         view.pass(CheckSubject::Disks, what);
     }
+    if !source.beside_disks.is_empty() {
+        let what = source.beside_disks.join(" and ");
+        view.pass(
+            CheckSubject::Disks,
+            format!("{what}: given to the new VM at the switchover."),
+        );
+    }
     for warning in beside(estate, vm) {
         view.warn(CheckSubject::Power, warning);
     }

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How long a host may take for what moves no data.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 /// Merging copies data; a host that is gone is noticed by ssh itself.
 const AS_LONG_AS_IT_TAKES: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -188,7 +188,7 @@ impl There {
         ran.map(drop).map_err(|error| self.failed(vm, what, error))
     }
 
-    fn failed(&self, vm: &VmRef, what: &str, error: SshError) -> PlatformError {
+    pub(super) fn failed(&self, vm: &VmRef, what: &str, error: SshError) -> PlatformError {
         let cause = match error {
             SshError::Start { program, source } => {
                 return PlatformError::Io {
