@@ -7,7 +7,7 @@ mount -t devtmpfs dev /dev
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 # In the order in which they need each other.
-for module in $(cat /modules/order); do insmod "/modules/$module.ko"; done
+for module in $(cat /modules/order*); do insmod "/modules/$module.ko"; done
 
 for _ in 1 2 3 4 5 6 7 8 9 10; do
     [ -b /dev/vda ] && break
@@ -30,6 +30,9 @@ for event in /sys/class/input/event*; do
     ) &
 done
 
+# The second archive, which only some machines get.
+if [ -e /agent/start.sh ]; then . /agent/start.sh; fi
+
 # The board's clock is the host's; the kernel's runs as it was calibrated, which an emulated processor
 # that had to wait then leaves far off.
 now() { cat /sys/class/rtc/rtc0/since_epoch; }
@@ -43,6 +46,8 @@ while :; do
     # Another cluster of 64 KiB each time, within 16 MiB.
     dd if=/dev/urandom of=/dev/vda bs=65536 seek=$((64 + tick % 256)) count=1 \
         conv=notrunc,fsync 2>/dev/null
+    # Into the file system, and on no disk until something asks for that.
+    [ ! -d /data ] || printf 'not synced %s;' "$tick" >> /data/ticks
     echo "GUEST-TICK $tick up=$(up) now=$(now)"
     sleep 1
 done

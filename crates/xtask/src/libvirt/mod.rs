@@ -57,6 +57,8 @@ struct Line<'a> {
     virsh_dir: PathBuf,
     kernel: PathBuf,
     initrd: PathBuf,
+    /// The same with QEMU's guest agent, which has a file system on the second disk.
+    initrd_agent: PathBuf,
 }
 
 impl<'a> Line<'a> {
@@ -72,6 +74,7 @@ impl<'a> Line<'a> {
             virsh_dir: kit.bin(),
             kernel: kit.kernel(),
             initrd: kit.initrd(),
+            initrd_agent: kit.place.join("guest/initrd-agent.gz"),
         }
     }
 

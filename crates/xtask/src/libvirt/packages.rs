@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Their dependencies come with them.
-const WANTED: [&str; 12] = [
+const WANTED: [&str; 13] = [
     "qemu-system-x86",
     "qemu-system-common",
     "qemu-utils",
@@ -28,6 +28,7 @@ const WANTED: [&str; 12] = [
     "libvirt-daemon-driver-storage",
     "libvirt-clients",
     "busybox-static",
+    "qemu-guest-agent",
     "openssh-server",
     "openssl",
     "dash",

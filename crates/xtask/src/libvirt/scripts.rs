@@ -1,6 +1,10 @@
 //! The small programs beside a host and on the path of its clients.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result};
 
@@ -80,6 +84,11 @@ pub(super) fn write_ssh(root: &Path, bin: &Path, known_hosts: &Path) -> Result<(
         out_of(root, "ssh", "", &options)
     };
     program(&bin.join("ssh"), &text)
+}
+
+/// What starts programs out of `root`; their libraries lie beside it.
+pub(super) fn loader(root: &Path) -> PathBuf {
+    root.join("usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2")
 }
 
 /// A program that runs out of `root` with its libraries.
