@@ -15,6 +15,6 @@ mod platform;
 pub use error::{PlatformError, Retry};
 pub use firmware::FirmwareState;
 pub use platform::{
-    Capabilities, DiskAt, Frozen, Inventory, KeptPoint, LayerName, Platform, Point, Ranges,
-    ReplicaRecord,
+    Capabilities, Consistency, DiskAt, Frozen, Inventory, KeptPoint, LayerName, Platform, Point,
+    Ranges, ReplicaRecord,
 };

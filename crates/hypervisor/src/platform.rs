@@ -8,6 +8,7 @@ use model::{
     ProtectedVmId, ReplicaId, ReplicaState, RestorePoint, SeedDisk, SiteId, SiteResources,
     SiteRole, Timestamp, TransportMode, VmInfo, VmRef,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{FirmwareState, PlatformError};
 
@@ -107,6 +108,37 @@ pub struct Frozen {
     pub point: PointName,
     /// Writes from this moment on belong to this epoch.
     pub epoch: EpochId,
+    /// What it holds of what its guest was about to write.
+    pub consistency: Consistency,
+}
+
+/// What a point holds of what its guest was about to write.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Consistency {
+    /// Everything: the VM was off.
+    Off,
+    /// All that its file systems were given: its agent had frozen them.
+    Frozen,
+    /// What a loss of power leaves: there is no agent that could be asked.
+    #[default]
+    NoAgent,
+    /// The same, although there is one, which said this.
+    AgentFailed(String),
+}
+
+impl fmt::Display for Consistency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("the VM is off"),
+            Self::Frozen => f.write_str("its file systems were frozen by its agent"),
+            Self::NoAgent => f.write_str("crash-consistent, its guest has no agent connected"),
+            Self::AgentFailed(why) => write!(
+                f,
+                "crash-consistent, its agent did not freeze its file systems: {why}"
+            ),
+        }
+    }
 }
 
 /// A restore point or protective snapshot that a VM has.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use failback::Done;
-use hypervisor::{KeptPoint, Platform};
+use hypervisor::{Consistency, KeptPoint, Platform};
 use model::{PowerState, ReplicaState, VmRef};
 use mover::Controls;
 
@@ -84,7 +84,17 @@ async fn blocking<T: Send + 'static>(
 pub(super) fn freeze(stage: &Stage, pass: u32) -> Result<Performed, EffectError> {
     let point = protective_point(&stage.session, pass);
     let frozen = stage.dr.freeze(&stage.replica_vm, &point, stage.holder())?;
-    Ok(Performed::with(Done::Frozen(frozen.epoch)))
+    let performed = Performed::with(Done::Frozen(frozen.epoch));
+    Ok(match frozen.consistency {
+        failed @ Consistency::AgentFailed(_) => Performed {
+            warnings: vec![format!("The replica's point is {failed}.")],
+            ..performed
+        },
+        as_asked @ (Consistency::Off | Consistency::Frozen | Consistency::NoAgent) => Performed {
+            said: Some(as_asked.to_string()),
+            ..performed
+        },
+    })
 }
 
 pub(super) fn drop_point(stage: &Stage, pass: u32) -> Result<Performed, EffectError> {

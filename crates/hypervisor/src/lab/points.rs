@@ -11,7 +11,7 @@ use super::{
     state::{Runtime, unexpected},
     tracking,
 };
-use crate::{Frozen, PlatformError, Point, Ranges, clock};
+use crate::{Consistency, Frozen, PlatformError, Point, Ranges, clock};
 
 /// See [`crate::Platform::freeze`].
 pub(crate) fn freeze(
@@ -25,6 +25,7 @@ pub(crate) fn freeze(
         return Ok(Frozen {
             point: name.clone(),
             epoch: point.epoch,
+            consistency: consistency(&state),
         });
     }
     state.close()?;
@@ -41,11 +42,20 @@ pub(crate) fn freeze(
     let frozen = Frozen {
         point: name.clone(),
         epoch: file.epoch,
+        consistency: consistency(&state),
     };
     chain::push_overlays(&cell.directory, &mut file, None, owner)?;
     begin_epoch(cell, &mut state, file, &[])?;
     reopen(&mut state);
     Ok(frozen)
+}
+
+/// The lab's guests have no agent.
+fn consistency(state: &Runtime) -> Consistency {
+    match state.power() {
+        PowerState::Off => Consistency::Off,
+        PowerState::On | PowerState::ShuttingDown => Consistency::NoAgent,
+    }
 }
 
 /// Saves a description with a new epoch, whose records are made first.

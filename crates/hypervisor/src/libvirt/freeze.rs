@@ -10,7 +10,7 @@ use super::{
     domain::{Domain, Source},
     record::{Layer, Pending, PointRecord, VmRecord},
 };
-use crate::{Frozen, PlatformError, clock::now};
+use crate::{Consistency, Frozen, PlatformError, clock::now};
 
 impl Cell {
     /// See [`crate::Platform::freeze`].
@@ -23,6 +23,7 @@ impl Cell {
             return Ok(Frozen {
                 point: name.clone(),
                 epoch: known.epoch,
+                consistency: known.consistency.clone(),
             });
         }
         self.finish_drops()?;
@@ -35,23 +36,29 @@ impl Cell {
             taken_at: now(),
             epoch,
             depth: record.depth(),
+            consistency: match &self.live {
+                None => Consistency::Off,
+                Some(live) if live.agent => Consistency::Frozen,
+                Some(_) => Consistency::NoAgent,
+            },
             dropping: false,
         };
         if self.runs() {
             self.runs_as_defined()?;
-            self.freeze_running(record, &Pending { layer, point })?;
-        } else {
-            self.while_off(|cell| {
-                cell.end_movers();
-                let mut record = record;
-                record.epoch = epoch.0;
-                record.points.push(point);
-                cell.put_layer(record, layer, &newest)
-            })?;
+            return self.freeze_running(record, Pending { layer, point });
         }
+        let consistency = point.consistency.clone();
+        self.while_off(|cell| {
+            cell.end_movers();
+            let mut record = record;
+            record.epoch = epoch.0;
+            record.points.push(point);
+            cell.put_layer(record, layer, &newest)
+        })?;
         Ok(Frozen {
             point: name.clone(),
             epoch,
+            consistency,
         })
     }
 
@@ -60,10 +67,46 @@ impl Cell {
     fn freeze_running(
         &mut self,
         mut record: VmRecord,
-        pending: &Pending,
-    ) -> Result<(), PlatformError> {
+        mut pending: Pending,
+    ) -> Result<Frozen, PlatformError> {
         record.pending = Some(pending.clone());
         self.save(record)?;
+        let mut made = self.snapshot(&pending);
+        // A point without the guest's help is better than none, when its agent does not answer. It
+        // would freeze nothing, or thaw what it froze, before it says so.
+        if let Err(PlatformError::Refused { cause, .. }) = &made
+            && pending.point.consistency == Consistency::Frozen
+        {
+            let cause = cause.clone();
+            self.reload()?;
+            if !self.moved_to(&pending)? {
+                pending.point.consistency = Consistency::AgentFailed(cause);
+                let mut record = self.record().clone();
+                record.pending = Some(pending.clone());
+                self.save(record)?;
+                made = self.snapshot(&pending);
+            }
+        }
+        // Whether it took place is seen at the disks, not in the answer.
+        self.reload()?;
+        self.settle()?;
+        let mut points = self.record().points.iter();
+        match (points.any(|it| it.name == pending.point.name), made) {
+            (true, _) => Ok(Frozen {
+                point: pending.point.name,
+                epoch: pending.point.epoch,
+                consistency: pending.point.consistency,
+            }),
+            (false, Err(error)) => Err(error),
+            (false, Ok(_)) => Err(self.unexpected(
+                "libvirt says that its snapshot was made, and its disks are not there. Look at them \
+                 with `virsh domblklist`",
+            )),
+        }
+    }
+
+    /// Asks libvirt for the overlays of a point.
+    fn snapshot(&self, pending: &Pending) -> Result<String, PlatformError> {
         let id = self.id();
         let specs = self.disk_specs(&pending.layer);
         let mut arguments = vec![
@@ -73,25 +116,13 @@ impl Cell {
             "--atomic",
             "--no-metadata",
         ];
-        if self.live.as_ref().is_some_and(|live| live.agent) {
+        if pending.point.consistency == Consistency::Frozen {
             arguments.push("--quiesce");
         }
         for spec in &specs {
             arguments.extend(["--diskspec", spec]);
         }
-        let made = self.virsh(&arguments);
-        // Whether it took place is seen at the disks, not in the answer.
-        self.reload()?;
-        self.settle()?;
-        let mut points = self.record().points.iter();
-        match (points.any(|it| it.name == pending.point.name), made) {
-            (true, _) => Ok(()),
-            (false, Err(error)) => Err(error),
-            (false, Ok(_)) => Err(self.unexpected(
-                "libvirt says that its snapshot was made, and its disks are not there. Look at them \
-                 with `virsh domblklist`",
-            )),
-        }
+        self.virsh(&arguments)
     }
 
     /// What runs has the disks that its definition names: else a point would be of others.

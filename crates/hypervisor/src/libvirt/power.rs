@@ -52,14 +52,12 @@ impl Cell {
 
     /// See [`crate::Platform::request_shutdown`].
     pub(super) fn request_shutdown(&self) -> Result<(), PlatformError> {
-        match &self.live {
-            None => Ok(()),
-            Some(live) => {
-                let mode = if live.agent { "agent" } else { "acpi" };
-                self.virsh(&["shutdown", &self.id(), "--mode", mode])
-                    .map(drop)
-            }
+        if !self.runs() {
+            return Ok(());
         }
+        // libvirt asks the agent, and presses the power button where none does as it is told.
+        self.virsh(&["shutdown", &self.id(), "--mode", "agent,acpi"])
+            .map(drop)
     }
 
     /// See [`crate::Platform::hold`].

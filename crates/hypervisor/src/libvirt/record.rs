@@ -13,6 +13,7 @@ use roxmltree::Node;
 use serde::{Deserialize, Serialize};
 
 use super::{domain::child, edit::escape};
+use crate::Consistency;
 
 /// The name space of the element.
 pub(super) const NAME_SPACE: &str = "urn:landfall:vm";
@@ -100,6 +101,9 @@ pub(super) struct PointRecord {
     pub(super) taken_at: Timestamp,
     pub(super) epoch: EpochId,
     pub(super) depth: usize,
+    /// While it is being taken, what is tried.
+    #[serde(default)]
+    pub(super) consistency: Consistency,
     /// It is being dropped: its overlay is merged, and then it is gone.
     #[serde(default)]
     pub(super) dropping: bool,

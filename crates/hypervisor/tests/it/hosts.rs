@@ -30,6 +30,8 @@ pub(crate) struct Hosts {
     dr_ssh: String,
     pub(crate) prod_tls: String,
     virsh_dir: PathBuf,
+    kernel: PathBuf,
+    initrd_agent: PathBuf,
 }
 
 impl Hosts {
@@ -117,6 +119,29 @@ impl Vm {
         vm
     }
 
+    /// One that boots a guest with QEMU's guest agent, which has a file system on `vdb`.
+    pub(crate) fn with_agent(hosts: &Hosts) -> Self {
+        let vm = Self::new(hosts);
+        let boot = format!(
+            "<os><type arch='x86_64' machine='q35'>hvm</type><kernel>{}</kernel><initrd>{}</initrd>\
+             <cmdline>console=ttyS0 panic=-1 loglevel=3</cmdline></os><features><acpi/></features>",
+            hosts.kernel.display(),
+            hosts.initrd_agent.display()
+        );
+        let devices = format!(
+            "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>\
+             <serial type='file'><source path='{}' append='on'/></serial>",
+            vm.console().display()
+        );
+        vm.define_as(192, &boot, &devices);
+        vm
+    }
+
+    /// Where its guest's words go.
+    pub(crate) fn console(&self) -> PathBuf {
+        self.folder.path().join("console.log")
+    }
+
     /// The lowest image of a disk.
     pub(crate) fn base(&self, target: &str) -> PathBuf {
         let kind = if target == "vda" { "qcow2" } else { "raw" };
@@ -124,6 +149,10 @@ impl Vm {
     }
 
     fn define(&self) {
+        self.define_as(64, "<os><type machine='q35'>hvm</type></os>", "");
+    }
+
+    fn define_as(&self, memory: u32, boot: &str, devices: &str) {
         let disk = |target: &str, kind: &str| {
             format!(
                 "<disk type='file' device='disk'><driver name='qemu' type='{kind}'/>\
@@ -132,8 +161,8 @@ impl Vm {
             )
         };
         let xml = format!(
-            "<domain type='qemu'><name>{}</name><uuid>{}</uuid><memory unit='MiB'>64</memory>\
-             <vcpu>1</vcpu><os><type machine='q35'>hvm</type></os><devices>{}{}\
+            "<domain type='qemu'><name>{}</name><uuid>{}</uuid><memory unit='MiB'>{memory}</memory>\
+             <vcpu>1</vcpu>{boot}<devices>{}{}{devices}\
              <graphics type='vnc' passwd='secret'/></devices></domain>",
             self.name,
             self.vm.platform_id,
