@@ -3,6 +3,7 @@
 
 #![expect(dead_code, reason = "not every module of `it` is here")]
 
+mod firmware;
 #[path = "../it/hosts.rs"]
 mod hosts;
 #[path = "../it/layers.rs"]

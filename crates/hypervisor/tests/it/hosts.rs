@@ -152,7 +152,7 @@ impl Vm {
         self.define_as(64, "<os><type machine='q35'>hvm</type></os>", "");
     }
 
-    fn define_as(&self, memory: u32, boot: &str, devices: &str) {
+    pub(crate) fn define_as(&self, memory: u32, boot: &str, devices: &str) {
         let disk = |target: &str, kind: &str| {
             format!(
                 "<disk type='file' device='disk'><driver name='qemu' type='{kind}'/>\

@@ -8,7 +8,7 @@ use model::{
 
 use crate::hosts::{Hosts, MIB, Vm, byte_at, key};
 
-fn wanted(folder: &std::path::Path, name: &str) -> NewVm {
+pub(crate) fn wanted(folder: &std::path::Path, name: &str) -> NewVm {
     let session = SessionId::new(name);
     NewVm {
         vm: NewVm::made_by(&session, SiteId::new("prod")),

@@ -36,6 +36,8 @@ const SOCKET: usize = 107;
 /// QEMU without any of the protection that a real host has, and that needs more of the kernel.
 const QEMU_CONF: &str = r#"user = "root"
 group = "root"
+swtpm_user = "root"
+swtpm_group = "root"
 dynamic_ownership = 0
 remember_owner = 0
 security_driver = "none"

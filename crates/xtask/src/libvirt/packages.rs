@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Their dependencies come with them.
-const WANTED: [&str; 13] = [
+const WANTED: [&str; 16] = [
     "qemu-system-x86",
     "qemu-system-common",
     "qemu-utils",
@@ -29,6 +29,9 @@ const WANTED: [&str; 13] = [
     "libvirt-clients",
     "busybox-static",
     "qemu-guest-agent",
+    "ovmf",
+    "swtpm",
+    "swtpm-tools",
     "openssh-server",
     "openssl",
     "dash",
