@@ -233,10 +233,9 @@ impl Problem {
             Self::AddressStays { address } => {
                 format!("{address}, set by the replica's platform, is not given to the new VM.")
             }
-            Self::AddressTwice { mac, original } => format!(
-                "{original} has {mac} too: while both run on one network, neither is reached \
-                 reliably. Keep {original} off, or renew the address."
-            ),
+            Self::AddressTwice { mac, original } => {
+                format!("{original} has {mac} too: keep {original} off, or renew the address.")
+            }
         }
     }
 

@@ -48,12 +48,7 @@ pub const fn columns(step: WizardStep) -> &'static [&'static str] {
             "Begins with",
         ],
         WizardStep::Folder => &["Replica", "Folder", "Tags"],
-        WizardStep::Network => &[
-            "Adapter",
-            "DR network",
-            "Production network",
-            "Hardware address",
-        ],
+        WizardStep::Network => &["Adapter", "DR network", "Production network", "MAC"],
         WizardStep::Replica
         | WizardStep::Destination
         | WizardStep::StoragePolicy
@@ -88,7 +83,7 @@ pub fn choosers(step: WizardStep, view: &PlacementView) -> Vec<Chooser> {
             let options = or_none("Disconnected", &view.networks);
             vec![
                 of("network", "Production network", &options),
-                of("mac", "Hardware address", &macs()),
+                of("mac", "Hardware address (MAC)", &macs()),
             ]
         }
         WizardStep::Replica
