@@ -25,6 +25,9 @@ const AGENT: &str = include_str!("agent.sh");
 /// What the agent calls.
 const SHUTDOWN: &str = include_str!("shutdown.sh");
 
+/// The program that it is made of, among the packages.
+const BUSYBOX: &str = "root/bin/busybox";
+
 /// What it loads, in the order in which one needs another: the disk, the network, and the power button
 /// with the devices that its events are read from. A kernel that has one built in has no file of it.
 const MODULES: [&str; 11] = [
@@ -58,21 +61,22 @@ pub(super) fn ensure(place: &Path) -> Result<()> {
     if stamp.is_current() {
         return Ok(());
     }
+    // In `boot`, or with its modules.
     let package = place.join("kernel");
-    let kernel = package
-        .join("boot")
-        .read_dir()
-        .context("list the kernel's package")?
-        .flatten()
-        .find(|entry| entry.file_name().to_string_lossy().starts_with("vmlinuz-"))
+    let kernel = files::all_below(&package)?
+        .into_iter()
+        .find(|path| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.is_some_and(|name| name.starts_with("vmlinuz"))
+        })
         .context("the kernel's package holds no kernel")?;
-    let kernel = fs::read(kernel.path()).context("read the kernel")?;
+    let kernel = fs::read(package.join(kernel)).context("read the kernel")?;
     stamp::write(&place.join("guest/vmlinuz"), &kernel)?;
 
-    let busybox = fs::read(place.join("root/bin/busybox")).context("read busybox")?;
-    let plain = packed(&initramfs(&busybox, &modules(&package, &MODULES)?)?)?;
+    let busybox = fs::read(place.join(BUSYBOX)).context("read busybox")?;
+    let plain = packed(&initramfs(&busybox, &modules(place, &MODULES)?)?)?;
     stamp::write(&place.join("guest/initrd.gz"), &plain)?;
-    let more = agent(&place.join("root"), &modules(&package, &MODULES_OF_AGENT)?)?;
+    let more = agent(&place.join("root"), &modules(place, &MODULES_OF_AGENT)?)?;
     // The kernel unpacks one after the other.
     let both = [plain, packed(&more)?].concat();
     stamp::write(&place.join("guest/initrd-agent.gz"), &both)?;
@@ -153,21 +157,40 @@ struct Module {
 }
 
 /// Those of these that the kernel has not built in.
-fn modules(package: &Path, wanted: &[&'static str]) -> Result<Vec<Module>> {
-    let folder = package.join("usr/lib/modules");
+fn modules(place: &Path, wanted: &[&'static str]) -> Result<Vec<Module>> {
+    let folder = place.join("kernel/usr/lib/modules");
     let found = files::all_below(&folder)?;
     let file = |name: &str| -> Option<PathBuf> {
         found
             .iter()
-            .find(|path| path.file_name().is_some_and(|file| file == name))
+            .find(|path| {
+                let file = path.file_name().and_then(|file| file.to_str());
+                file.is_some_and(|file| file.strip_suffix(".xz").unwrap_or(file) == name)
+            })
             .map(|path| folder.join(path))
     };
-    wanted
+    let found = wanted
         .iter()
-        .filter_map(|name| Some((*name, file(&format!("{name}.ko"))?)))
+        .filter_map(|name| Some((*name, file(&format!("{name}.ko"))?)));
+    found
         .map(|(name, path)| {
-            let content = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
+            let content = content(place, &path)?;
             Ok(Module { name, content })
         })
         .collect()
+}
+
+/// A module as the guest's `insmod` takes it: newer kernels come with them packed.
+fn content(place: &Path, path: &Path) -> Result<Vec<u8>> {
+    if path.extension().is_none_or(|extension| extension != "xz") {
+        return fs::read(path).with_context(|| format!("read {}", path.display()));
+    }
+    let unpacked = Command::new(place.join(BUSYBOX))
+        .args(["xz", "-dc"])
+        .arg(path)
+        .output()
+        .context("start busybox")?;
+    let name = path.display();
+    ensure!(unpacked.status.success(), "{name} could not be unpacked");
+    Ok(unpacked.stdout)
 }

@@ -38,6 +38,10 @@ pub(crate) struct Options {
     /// Keep the hosts' files here; hosts that were here before are started again
     #[arg(long)]
     dir: PathBuf,
+    /// With this Debian release's own packages, such as `bookworm` or `sid`, instead of this machine's release
+    /// with backports; they are kept beside those
+    #[arg(long)]
+    release: Option<String>,
 }
 
 /// What a program needs to use both hosts: the one line that is printed.
@@ -86,7 +90,7 @@ impl<'a> Line<'a> {
 /// `cargo xtask libvirt-hosts`: runs both until standard input ends.
 pub(crate) fn run(options: &Options) -> Result<()> {
     console::words_to_error();
-    let kit = Kit::get()?;
+    let kit = Kit::get_of(options.release.as_deref())?;
     let hosts = Hosts::start(&kit, &options.dir)?;
     console::data(Line::of(&kit, &hosts).json()?);
     io::copy(&mut io::stdin().lock(), &mut io::sink()).context("wait for the end of input")?;
@@ -139,15 +143,25 @@ pub(crate) struct Kit {
 impl Kit {
     /// Gets and makes what is not there yet.
     pub(crate) fn get() -> Result<Self, Unavailable> {
+        Self::get_of(None)
+    }
+
+    /// The same of a certain release.
+    fn get_of(release: Option<&str>) -> Result<Self, Unavailable> {
         let make = || -> Result<Self> {
             possible()?;
             let begun = Instant::now();
-            let place = Metadata::read()?.target_directory.join("libvirt");
+            let mut place = Metadata::read()?.target_directory.join("libvirt");
+            if let Some(release) = release {
+                let is_name = release.bytes().all(|byte| byte.is_ascii_lowercase());
+                ensure!(is_name && !release.is_empty(), "{release} names no release");
+                place = place.join("releases").join(release);
+            }
             let _lock = packages::lock(&place)?;
-            packages::ensure(&place)?;
+            packages::ensure(&place, release)?;
             guest::ensure(&place)?;
             let kit = Self { place };
-            scripts::write_clients(&kit.root(), &kit.bin())?;
+            scripts::write_clients(&kit.root(), &kit.bin(), release.is_some())?;
             keys::ensure(&kit)?;
             console::say(format_args!(
                 "libvirt, QEMU and a guest are there after {}.",

@@ -48,14 +48,20 @@ const KERNEL: &str = "linux-image-cloud-amd64";
 /// Folders that are links into `/usr`. A package that still ships one as a folder must not break that.
 const MERGED: [&str; 4] = ["bin", "sbin", "lib", "lib64"];
 
-/// Gets and unpacks what is not there: `place/root` with the programs, `place/kernel` with the kernel.
-pub(super) fn ensure(place: &Path) -> Result<()> {
+/// Gets and unpacks what is not there: `place/root` with the programs, `place/kernel` with the kernel. They
+/// are this machine's release with backports, or another alone.
+pub(super) fn ensure(place: &Path, release: Option<&str>) -> Result<()> {
     let codename = codename()?;
-    let stamp = Stamp::new(place.join("packages.stamp"), (&WANTED, KERNEL, &codename));
+    let inputs = (&WANTED, KERNEL, &codename, release);
+    let stamp = Stamp::new(place.join("packages.stamp"), inputs);
     if stamp.is_current() {
         return Ok(());
     }
-    let apt = apt(&place.join("apt"), &codename)?;
+    let folder = place.join("apt");
+    let apt = match release {
+        Some(release) => apt_of(&folder, release, &codename)?,
+        None => apt(&folder, &codename)?,
+    };
     apt.update("lists of Debian's packages")?;
     let archives = place.join("apt/cache/archives");
     let mut download = apt.command("apt-get");
@@ -67,12 +73,13 @@ pub(super) fn ensure(place: &Path) -> Result<()> {
             "--download-only",
             "--no-install-recommends",
         ])
-        .args(WANTED);
+        .args(offered(&apt)?);
     task::run("libvirt and QEMU", &mut download)?;
     let kernels = fresh(&place.join("apt/kernel"))?;
     let mut download = apt.command("apt-get");
     download
-        .args(["download", "--quiet=2", &kernel(&apt)?])
+        .args(["download", "--quiet=2"])
+        .args(kernel(&apt)?)
         .current_dir(&kernels);
     task::run("the guest's kernel", &mut download)?;
 
@@ -112,25 +119,63 @@ fn apt(folder: &Path, codename: &str) -> Result<PrivateApt> {
         suite: backports.clone(),
         component: "main".to_owned(),
     });
-    stamp::write(&folder.join("status"), b"")?;
     let pin = format!("Package: {NEWER}\nPin: release n={backports}\nPin-Priority: 990\n");
+    on_nothing(folder, &sources, &pin)
+}
+
+/// The same with a release as it is: all that this machine reads of its own, or the mirror's other.
+fn apt_of(folder: &Path, release: &str, codename: &str) -> Result<PrivateApt> {
+    let mut sources = private_apt::sources()?;
+    let backports = format!("{codename}-backports");
+    sources.retain(|source| source.component == "main" && source.suite != backports);
+    if release != codename {
+        sources = vec![Source {
+            uri: private_apt::mirror()?,
+            suite: release.to_owned(),
+            component: "main".to_owned(),
+        }];
+    }
+    on_nothing(folder, &sources, "")
+}
+
+/// An apt for which nothing is installed.
+fn on_nothing(folder: &Path, sources: &[Source], pin: &str) -> Result<PrivateApt> {
+    stamp::write(&folder.join("status"), b"")?;
     stamp::write(&folder.join("preferences"), pin.as_bytes())?;
     let settings = format!(
         "Dir::State::status \"{0}/status\";\nDir::Etc::Preferences \"{0}/preferences\";\n\
          Dir::Etc::PreferencesParts \"/dev/null\";\n",
         folder.display()
     );
-    PrivateApt::new(folder, &sources, &settings)
+    PrivateApt::new(folder, sources, &settings)
 }
 
-/// The package that [`KERNEL`] means now.
-fn kernel(apt: &PrivateApt) -> Result<String> {
-    let listed = workspace::output(apt.command("apt-cache").args(["depends", KERNEL]))?;
-    listed
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("Depends: linux-image-"))
-        .map(|rest| format!("linux-image-{rest}"))
-        .with_context(|| format!("the mirror has no {KERNEL}"))
+/// Those of [`WANTED`] that there are: not every release cuts libvirt into the same packages.
+fn offered(apt: &PrivateApt) -> Result<Vec<&'static str>> {
+    let named = workspace::output(apt.command("apt-cache").args(["pkgnames", "libvirt"]))?;
+    let is_there =
+        |name: &&str| !name.starts_with("libvirt") || named.lines().any(|it| it == *name);
+    Ok(WANTED.into_iter().filter(is_there).collect())
+}
+
+/// The packages that [`KERNEL`] means now. Newer releases cut a kernel into several.
+fn kernel(apt: &PrivateApt) -> Result<Vec<String>> {
+    let parts = |of: &str, starts: &[&str]| -> Result<Vec<String>> {
+        let listed = workspace::output(apt.command("apt-cache").args(["depends", of]))?;
+        let names = listed
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("Depends: "));
+        Ok(names
+            .filter(|name| starts.iter().any(|start| name.starts_with(start)))
+            .map(str::to_owned)
+            .collect())
+    };
+    let mut packages = parts(KERNEL, &["linux-image-"])?;
+    let image = packages
+        .first()
+        .with_context(|| format!("the mirror has no {KERNEL}"))?;
+    packages.extend(parts(image, &["linux-binary-", "linux-modules-"])?);
+    Ok(packages)
 }
 
 /// Unpacks every package of a folder into `root`, all of them or none.

@@ -50,9 +50,9 @@ pub(super) fn remove_host(folder: &Path) {
     }
 }
 
-/// Writes `virsh`, and the others where this machine has none, so that they run out of `root` with its
-/// own libraries.
-pub(super) fn write_clients(root: &Path, bin: &Path) -> Result<()> {
+/// Writes `virsh`, and the others where this machine has none or `all` are wanted, so that they run out
+/// of `root` with its own libraries.
+pub(super) fn write_clients(root: &Path, bin: &Path, all: bool) -> Result<()> {
     let clients = [
         "virsh",
         "qemu-img",
@@ -61,8 +61,8 @@ pub(super) fn write_clients(root: &Path, bin: &Path) -> Result<()> {
         "ssh-keygen",
         "openssl",
     ];
-    let missing = |name: &&str| *name == "virsh" || !workspace::on_path(name);
-    for name in clients.into_iter().filter(missing) {
+    let wanted = |name: &&str| all || *name == "virsh" || !workspace::on_path(name);
+    for name in clients.into_iter().filter(wanted) {
         // What it starts, such as `ssh`, is to be found beside it.
         let beside = format!("export PATH='{}':$PATH\n", bin.display());
         program(&bin.join(name), &out_of(root, name, &beside, ""))?;
