@@ -99,6 +99,13 @@ impl DiskError {
         })
     }
 
+    /// Whether there is no room where the disk is.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        use io::ErrorKind as Kind;
+        self.is_of_kind(|kind| matches!(kind, Kind::StorageFull | Kind::QuotaExceeded))
+    }
+
     /// Whether the same call may succeed later without anybody's help.
     #[must_use]
     pub fn is_temporary(&self) -> bool {

@@ -144,6 +144,28 @@ impl EffectError {
             .next()
             .map(|c| c.to_uppercase().to_string())
             .unwrap_or_default();
-        format!("{first}{}.", letters.as_str().trim_end_matches('.'))
+        let next_step = self.next_step();
+        format!(
+            "{first}{}.{next_step}",
+            letters.as_str().trim_end_matches('.')
+        )
+    }
+
+    /// What to do about it, where the causes do not say so themselves.
+    fn next_step(&self) -> &'static str {
+        match self {
+            Self::Mover { source, .. } if source.is_full() => {
+                " Make room where production's disks are, then retry, or cancel."
+            }
+            Self::Platform(_)
+            | Self::Disk(_)
+            | Self::Mover { .. }
+            | Self::Store(_)
+            | Self::Stopped
+            | Self::Contradiction(_)
+            | Self::Worker(_)
+            | Self::Digests { .. }
+            | Self::Journal { .. } => "",
+        }
     }
 }

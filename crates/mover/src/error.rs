@@ -198,6 +198,12 @@ impl MoverError {
         self.of_disk().is_some_and(DiskError::is_way_lost)
     }
 
+    /// Whether there is no room where the target is: nothing is written to the other.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.of_disk().is_some_and(DiskError::is_full)
+    }
+
     /// What a disk said, where it was one that failed and not its content.
     const fn of_disk(&self) -> Option<&DiskError> {
         match self {

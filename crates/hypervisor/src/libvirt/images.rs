@@ -248,9 +248,14 @@ impl Images {
 /// What a tool refused, in its own words.
 fn refused(vm: &VmRef, what: &str, words: &str) -> PlatformError {
     let words = words.trim().trim_start_matches("qemu-img: ");
+    let next_step = if words.contains("No space left on device") {
+        ". Make room there, then retry"
+    } else {
+        ""
+    };
     PlatformError::Unexpected {
         vm: vm.clone(),
-        what: format!("{what}: {words}"),
+        what: format!("{what}: {words}{next_step}"),
     }
 }
 
@@ -300,5 +305,17 @@ mod tests {
         let range = |start, len| ByteRange { start, len };
         let joined = union(vec![range(8, 4), range(0, 4), range(4, 2), range(9, 1)]);
         assert_eq!(joined, [range(0, 6), range(8, 4)]);
+    }
+
+    #[test]
+    fn a_tool_that_finds_no_room_is_told_with_what_to_do() {
+        let vm = VmRef {
+            site: SiteId::new("prod"),
+            platform_id: "1".to_owned(),
+        };
+        let of = |words| refused(&vm, "merge /a", words).to_string();
+        let full = of("qemu-img: error while writing: No space left on device\n");
+        assert!(full.ends_with("No space left on device. Make room there, then retry"));
+        assert!(of("qemu-img: something else\n").ends_with("merge /a: something else"));
     }
 }
