@@ -2,6 +2,8 @@
 //! console, judged by its own marker and by `qemu-img compare`. Only where `cargo xtask test` found
 //! that there can be hosts; it says loudly where not.
 
+mod faults;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -44,6 +46,8 @@ struct Home {
     hosts: Hosts,
     dir: TempDir,
     name: String,
+    /// Where production's image is, below `dir`.
+    images: &'static str,
     /// The addresses that the console gets.
     prod: String,
     dr: String,
@@ -52,15 +56,20 @@ struct Home {
 impl Home {
     /// The VMs as other tools left them, the copy running; none where there are no hosts.
     fn new() -> Option<Self> {
-        let mut bytes = vec![0; usize::try_from(96 * MIB).expect("small")];
-        for (index, byte) in bytes.iter_mut().enumerate().skip(40 << 20).take(24 << 20) {
-            *byte = u8::try_from((index / 4096) % 251).expect("small");
-        }
-        Self::with_disk(|path| fs::write(path, bytes).expect("written"))
+        Self::with_disk(pattern)
     }
 
     /// The same with a disk of that content.
     fn with_disk(write: impl FnOnce(&Path)) -> Option<Self> {
+        Self::with_images("", write, |_| ())
+    }
+
+    /// The same with production's image in a folder of its own, prepared before anything is there.
+    fn with_images(
+        images: &'static str,
+        write: impl FnOnce(&Path),
+        prepare: impl FnOnce(&Self),
+    ) -> Option<Self> {
         let line = std::env::var("LANDFALL_LIBVIRT").ok()?;
         let hosts: Hosts = serde_json::from_str(&line).expect("the line of the hosts");
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -69,8 +78,10 @@ impl Home {
             dr: hosts.dr.clone(),
             hosts,
             dir: TempDir::new().expect("a folder"),
+            images,
             name: format!("shop-{}-{number}", std::process::id()),
         };
+        prepare(&home);
         let raw = home.path("disk.raw");
         write(&raw);
         for name in [home.original(), home.replica()] {
@@ -107,7 +118,8 @@ impl Home {
     }
 
     fn disk(&self, name: &str) -> PathBuf {
-        self.path(&format!("{name}.qcow2"))
+        let folder = if name == self.name { self.images } else { "" };
+        self.path(folder).join(format!("{name}.qcow2"))
     }
 
     fn define(&self, name: &str) {
@@ -446,6 +458,15 @@ impl Drop for Home {
             }
         }
     }
+}
+
+/// A disk of 96 MiB with something in its middle.
+fn pattern(path: &Path) {
+    let mut bytes = vec![0; usize::try_from(96 * MIB).expect("small")];
+    for (index, byte) in bytes.iter_mut().enumerate().skip(40 << 20).take(24 << 20) {
+        *byte = u8::try_from((index / 4096) % 251).expect("small");
+    }
+    fs::write(path, bytes).expect("written");
 }
 
 fn text(path: &Path) -> String {
