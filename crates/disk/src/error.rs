@@ -103,7 +103,9 @@ impl DiskError {
     #[must_use]
     pub fn is_full(&self) -> bool {
         use io::ErrorKind as Kind;
-        self.is_of_kind(|kind| matches!(kind, Kind::StorageFull | Kind::QuotaExceeded))
+        let full = |kind| matches!(kind, Kind::StorageFull | Kind::QuotaExceeded);
+        // What was lost on the way says nothing of the room.
+        !matches!(self, Self::WritesLost) && self.is_of_kind(full)
     }
 
     /// Whether the same call may succeed later without anybody's help.
