@@ -78,7 +78,7 @@ fn planned(checked: Checked, destination: Destination) -> PlannedVm {
             PlannedWork::Compare {
                 source: target.replica.vm.clone(),
                 target: target.compared().clone(),
-                pairs: target.pairs,
+                pairs: target.seed_pairs(),
             }
         }
         (Destination::SpecifiedLocation, _) => nothing(

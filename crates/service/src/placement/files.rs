@@ -57,8 +57,10 @@ pub(super) fn place(vm: &mut Placed<'_>, choice: &PlacementChoice, reach: Option
 fn copied<'a>(vm: &Placed<'a>, disk: &DiskInfo) -> Option<&'a DiskInfo> {
     let original = vm.subject.original?;
     let here = vm.site.is_some_and(|site| site.site == original.vm.site);
+    let pair = vm.subject.pairs.iter().find(|it| it.replica == disk.key);
+    let key = pair.map_or(&disk.key, |pair| &pair.production);
     let mut disks = original.disks.iter().filter(|_| here);
-    disks.find(|it| it.key == disk.key && it.size == disk.size)
+    disks.find(|it| it.key == *key && it.size == disk.size)
 }
 
 /// The version of virtual hardware that is too old for disk types to be chosen.

@@ -25,8 +25,8 @@ use std::{
 };
 
 use model::{
-    Compute, DatastoreId, Destination, DiskInfo, DiskType, MacChoice, ReplicaId, SiteId, SiteRole,
-    VmInfo, view::WizardStep,
+    Compute, DatastoreId, Destination, DiskInfo, DiskPair, DiskType, MacChoice, ReplicaId, SiteId,
+    SiteRole, VmInfo, view::WizardStep,
 };
 use rayon::prelude::*;
 use store::{
@@ -49,6 +49,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) source: &'a VmInfo,
     /// The original VM, where it can be found.
     pub(crate) original: Option<&'a VmInfo>,
+    /// The pairs of their disks whose keys differ.
+    pub(crate) pairs: &'a [DiskPair],
     /// The name of the original.
     pub(crate) name: &'a str,
     /// The site of the original.
@@ -259,6 +261,7 @@ fn subject<'a>(estate: &'a Estate, replica: &'a ReplicaRow) -> Option<Subject<'a
         replica: &replica.id,
         source: estate.vm(&replica.vm)?,
         original: estate.vm(production),
+        pairs: &replica.disk_pairs,
         name: estate.production_name_of(replica),
         home: &production.site,
     })

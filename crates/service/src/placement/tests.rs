@@ -6,8 +6,9 @@ use std::{
 };
 
 use model::{
-    ByteCount, ClusterId, Compute, DatastoreId, DiskKey, DiskType, FolderId, HostId, MacChoice,
-    NetworkId, NewVm, PoolId, ReplicaId, SeedDisk, SiteId, VmInfo, VmRef, view::WizardStep,
+    ByteCount, ClusterId, Compute, DatastoreId, DiskKey, DiskPair, DiskType, FolderId, HostId,
+    MacChoice, NetworkId, NewVm, PoolId, ReplicaId, SeedDisk, SiteId, VmInfo, VmRef,
+    view::WizardStep,
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use store::{
@@ -26,6 +27,7 @@ struct Estate {
     home: SiteId,
     /// Of the first replica.
     original: Option<VmInfo>,
+    pairs: Vec<DiskPair>,
 }
 
 impl Estate {
@@ -37,6 +39,7 @@ impl Estate {
         Self {
             home: site.site.clone(),
             original: None,
+            pairs: Vec::new(),
             sites: vec![site],
             replicas: replicas
                 .map(|vm| {
@@ -70,6 +73,7 @@ impl Estate {
                 replica,
                 source,
                 original,
+                pairs: &self.pairs,
                 name,
                 home: &self.home,
             })
@@ -235,6 +239,20 @@ fn a_disk_begins_with_a_copy_of_the_originals_where_that_is_there_and_as_large()
     assert_eq!(
         estate.plan(&plain).vms[0].spec().unwrap().disks[0].seed,
         None
+    );
+
+    // A pair of other names is a pair.
+    original.disks[0].key = DiskKey::new("sda");
+    estate.original = Some(original.clone());
+    assert!(problems(&estate.plan(&seeded).vms[0])[0].starts_with(words));
+    estate.pairs = vec![DiskPair {
+        replica: estate.replicas[0].1.disks[0].key.clone(),
+        production: DiskKey::new("sda"),
+    }];
+    let spec = estate.plan(&accepted).vms[0].spec().unwrap();
+    assert_eq!(
+        spec.disks[0].seed.as_ref().unwrap().disk,
+        DiskKey::new("sda")
     );
 
     original.disks[0].size = ByteCount(1);

@@ -107,7 +107,10 @@ impl Told {
             wire: expected.wire,
             phase_1: expected.phase_1.map(Seconds),
             downtime: expected.downtime.map(Seconds),
-            assumptions: assumptions(&facts, &pace, mode),
+            assumptions: assumptions(&facts, &pace, mode)
+                .into_iter()
+                .chain(copied_first(target))
+                .collect(),
         })
     }
 
@@ -225,6 +228,16 @@ struct Pace {
     slots: u64,
 }
 
+/// What comes before phase 1 where disks begin with copies.
+fn copied_first(target: &Target) -> Option<String> {
+    let disks = &target.new_vm.as_ref()?.disks;
+    disks.iter().any(|disk| disk.seed.is_some()).then(|| {
+        "The original's disks are copied at production first; that takes as long as their storage \
+         takes, and comes on top."
+            .to_owned()
+    })
+}
+
 /// Allocated bytes of the paired disks.
 fn allocated(estate: &Estate, target: &Target) -> Estimate {
     let disks = |vm| estate.vm(vm).map_or(&[][..], |vm| &vm.disks);
@@ -236,8 +249,9 @@ fn allocated(estate: &Estate, target: &Target) -> Estimate {
     let pair = |pair: &SessionDisk| {
         blockmap::estimate(pair.size, of(from, &pair.key), of(to, &pair.target))
     };
-    target
-        .pairs
+    let seeded = target.seeded().map(|_| target.seed_pairs());
+    let pairs = seeded.as_ref().unwrap_or(&target.pairs);
+    pairs
         .iter()
         .map(pair)
         .fold(Estimate::default(), |sum, disk| Estimate {

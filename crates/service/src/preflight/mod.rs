@@ -15,8 +15,8 @@ pub(crate) mod text;
 use std::collections::BTreeMap;
 
 use model::{
-    ByteCount, CommonPoint, Destination, DiskKey, LayoutKind, NewVm, PowerState, ReplicaId, SiteId,
-    VisibleState, VmInfo, VmRef,
+    ByteCount, CommonPoint, Destination, DiskKey, LayoutKind, NewDisk, NewVm, PowerState,
+    ReplicaId, SiteId, VisibleState, VmInfo, VmRef,
     view::{CheckSubject, SummaryVm},
 };
 use rayon::prelude::*;
@@ -77,6 +77,19 @@ impl Target {
         seeds
             .all(|seed| seed.is_some_and(|seed| seed.vm == *first))
             .then_some(first)
+    }
+
+    /// The replica's disks with those that the new VM's begin with copies of.
+    pub(crate) fn seed_pairs(&self) -> Vec<SessionDisk> {
+        let new = self.new_vm.iter().flat_map(|spec| &spec.disks);
+        let pair = |(pair, new): (&SessionDisk, &NewDisk)| {
+            let seed = new.seed.as_ref()?;
+            Some(SessionDisk {
+                target: seed.disk.clone(),
+                ..pair.clone()
+            })
+        };
+        self.pairs.iter().zip(new).filter_map(pair).collect()
     }
 
     /// The VM whose disks the replica's are compared with.

@@ -75,7 +75,8 @@ fn one(estate: &Estate, replica: &ReplicaRow, vm: &Placed<'_>) -> Checked {
         let what = source.beside_disks.join(" and ");
         view.pass(
             CheckSubject::Disks,
-            format!("{what}: given to the new VM at the switchover."),
+            format!("{what}: given to the new VM at the switchover, as far as both hosts allow; the session \
+                 says what is not."),
         );
     }
     for warning in beside(estate, vm) {
