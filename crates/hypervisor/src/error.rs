@@ -142,6 +142,34 @@ pub enum Retry {
 }
 
 impl PlatformError {
+    /// Whether there is no room where something was to be written.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        use std::io::ErrorKind as Kind;
+        match self {
+            Self::Io { source, .. } => {
+                matches!(source.kind(), Kind::StorageFull | Kind::QuotaExceeded)
+            }
+            Self::Disk { source, .. } => source.is_full(),
+            Self::DatastoreFull { .. } => true,
+            // In the words of a tool.
+            Self::Unexpected { what, .. } => what.contains("No space left on device"),
+            Self::Unreachable { .. }
+            | Self::NoSite(_)
+            | Self::NoReplica(_)
+            | Self::Refused { .. }
+            | Self::NoVm(_)
+            | Self::NoDisk { .. }
+            | Self::NoPoint { .. }
+            | Self::Held { .. }
+            | Self::MustBeOff { .. }
+            | Self::Unsupported { .. }
+            | Self::NameTaken { .. }
+            | Self::NoResource { .. }
+            | Self::Parse { .. } => false,
+        }
+    }
+
     /// Whether to try again.
     #[must_use]
     pub fn retry(&self) -> Retry {

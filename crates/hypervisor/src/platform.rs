@@ -10,7 +10,7 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{FirmwareState, PlatformError};
+use crate::{FirmwareState, PlatformError, Retry};
 
 /// What a platform can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -432,11 +432,21 @@ pub trait Platform: Send + Sync + fmt::Debug {
 }
 
 /// Why a disk of a new VM begins empty though a copy was asked for; all of it is sent then.
-pub(crate) fn seed_is_not_copied(disk: &NewDisk, seed: &SeedDisk, why: &PlatformError) -> String {
-    format!(
+///
+/// # Errors
+/// What may go away, so that the same may be asked for again: a way that was lost, or no room.
+pub(crate) fn seed_is_not_copied(
+    disk: &NewDisk,
+    seed: &SeedDisk,
+    why: PlatformError,
+) -> Result<String, PlatformError> {
+    if why.retry() == Retry::Temporary || why.is_full() {
+        return Err(why);
+    }
+    Ok(format!(
         "Disk {} begins empty and is sent whole: disk {} of {} cannot be copied: {why}",
         disk.name, seed.disk, seed.vm
-    )
+    ))
 }
 
 fn unsupported(vm: &VmRef, what: &'static str) -> PlatformError {

@@ -1,6 +1,6 @@
 //! The production VM that a session makes, and removes again.
 
-use hypervisor::PlatformError;
+use hypervisor::{PlatformError, Retry};
 use model::NewVm;
 
 use super::{Performed, Stage};
@@ -30,9 +30,8 @@ pub(super) fn carry_firmware(stage: &Stage) -> Result<Performed, EffectError> {
         .set_firmware_state(&stage.production_vm, &state);
     let refused = match set {
         Ok(refused) => refused,
-        Err(error @ (PlatformError::MustBeOff { .. } | PlatformError::Unreachable { .. })) => {
-            return Err(error.into());
-        }
+        Err(error) if error.retry() == Retry::Temporary => return Err(error.into()),
+        Err(error @ PlatformError::MustBeOff { .. }) => return Err(error.into()),
         Err(error) => vec![error.to_string()],
     };
     let left = state.left.iter().chain(&refused);

@@ -84,11 +84,15 @@ impl Lab {
         let mut warnings = Vec::new();
         fs::create_dir_all(directory).map_err(|e| io_error("create", directory, e))?;
         for (disk, made) in spec.disks.iter().zip(&file.disks) {
-            make_image(&spec.vm, &directory.join(&made.base), disk)?;
+            let image = directory.join(&made.base);
+            make_image(&spec.vm, &image, disk)?;
             if let Some(seed) = &disk.seed
                 && let Err(error) = self.copy_seed(seed, directory, made)
             {
-                warnings.push(seed_is_not_copied(disk, seed, &error));
+                warnings.push(seed_is_not_copied(disk, seed, error)?);
+                // A part of it may be there.
+                fs::remove_file(&image).map_err(|e| io_error("remove", &image, e))?;
+                make_image(&spec.vm, &image, disk)?;
             }
             if file.change_tracking {
                 let header = tracking::Header {

@@ -138,11 +138,17 @@ impl Libvirt {
             };
             let what = format!("make disk {}", disk.name);
             let images = &site.images;
-            images.make(&spec.vm, &what, &image, disk.size, preallocation)?;
+            let make = || {
+                // A copy that nobody waits for any more may still write: then to a file that is gone.
+                images.remove(std::iter::once(path.as_path()));
+                images.make(&spec.vm, &what, &image, disk.size, preallocation)
+            };
+            make()?;
             if let Some(seed) = &disk.seed
                 && let Err(error) = self.copy_seed(images, seed, &image)
             {
-                warnings.push(seed_is_not_copied(disk, seed, &error));
+                warnings.push(seed_is_not_copied(disk, seed, error)?);
+                make()?;
             }
         }
         Ok(warnings)
@@ -330,7 +336,7 @@ fn push_disk(xml: &mut String, disk: &NewDisk, path: &Path) {
 pub(super) fn adapter_element(adapter: &NewAdapter, model: &str) -> String {
     let mac = match adapter.mac {
         MacChoice::Keep => format!("<mac address='{}'/>", escape(&adapter.source.mac)),
-        // libvirt gives one that no other VM of the host has.
+        // libvirt draws one.
         MacChoice::Renew => String::new(),
     };
     let tail = format!("{mac}<model type='{}'/>", escape(model));

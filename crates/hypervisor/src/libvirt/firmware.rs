@@ -11,7 +11,7 @@ use super::{
     domain::{DomainError, child},
     edit::{Edit, escape},
 };
-use crate::{FirmwareState, PlatformError};
+use crate::{FirmwareState, PlatformError, Retry};
 
 /// Where libvirt keeps the variables of the VMs of the system.
 const VARIABLES: &str = "/var/lib/libvirt/qemu/nvram";
@@ -33,18 +33,21 @@ impl Libvirt {
         let cell = self.look(vm)?;
         let places = Places::of(&cell)?;
         let mut left = places.left;
-        let mut read = |path: &PathBuf, what: &str| {
-            let content = cell.site.images.read_file(vm, path);
-            content.unwrap_or_else(|error| {
-                left.push(format!("{what} cannot be read: {error}"));
-                None
-            })
+        let mut read = |path: Option<&PathBuf>, what: &str| {
+            let Some(path) = path else { return Ok(None) };
+            match cell.site.images.read_file(vm, path) {
+                Err(error) if error.retry() == Retry::NeedsPerson => {
+                    left.push(format!("{what} cannot be read: {error}"));
+                    Ok(None)
+                }
+                read => read,
+            }
         };
-        let variables = places.variables.as_ref();
-        let variables = variables.and_then(|path| read(path, "its UEFI variables"));
-        let tpm = places.tpm.as_ref().and_then(|path| {
+        let variables = read(places.variables.as_ref(), "its UEFI variables")?;
+        let tpm = read(places.tpm.as_ref(), "the state of its TPM")?;
+        let tpm = tpm.zip(places.tpm.as_ref()).and_then(|(content, path)| {
             let name = path.file_name()?.to_str()?.to_owned();
-            Some((name, read(path, "the state of its TPM")?))
+            Some((name, content))
         });
         Ok(FirmwareState {
             variables,

@@ -12,6 +12,9 @@ use super::{
 };
 use crate::{Consistency, Frozen, PlatformError, clock::now};
 
+/// How long libvirt waits for an agent's answer, in seconds: less than Landfall waits for libvirt.
+const AGENT_SECONDS: u32 = 60;
+
 impl Cell {
     /// See [`crate::Platform::freeze`].
     pub(super) fn freeze(
@@ -89,6 +92,11 @@ impl Cell {
         }
         // Whether it took place is seen at the disks, not in the answer.
         self.reload()?;
+        if let Err(PlatformError::Refused { cause, .. }) = &made
+            && pending.point.consistency == Consistency::Frozen
+        {
+            self.thaw(&mut pending, cause)?;
+        }
         self.settle()?;
         let mut points = self.record().points.iter();
         match (points.any(|it| it.name == pending.point.name), made) {
@@ -105,6 +113,22 @@ impl Cell {
         }
     }
 
+    /// The point was taken and its guest may still be frozen: the agent went before it thawed it.
+    fn thaw(&mut self, pending: &mut Pending, cause: &str) -> Result<(), PlatformError> {
+        let id = self.id();
+        let Err(error) = self.virsh(&["domfsthaw", &id]) else {
+            return Ok(());
+        };
+        let still = format!(
+            "{cause}; its file systems may be frozen still ({error}). Run `virsh domfsthaw {id}` at its \
+             host, or restart its guest"
+        );
+        pending.point.consistency = Consistency::AgentFailed(still);
+        let mut record = self.record().clone();
+        record.pending = Some(pending.clone());
+        self.save(record)
+    }
+
     /// Asks libvirt for the overlays of a point.
     fn snapshot(&self, pending: &Pending) -> Result<String, PlatformError> {
         let id = self.id();
@@ -117,6 +141,13 @@ impl Cell {
             "--no-metadata",
         ];
         if pending.point.consistency == Consistency::Frozen {
+            // Without it libvirt waits for ever for an agent that hears and does not do. A host that is
+            // too old to know it goes on as it would.
+            let seconds = AGENT_SECONDS.to_string();
+            let waits = ["guest-agent-timeout", &id, "--timeout", &seconds];
+            if let Err(error) = self.virsh(&waits) {
+                tracing::warn!(%error, vm = %self.vm, "how long its agent is waited for stays as it is");
+            }
             arguments.push("--quiesce");
         }
         for spec in &specs {

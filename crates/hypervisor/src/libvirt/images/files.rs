@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{self, Seek as _, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::Path,
 };
 
@@ -13,14 +13,33 @@ use model::VmRef;
 use super::{Images, there::There};
 use crate::PlatformError;
 
-/// Nothing for a file that is not there.
-const READ: &str = r#"if [ -e "$1" ]; then printf 'x' && base64 < "$1"; fi"#;
-/// In place where it is there, so that it stays whose it is. Folders may be entered by whom libvirt
-/// makes the owner of what is in them.
+/// Nothing for a file that is not there; one that may not be looked at is another matter.
+const READ: &str = r#"
+if words=$(ls -d -- "$1" 2>&1 > /dev/null); then printf x && base64 < "$1"; exit; fi
+case $words in *'No such file'*) exit 0 ;; esac
+printf '%s\n' "$words" >&2
+exit 1
+"#;
+/// The old one or the new one, and never a part. It stays whose it is; folders may be entered by whom
+/// libvirt makes the owner of what is in them, and one that was made for nothing goes again.
 const WRITE: &str = r#"
-folder=$(dirname -- "$1")
-mkdir -p -m 711 -- "$(dirname -- "$folder")" && mkdir -p -m 711 -- "$folder" &&
-    umask 077 && cat > "$1" && { sync -- "$1" "$folder" 2>/dev/null || sync; }
+folder=$(dirname -- "$1") new=$1.landfall-new made=
+if [ ! -d "$folder" ]; then
+    mkdir -p -m 711 -- "$(dirname -- "$folder")" && mkdir -m 711 -- "$folder" || exit 1
+    made=$folder
+fi
+write() {
+    (umask 077 && cat > "$new") || return 1
+    if [ -e "$1" ]; then
+        chown "$(stat -c %u:%g -- "$1")" "$new" && chmod "$(stat -c %a -- "$1")" "$new" || return 1
+    fi
+    { sync -- "$new" 2>/dev/null || sync; } && mv -- "$new" "$1" &&
+        { sync -- "$folder" 2>/dev/null || sync; }
+}
+write "$1" && exit 0
+rm -f -- "$new"
+[ -z "$made" ] || rmdir -- "$made"
+exit 1
 "#;
 
 impl Images {
@@ -78,18 +97,27 @@ impl Images {
 
 fn write_here(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("/"));
-    let mut folders = fs::DirBuilder::new();
-    folders.recursive(true).mode(0o711).create(folder)?;
-    let mut options = File::options();
-    let mut file = options
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    File::open(folder)?.sync_all()
+    let made = !folder.is_dir();
+    if made {
+        let mut folders = fs::DirBuilder::new();
+        folders.recursive(true).mode(0o711).create(folder)?;
+    }
+    // Only this user's, and gone where it does not come to take its place.
+    let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut new| {
+        new.write_all(content)?;
+        if let Ok(old) = fs::metadata(path) {
+            std::os::unix::fs::chown(new.path(), Some(old.uid()), Some(old.gid()))?;
+            new.as_file().set_permissions(old.permissions())?;
+        }
+        new.as_file().sync_all()?;
+        new.persist(path)?;
+        File::open(folder)?.sync_all()
+    });
+    if written.is_err() && made {
+        // The cause is what is told.
+        drop(fs::remove_dir(folder));
+    }
+    written
 }
 
 impl There {
@@ -147,5 +175,13 @@ mod tests {
         assert_eq!(images.read_file(&vm, &path).unwrap(), Some(vec![0, 255]));
         assert_eq!(mode(&path), 0o640);
         assert!(images.read_file(&vm, folder.path()).is_err());
+        // What cannot take its place leaves nothing.
+        let taken = folder.path().join("taken/state");
+        fs::create_dir_all(taken.join("full")).unwrap();
+        images.write_file(&vm, &taken, b"1").unwrap_err();
+        assert_eq!(
+            fs::read_dir(folder.path().join("taken")).unwrap().count(),
+            1
+        );
     }
 }
