@@ -146,28 +146,12 @@ impl PlatformError {
     #[must_use]
     pub fn is_full(&self) -> bool {
         use std::io::ErrorKind as Kind;
-        match self {
-            Self::Io { source, .. } => {
-                matches!(source.kind(), Kind::StorageFull | Kind::QuotaExceeded)
-            }
-            Self::Disk { source, .. } => source.is_full(),
-            Self::DatastoreFull { .. } => true,
+        let full = |kind| matches!(kind, Kind::StorageFull | Kind::QuotaExceeded);
+        matches!(self, Self::DatastoreFull { .. })
+            || matches!(self, Self::Io { source, .. } if full(source.kind()))
+            || matches!(self, Self::Disk { source, .. } if source.is_full())
             // In the words of a tool.
-            Self::Unexpected { what, .. } => what.contains("No space left on device"),
-            Self::Unreachable { .. }
-            | Self::NoSite(_)
-            | Self::NoReplica(_)
-            | Self::Refused { .. }
-            | Self::NoVm(_)
-            | Self::NoDisk { .. }
-            | Self::NoPoint { .. }
-            | Self::Held { .. }
-            | Self::MustBeOff { .. }
-            | Self::Unsupported { .. }
-            | Self::NameTaken { .. }
-            | Self::NoResource { .. }
-            | Self::Parse { .. } => false,
-        }
+            || matches!(self, Self::Unexpected { what, .. } if what.contains("No space left on device"))
     }
 
     /// Whether to try again.

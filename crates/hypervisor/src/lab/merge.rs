@@ -200,7 +200,8 @@ fn without_layer(file: &VmFile, layer: usize) -> VmFile {
     file
 }
 
-fn steps(range: ByteRange) -> impl Iterator<Item = ByteRange> {
+/// A range in parts of at most 1 MiB.
+pub(super) fn steps(range: ByteRange) -> impl Iterator<Item = ByteRange> {
     let count = range.len.div_ceil(STEP);
     (0..count).map(move |step| {
         let start = range.start + step * STEP;
@@ -208,7 +209,12 @@ fn steps(range: ByteRange) -> impl Iterator<Item = ByteRange> {
     })
 }
 
-fn read(from: &dyn Disk, step: ByteRange, buffer: &mut Vec<u8>) -> Result<(), DiskError> {
+/// Fills the buffer with a step of a disk.
+pub(super) fn read(
+    from: &dyn Disk,
+    step: ByteRange,
+    buffer: &mut Vec<u8>,
+) -> Result<(), DiskError> {
     // A step is at most 1 MiB.
     buffer.resize(usize::try_from(step.len).unwrap_or_default(), 0);
     from.read_at(step.start, buffer)

@@ -30,7 +30,8 @@ pub(super) fn definition(
         .sources(images)?
         .without_other_disks(&targets)?
         .adapters(&spec.adapters)?
-        .with_variables_of_its_own()?;
+        // The other's are a file of its own.
+        .variables(None)?;
     Ok(edit.done())
 }
 
@@ -82,20 +83,6 @@ impl Edit<'_> {
                 let model = child(old, "model").and_then(|it| it.attribute("type"));
                 adapter_element(adapter, model.unwrap_or("virtio"))
             });
-            self.replace(old.range(), new);
-        }
-        Ok(self)
-    }
-
-    /// The other's UEFI variables are a file of its own: a new one is made from their template when the
-    /// VM starts first.
-    fn with_variables_of_its_own(mut self) -> Result<Self, DomainError> {
-        let document = Document::parse(self.xml())?;
-        let os = child(document.root_element(), "os").ok_or(DomainError::Missing("os"))?;
-        if let Some(old) = child(os, "nvram") {
-            let template = old.attribute_node("template").map(|it| it.range());
-            let kept = template.and_then(|range| self.xml().get(range));
-            let new = kept.map_or_else(String::new, |template| format!("<nvram {template}/>"));
             self.replace(old.range(), new);
         }
         Ok(self)

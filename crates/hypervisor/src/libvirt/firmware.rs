@@ -91,7 +91,7 @@ impl Cell {
             return Ok(path);
         }
         let path = Path::new(VARIABLES).join(format!("{}_VARS.fd", self.id()));
-        let placed = Edit::of(self.xml()).variables_at(&path);
+        let placed = Edit::of(self.xml()).variables(Some(&path));
         let xml = placed.map_err(|error| self.unexpected(error.to_string()))?;
         self.define_xml(xml.done())?;
         Ok(path)
@@ -99,22 +99,25 @@ impl Cell {
 }
 
 impl Edit<'_> {
-    fn variables_at(mut self, path: &Path) -> Result<Self, DomainError> {
+    /// Puts the UEFI variables at a path; without one they are made anew from their template, where there
+    /// is one, when the VM starts first.
+    pub(super) fn variables(mut self, at: Option<&Path>) -> Result<Self, DomainError> {
         let document = Document::parse(self.xml())?;
         let os = child(document.root_element(), "os").ok_or(DomainError::Missing("os"))?;
-        let path = escape(&path.display().to_string());
-        match child(os, "nvram") {
-            Some(old) => {
-                let template = old.attribute_node("template").map(|it| it.range());
-                let kept = template.and_then(|range| self.xml().get(range));
-                let template = kept.map_or_else(String::new, |it| format!(" {it}"));
-                self.replace(old.range(), format!("<nvram{template}>{path}</nvram>"));
+        let old = child(os, "nvram");
+        let template = old.and_then(|old| old.attribute_node("template"));
+        let template = template.and_then(|it| self.xml().get(it.range()));
+        let template = template.map_or_else(String::new, |it| format!(" {it}"));
+        let new = match at {
+            Some(path) => {
+                let path = escape(&path.display().to_string());
+                format!("<nvram{template}>{path}</nvram>")
             }
-            None => {
-                let end = os.range().end - "</os>".len();
-                self.replace(end..end, format!("<nvram>{path}</nvram>"));
-            }
-        }
+            None if template.is_empty() => String::new(),
+            None => format!("<nvram{template}/>"),
+        };
+        let end = os.range().end - "</os>".len();
+        self.replace(old.map_or(end..end, |old| old.range()), new);
         Ok(self)
     }
 }
@@ -247,7 +250,7 @@ mod tests {
             ),
         ] {
             let xml = format!("<domain><os>{os}</os></domain>");
-            let edit = Edit::of(&xml).variables_at(Path::new("/n & m")).unwrap();
+            let edit = Edit::of(&xml).variables(Some(Path::new("/n & m"))).unwrap();
             assert!(edit.done().contains(wanted));
         }
     }

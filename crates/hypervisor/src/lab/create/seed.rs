@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
-use disk::{Access, Disk, DiskError, ExtentKind, Locator};
+use disk::{Access, DiskError, ExtentKind, Locator};
 use model::{ByteRange, SeedDisk};
 
 use crate::{
     DiskAt, Platform as _, PlatformError,
-    lab::{Lab, meta::DiskFile},
+    lab::{
+        Lab,
+        merge::{read, steps},
+        meta::DiskFile,
+    },
 };
-
-/// Bytes that are copied at a time.
-const STEP: u64 = 1 << 20;
 
 impl Lab {
     /// Copies what the seed holds now into a new image. Its VM may run: what is copied is compared with
@@ -39,28 +40,11 @@ fn copy(from: &Locator, to: &Locator) -> Result<(), DiskError> {
     let to = disk::open(to, Access::Write)?;
     let mut buffer = Vec::new();
     let whole = ByteRange::new(0, from.size().min(to.size()).0);
-    for extent in from.extents(whole)? {
-        if extent.kind == ExtentKind::Data {
-            copy_range(from.as_ref(), to.as_ref(), extent.range, &mut buffer)?;
-        }
+    let extents = from.extents(whole)?.into_iter();
+    let data = extents.filter(|extent| extent.kind == ExtentKind::Data);
+    for step in data.flat_map(|extent| steps(extent.range)) {
+        read(from.as_ref(), step, &mut buffer)?;
+        to.write_at(step.start, &buffer)?;
     }
     to.flush()
-}
-
-fn copy_range(
-    from: &dyn Disk,
-    to: &dyn Disk,
-    range: ByteRange,
-    buffer: &mut Vec<u8>,
-) -> Result<(), DiskError> {
-    let mut at = range.start;
-    while at < range.end() {
-        let len = STEP.min(range.end() - at);
-        // A step is at most 1 MiB.
-        buffer.resize(usize::try_from(len).unwrap_or_default(), 0);
-        from.read_at(at, buffer)?;
-        to.write_at(at, buffer)?;
-        at += len;
-    }
-    Ok(())
 }
