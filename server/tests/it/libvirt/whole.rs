@@ -14,6 +14,12 @@ fn a_real_vm_comes_home_equal_boots_and_is_committed() {
     home.connect(&console);
     home.finish(&console);
     let ready = home.in_state(&console, VisibleState::ReadyToSwitch);
+    // Proxies are called as people called their site.
+    let carried = &ready.carriers[0].carrier;
+    assert!(
+        carried.source.name.starts_with("Munich real-proxy-"),
+        "{carried:?}"
+    );
     // Production cannot be started by anybody else now.
     let held = Command::new(home.hosts.virsh_dir.join("virsh"))
         .args(["--connect", &home.hosts.prod, "start", &home.name])
