@@ -80,7 +80,8 @@ fn mode((mode, index): (TransportMode, usize)) -> impl IntoView {
     };
     view! {
         <div class="choice">
-            <input type="checkbox" name="modes[]" value=value id=id.clone() checked=index == 0/>
+            // How a site is reached is the site's; a proxy that may take each reaches every one.
+            <input type="checkbox" name="modes[]" value=value id=id.clone() checked/>
             <label for=id>{mode.words()}</label>
         </div>
     }
