@@ -174,8 +174,8 @@ impl Subject {
         }
         if production.power != PowerState::Off {
             let text = format!(
-                "{} runs, so its disks change while they are read. Power it off for a dry run; \
-                 phase 1 does so by itself.",
+                "{} runs, so its disks change while they are read. Power it off for a dry run, or \
+                 start without one.",
                 production.name
             );
             return Ok(failed(planned, text));

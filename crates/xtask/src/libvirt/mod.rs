@@ -154,7 +154,10 @@ impl Kit {
             let mut place = Metadata::read()?.target_directory.join("libvirt");
             if let Some(release) = release {
                 let is_name = release.bytes().all(|byte| byte.is_ascii_lowercase());
-                ensure!(is_name && !release.is_empty(), "{release} names no release");
+                ensure!(
+                    is_name && !release.is_empty(),
+                    "{release} names no release of Debian; one is called bookworm, another sid"
+                );
                 place = place.join("releases").join(release);
             }
             let _lock = packages::lock(&place)?;
