@@ -25,6 +25,9 @@ pub(super) fn remove(stage: &Stage) -> Result<Performed, EffectError> {
 /// What cannot be carried is told and stops nothing: the replica is off, and its own is untouched.
 pub(super) fn carry_firmware(stage: &Stage) -> Result<Performed, EffectError> {
     let state = stage.dr.firmware_state(&stage.replica_vm)?;
+    if state.is_empty() && state.left.is_empty() {
+        return Ok(Performed::saying("the replica has none"));
+    }
     let set = stage
         .production
         .set_firmware_state(&stage.production_vm, &state);
@@ -49,8 +52,8 @@ pub(super) fn carry_firmware(stage: &Stage) -> Result<Performed, EffectError> {
 /// Whether the new VM's firmware keeps what the replica's does.
 pub(super) fn has_firmware(stage: &Stage) -> Result<bool, EffectError> {
     let replica = stage.dr.firmware_state(&stage.replica_vm)?;
-    if !replica.left.is_empty() {
-        // Told when it is carried.
+    if replica.is_empty() || !replica.left.is_empty() {
+        // Said when it is carried.
         return Ok(false);
     }
     let made = stage.production.firmware_state(&stage.production_vm)?;
